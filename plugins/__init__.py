@@ -1,0 +1,1 @@
+"""Runtime plugins: one folder each, found by its plugin.toml."""

@@ -1,0 +1,1 @@
+"""Data files of the program: schemas, templates, fonts, the sample study."""

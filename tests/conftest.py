@@ -1,0 +1,17 @@
+"""Fixtures for all tests: where real models and data lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with real models and inputs; the test is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder with real models and data is not beside this checkout")
+    return SHARED_DATA

@@ -1,0 +1,1 @@
+"""Jobs, plugin discovery, worker process, importers, study and store."""

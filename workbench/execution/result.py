@@ -1,0 +1,338 @@
+"""`result.json`: what a study found. Shares are fractions 0..1, intervals [low, high] at 95 %.
+
+A metric that does not apply is null and `reasons` says why. This module is the format: pydantic models refuse
+unknown keys and publish the JSON Schema.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RESULT_VERSION = 1
+Interval = tuple[float, float]
+Status = Literal["ok", "failed", "crashed", "timed_out", "cancelled", "not_available"]
+Precision = Literal["fp32", "fp16", "int8", "simulated", "reference"]
+Verdict = Literal["PASS", "FAIL", "CANNOT TELL"]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown keys refused, no NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Estimate(Record):
+    """A figure with its 95 % interval and the number of samples behind it."""
+
+    value: float
+    interval: Interval | None = None
+    n: int | None = None
+
+
+class Accuracy(Record):
+    """Task metric of one run, such as top-1 accuracy."""
+
+    metric: str
+    value: float
+    interval: Interval
+
+
+class AnswersChanged(Record):
+    """Counts of samples whose answer differs from the FP32 reference; without labels only `changed` is known."""
+
+    changed: int
+    right_to_wrong: int | None = None
+    wrong_to_right: int | None = None
+    wrong_to_other: int | None = None
+
+
+class MismatchRecord(Record):
+    """One difference between plan and artifact (see quant.parity.Mismatch)."""
+
+    kind: str
+    name: str
+    field: str
+    planned: str
+    found: str
+
+
+class Parity(Record):
+    """Parameters read back from the artifact against the plan; `checked` counts tensors, weights and biases."""
+
+    checked: int
+    mismatches: list[MismatchRecord] = Field(default_factory=list)
+
+
+class DeviationRecord(Record):
+    """Requested, realised, reason (see spi.Deviation)."""
+
+    node: str | None
+    requested: str
+    realised: str
+    reason: str
+    codes_change: bool | None = None
+    refuses: bool = False
+
+
+class PlacementRecord(Record):
+    """Where one node really ran (see spi.Placement); `macs` per sample."""
+
+    node: str
+    op_type: str
+    device: str
+    precision: str
+    fused_into: str = ""
+    reason: str = ""
+    time_share: float | None = None
+    macs: int = 0
+    quantized: bool = False
+
+
+class FloatLeftover(Record):
+    """A float op that sits between INT8 ops: the row "why not INT8-fast?"."""
+
+    node: str
+    op_type: str
+    reason: str
+    time_share: float | None = None
+
+
+class Latency(Record):
+    """Latency percentiles in ms per run of one batch; null below the percentile's floor of runs."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    n: int
+
+
+class Throughput(Record):
+    """Samples per second.
+
+    Attributes:
+        sustained: median over steady 1-s windows, with a bootstrap interval.
+        first_5s: rate of the first 5 s after load.
+        label: SUSTAINED | SHORT | DISTURBED; conditions: scenario, batch, threads, profile, interleaving, in words.
+    """
+
+    sustained: float
+    interval: Interval | None
+    first_5s: float | None
+    peak: float | None
+    label: Literal["SUSTAINED", "SHORT", "DISTURBED"]
+    warm_up_s: float
+    warm_up_runs: int
+    windows_per_s: list[float]
+    answers_checked: int
+    answers_differing: int
+    conditions: dict[str, str] = Field(default_factory=dict)
+
+
+class Speedup(Record):
+    """Ratio of sustained throughput to a named baseline on the same machine, with its interval."""
+
+    baseline: Literal["own_fp32", "own_fp16", "fastest_float"]
+    baseline_label: str
+    value: float
+    interval: Interval | None
+    interleaved: bool
+
+
+class TensorDivergence(Record):
+    """Divergence of one compared output from the FP32 reference."""
+
+    output: str
+    sqnr_db: float | None
+    nmse: float | None
+    cosine_similarity: float | None
+    max_abs_error: float | None
+    mean_abs_error: float | None
+    nonfinite: int
+    constant: bool = False
+
+
+class Divergence(Record):
+    """Distances that tell where a difference comes from (numerics: scheme, execution, platform, total), NMSE."""
+
+    scheme_nmse: float | None = None
+    execution_nmse: float | None = None
+    platform_nmse: float | None = None
+    total_nmse: float | None = None
+
+
+class Problem(Record):
+    """Why a run did not finish, for a person: one line, how to mend it, and the last log lines."""
+
+    message: str
+    remedy: str = ""
+    signal: str = ""
+    log_tail: list[str] = Field(default_factory=list)
+
+
+class Run(Record):
+    """One cell: (label, candidate, precision)."""
+
+    runtime: str
+    label: str
+    candidate: str
+    precision: Precision
+    machine: str
+    required: bool = True
+    threads: int
+    batch: int
+    status: Status
+    problem: Problem | None = None
+    plan_sha256: str | None = None
+    artifact_sha256: str | None = None
+    artifact_bytes: int | None = None
+    outputs_sha256: str | None = None
+    n: int = 0
+    accuracy: Accuracy | None = None
+    accuracy_change_points: Estimate | None = None
+    mcnemar_p: float | None = None
+    mcnemar_p_holm: float | None = None
+    top1_agreement: Estimate | None = None
+    top5_overlap: float | None = None
+    answers_changed: AnswersChanged | None = None
+    sqnr_db: float | None = None
+    nmse: float | None = None
+    kl_mean: float | None = None
+    kl_median: float | None = None
+    kl_p99: float | None = None
+    kl_max: float | None = None
+    outputs: list[TensorDivergence] = Field(default_factory=list)
+    divergence: Divergence | None = None
+    int8_mac_share: float | None = None
+    float_leftovers: list[FloatLeftover] = Field(default_factory=list)
+    placement: list[PlacementRecord] = Field(default_factory=list)
+    parity: Parity | None = None
+    deviations: list[DeviationRecord] = Field(default_factory=list)
+    latency_ms: Latency | None = None
+    throughput_per_s: Throughput | None = None
+    speedup: list[Speedup] = Field(default_factory=list)
+    load_s: float | None = None
+    build_s: float | None = None
+    first_inference_ms: float | None = None
+    peak_rss_bytes: int | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
+    worst_samples: list[dict[str, Any]] = Field(default_factory=list)
+    findings: list[str] = Field(default_factory=list)
+    reasons: dict[str, str] = Field(default_factory=dict)
+
+
+class GateVerdict(Record):
+    """One gate judged on one run, on the interval.
+
+    Attributes:
+        needs_n: number of samples CANNOT TELL would need, as far as it can be estimated.
+    """
+
+    gate: str
+    label: str
+    candidate: str
+    verdict: Verdict
+    limit: float
+    value: float | None
+    interval: Interval | None
+    text: str
+    needs_n: int | None = None
+
+
+class Machine(Record):
+    """Facts of one machine, without host name and paths; keys are declared in measure.machine."""
+
+    id: str
+    facts: dict[str, str]
+
+
+class DataFacts(Record):
+    """One set of samples: name, count, hashes, selection, what could not be decoded."""
+
+    name: str
+    kind: str
+    n: int
+    sha256: str
+    selection: str
+    labelled: bool
+    undecodable: list[str] = Field(default_factory=list)
+
+
+class Representation(Record):
+    """How well calibration represents evaluation: share of evaluation values beyond the clip."""
+
+    share_beyond_clip: float
+    worst_tensors: list[dict[str, Any]] = Field(default_factory=list)
+    n: int
+
+
+class CandidateFacts(Record):
+    """One candidate: model and scheme."""
+
+    name: str
+    model_sha256: str
+    scheme: dict[str, Any]
+    scheme_title: str
+    plan_sha256: str | None = None
+    calibration: dict[str, Any] | None = None
+    quantized_tensors: int = 0
+    quantized_weights: int = 0
+    float_nodes: dict[str, str] = Field(default_factory=dict)
+    transforms: list[dict[str, Any]] = Field(default_factory=list)
+    representation: Representation | None = None
+
+
+class ModelFacts(Record):
+    """Identity of the model under test."""
+
+    name: str
+    sha256: str
+    family: str
+    format: str
+    opset: int
+    parameters: int
+    macs: int
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    compared_outputs: list[str]
+    notes: list[str] = Field(default_factory=list)
+
+
+class Disagreement(Record):
+    """Runtime against runtime on the same candidate and precision."""
+
+    candidate: str
+    precision: Precision
+    label_a: str
+    label_b: str
+    n: int
+    answers_differ: int | None
+    nmse: float | None
+    sqnr_db: float | None
+    samples: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class Result(Record):
+    """The whole file."""
+
+    schema_version: int = RESULT_VERSION
+    program_version: str
+    study_name: str
+    study_sha256: str
+    created_utc: str
+    profile: str
+    model: ModelFacts
+    candidates: list[CandidateFacts]
+    task: dict[str, Any]
+    preprocess: dict[str, Any]
+    data: dict[str, DataFacts]
+    overlap: int | None
+    resolution_points: float | None = None
+    machines: list[Machine]
+    runs: list[Run]
+    disagreements: list[Disagreement] = Field(default_factory=list)
+    gates: dict[str, float] = Field(default_factory=dict)
+    verdicts: list[GateVerdict] = Field(default_factory=list)
+    findings: list[str] = Field(default_factory=list)

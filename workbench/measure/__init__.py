@@ -1,0 +1,1 @@
+"""Divergence metrics, task metrics, statistics, latency and throughput, machine facts."""

@@ -1,0 +1,1 @@
+"""What is under test: load, check, signature, family, fingerprint, samples."""

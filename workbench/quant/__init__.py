@@ -1,0 +1,1 @@
+"""Scheme, calibration, plan, QDQ writers, executable specification, parity."""

@@ -1,0 +1,1 @@
+"""Disclosure sheet: fields, completeness, comparability, renderers."""
