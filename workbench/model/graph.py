@@ -54,6 +54,7 @@ class GraphSummary:
     Attributes:
         shapes: tensor name -> shape (int, or str where symbolic); unknown tensors are absent.
         opset: version of the default ONNX domain.
+        constants: initializer name -> its values, for those of at most 16 elements (Clip bounds, Pad values).
     """
 
     nodes: tuple[NodeSummary, ...]
@@ -61,6 +62,7 @@ class GraphSummary:
     outputs: tuple[TensorSpec, ...]
     shapes: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     opset: int = 0
+    constants: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:

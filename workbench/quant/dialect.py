@@ -15,14 +15,16 @@ class Dialect:
         activation_function: where the activation that follows a Conv/Gemm/Add stands:
             "fused" keeps `Conv -> Relu -> Q -> DQ`;
             "leaky_relu" writes `Conv -> Q -> DQ -> LeakyRelu(alpha=0) -> Q -> DQ` with one scale, for ReLU and for
-            Clip(0, c) where the highest code already is c (same codes, no float op left on ONNX Runtime x64).
+            Clip(0, c) where the highest code already is c (same codes, no float op left on ONNX Runtime x64);
+            "integer_clip" writes `Conv -> Q -> Clip on codes -> DQ`, for ReLU and any Clip with constant bounds (the
+            same codes again, and faster on ONNX Runtime than a table look-up).
         bias: "float32" writes the rounded real values (TensorRT refuses anything else); "int32" writes
             codes on the grid scale_x * scale_w[c] behind a DequantizeLinear. Same reals.
         opset: version of the default ONNX domain of the file, at least 13.
     """
 
     activation: Literal["int8", "uint8"] = "int8"
-    activation_function: Literal["fused", "leaky_relu"] = "fused"
+    activation_function: Literal["fused", "leaky_relu", "integer_clip"] = "fused"
     bias: Literal["float32", "int32"] = "float32"
     opset: int = 13
 

@@ -1,0 +1,111 @@
+"""Set-up and start in one command, standard library only.
+
+    python3 packaging/dev.py demo      set up, then run the bundled study
+    python3 packaging/dev.py test      set up, then the whole test run (further arguments go to pytest)
+    python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
+
+Makes `.venv` beside the code, installs an exact pinned set and stamps it, so that the next start takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PINS = ROOT / "packaging" / "pins"
+MINIMUM = (3, 11)
+
+
+def main(arguments: list[str]) -> int:
+    """Set up for the command named first and run it; returns its exit code."""
+    if not arguments or arguments[0] not in ("demo", "test", "run"):
+        print(__doc__)
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    command, rest = arguments[0], arguments[1:]
+    problem = missing_for_set_up()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    try:
+        set_up("test" if command == "test" else "base")
+    except subprocess.CalledProcessError as error:
+        print(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.", file=sys.stderr)
+        return 1
+    return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
+
+
+def command_line(command: str, rest: list[str]) -> list[str]:
+    """Return the program and arguments for one of the three commands."""
+    if command == "test":
+        return [str(venv_python()), "-m", "pytest", *rest]
+    if command == "demo":
+        rest = ["demo", *rest]
+    return [str(venv_python()), "-m", "workbench", *rest]
+
+
+def missing_for_set_up() -> str:
+    """Return what this Python lacks, with the exact line that mends it, or ""."""
+    if sys.version_info < MINIMUM:
+        found = platform.python_version()
+        return f"Python {found} is too old: 3.11 or newer is needed. Start this script with a newer python3."
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        return (
+            f"This Python cannot make virtual environments. Install the part it lacks: sudo apt-get install {package}"
+        )
+    return ""
+
+
+def set_up(kind: str) -> None:
+    """Bring `.venv` to the pinned set `kind` ("base" or "test"); does nothing when its stamp is current."""
+    files = pin_files(kind)
+    stamp = VENV / f"stamp-{kind}"
+    wanted = digest([*files, ROOT / "pyproject.toml"])
+    if stamp.is_file() and stamp.read_text() == wanted and venv_python().exists():
+        return
+    if not venv_python().exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        print("Making .venv ...", flush=True)
+        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
+    print(
+        f"Installing the pinned {kind} set (about {'2 GB' if kind == 'test' else '600 MB'}, a few minutes) ...",
+        flush=True,
+    )
+    for file in files:
+        pip("install", "-r", str(file))
+    pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    stamp.write_text(wanted)
+
+
+def pin_files(kind: str) -> list[Path]:
+    """Return the requirement files of a set, the base first."""
+    return [PINS / "base.txt"] + ([PINS / "test.txt"] if kind == "test" else [])
+
+
+def digest(files: list[Path]) -> str:
+    """Return one hash over the files' contents and this interpreter's version."""
+    text = platform.python_version() + "".join(file.read_text() for file in files)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def venv_python() -> Path:
+    """Return the interpreter inside `.venv`."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def pip(*arguments: str) -> None:
+    """Run pip inside `.venv`, quietly."""
+    options = ["--disable-pip-version-check", "--no-input", "-q"]
+    subprocess.check_call([str(venv_python()), "-m", "pip", arguments[0], *options, *arguments[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

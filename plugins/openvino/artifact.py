@@ -1,0 +1,98 @@
+"""The openvino plugin's view of its artifact: an ONNX file, its nodes without Q/DQ, its inputs and outputs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_QDQ_OPS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+
+@dataclass(frozen=True)
+class ArtifactNode:
+    """One node of the canonical graph as the artifact holds it.
+
+    Attributes:
+        inputs, outputs: names of tensors, seen through Q/DQ pairs; constants are left out of `inputs`.
+        quantized: at least one of its activations arrives through a DequantizeLinear.
+    """
+
+    name: str
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    quantized: bool
+
+
+@dataclass(frozen=True)
+class ArtifactGraph:
+    """What the session needs to know of the ONNX file.
+
+    Attributes:
+        nodes: topologically sorted, without QuantizeLinear and DequantizeLinear.
+        outputs: names in the file's order.
+    """
+
+    nodes: tuple[ArtifactNode, ...]
+    outputs: tuple[str, ...]
+
+
+def read_artifact(path: Path) -> ArtifactGraph:
+    """Read the graph of an ONNX file without its external data. Raises OSError, google DecodeError."""
+    import onnx  # noqa: PLC0415  (probe and realise must not load it)
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    constants = _constants(graph)
+    source = _through_qdq(graph)
+    dequantized = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    nodes = tuple(_node(node, constants, source, dequantized) for node in graph.node if node.op_type not in _QDQ_OPS)
+    return ArtifactGraph(nodes, tuple(output.name for output in graph.output))
+
+
+def copy_model(model: Path, folder: Path) -> Path:
+    """Copy an ONNX file and the external data files it names into `folder`; return the copy's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for location in _external_files(model):
+        target = folder / location
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.parent / location, target)
+    return Path(shutil.copyfile(model, folder / "model.onnx"))
+
+
+def _external_files(model: Path) -> list[str]:
+    import onnx  # noqa: PLC0415  (probe and realise must not load it)
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data  # noqa: PLC0415  (as above)
+
+    graph = onnx.load(str(model), load_external_data=False).graph
+    return sorted({ExternalDataInfo(tensor).location for tensor in graph.initializer if uses_external_data(tensor)})
+
+
+def _constants(graph: Any) -> set[str]:
+    """Names of initializers, and of what Constant and DequantizeLinear nodes make of constants."""
+    names = {tensor.name for tensor in graph.initializer} | {tensor.values.name for tensor in graph.sparse_initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" or (node.op_type in _QDQ_OPS and node.input[0] in names):
+            names.update(node.output)
+    return names
+
+
+def _through_qdq(graph: Any) -> dict[str, str]:
+    """Map the output of each Q and DQ to the float tensor that it stands for."""
+    source: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type in _QDQ_OPS:
+            source[node.output[0]] = source.get(node.input[0], node.input[0])
+    return source
+
+
+def _node(node: Any, constants: set[str], source: dict[str, str], dequantized: set[str]) -> ArtifactNode:
+    activations = [name for name in node.input if name and name not in constants]
+    return ArtifactNode(
+        name=node.name,
+        op_type=node.op_type,
+        inputs=tuple(source.get(name, name) for name in activations),
+        outputs=tuple(node.output),
+        quantized=any(name in dequantized for name in activations),
+    )

@@ -1,0 +1,114 @@
+"""OpenVINO on the CPU: reads the core's Q/DQ file directly, codes as uint8 with zero point 128."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench_plugins.openvino.artifact import copy_model
+from workbench_plugins.openvino.session import OpenVinoSession
+
+from workbench.spi import (
+    Availability,
+    Context,
+    Deviation,
+    Dialect,
+    GraphSummary,
+    OpenOptions,
+    Prepared,
+    QuantPlan,
+    RealisedParameters,
+    Scheme,
+    Session,
+    read_back_qdq,
+)
+
+REQUIREMENT = "openvino==2026.4.1"
+# Signed codes are compiled to wrong numbers where Conv -> Relu branches meet in a Concat (SqueezeNet 1.1: 8 dB from the
+# simulation, 41 dB with uint8); everywhere else both agree, at the same speed.
+DIALECT = Dialect(activation="uint8", activation_function="fused", bias="float32")
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+
+
+class OpenVinoRuntime:
+    """See `workbench.spi.Runtime`."""
+
+    def probe(self) -> Availability:
+        """Look at the installed packages only; nothing is imported."""
+        try:
+            version = importlib.metadata.version("openvino")
+        except importlib.metadata.PackageNotFoundError:
+            return Availability(
+                ok=False, reason="openvino is not installed", remedy=f'pip install "{REQUIREMENT}"', precisions=()
+            )
+        wanted = REQUIREMENT.partition("==")[2]
+        reason = "" if version == wanted else f"written for openvino {wanted}, found {version}"
+        return Availability(
+            ok=True, reason=reason, versions={"openvino": version}, devices=(f"CPU: {platform.machine()}",)
+        )
+
+    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+        """List what differs: float16 is refused, and a Conv that a residual Add follows is not rounded before it."""
+        if scheme.name == "fp16":
+            return [_no_float16()]
+        return list(_fused_adds(graph, scheme)) if scheme.quantizes_activations else []
+
+    def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
+        """Write the artifact: the float model as it is, or the plan as Q/DQ. Raises ValueError for fp16."""
+        context.check_cancelled()
+        if context.precision == "fp32":
+            return Prepared(copy_model(model, context.work_dir), notes={"format": "ONNX, unchanged"})
+        if context.precision != "int8" or plan is None:
+            raise ValueError(f"openvino prepares fp32 and int8 with a plan, not {context.precision!r}")
+        artifact = context.qdq_model(DIALECT)
+        return Prepared(
+            artifact, notes={"format": "ONNX with QuantizeLinear/DequantizeLinear", "codes": "uint8, zero point 128"}
+        )
+
+    def read_back(self, artifact: Path) -> RealisedParameters:
+        """Read the parameters from the Q/DQ file that OpenVINO itself reads. Raises ModelError."""
+        return read_back_qdq(artifact)
+
+    def open(self, prepared: Prepared, options: OpenOptions) -> Session:
+        """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
+        return OpenVinoSession(prepared, options)
+
+
+def _no_float16() -> Deviation:
+    return Deviation(
+        node=None,
+        requested="float16",
+        realised="not realisable",
+        reason="OpenVINO has no float16 arithmetic on this kind of CPU; it would compute in float32",
+        refuses=True,
+    )
+
+
+def _fused_adds(graph: GraphSummary, scheme: Scheme) -> Iterator[Deviation]:
+    """Convs whose only reader is an Add of two activations: OpenVINO fuses the Add into the Conv."""
+    if "Add" in scheme.exclude_op_types:
+        return
+    producers = {output: node for node in graph.nodes for output in node.outputs}
+    readers = [name for node in graph.nodes for name in node.inputs]
+    for add in graph.nodes:
+        if add.op_type != "Add" or add.constant_inputs or add.name in scheme.exclude_nodes:
+            continue
+        convs = [producers[name] for name in add.inputs if name in producers and readers.count(name) == 1]
+        conv = next((node for node in convs if _is_quantized_conv(node.op_type, node.name, scheme)), None)
+        if conv is not None:
+            yield Deviation(
+                node=conv.name,
+                requested=f"output rounded to INT8 before {add.name}",
+                realised=f"added in float32 to the other input of {add.name}, rounded once after it",
+                reason="OpenVINO fuses Conv and Add into one kernel",
+                codes_change=True,
+            )
+
+
+def _is_quantized_conv(op_type: str, name: str, scheme: Scheme) -> bool:
+    return op_type in _CONVOLUTIONS and op_type not in scheme.exclude_op_types and name not in scheme.exclude_nodes
+
+
+RUNTIME = OpenVinoRuntime()

@@ -1,0 +1,264 @@
+"""A model compiled by OpenVINO for the CPU: compile, run, read settings and placement back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from workbench_plugins.openvino.artifact import ArtifactGraph, read_artifact
+from workbench_plugins.openvino.library import load_openvino
+from workbench_plugins.openvino.placement import RuntimeOp, not_float32, place
+
+from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
+
+KNOWN_SETTINGS = ("cpu_pinning",)
+_PROFILED_RUNS = 5
+_READ_BACK = (
+    "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS",
+    "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES", "RUNTIME_REQUIREMENTS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """One compiled model and its only request. `shapes` is None where the compiled shapes are dynamic."""
+
+    model: Any
+    request: Any
+    shapes: dict[str, tuple[int, ...]] | None
+
+
+class OpenVinoSession:
+    """See `workbench.spi.Session`.
+
+    The model is compiled for exactly `options.batch` samples. Feeds of another shape (a short last batch) go to a
+    second copy, compiled with dynamic shapes the first time it is needed.
+    """
+
+    def __init__(self, prepared: Prepared, options: OpenOptions) -> None:
+        self._artifact = prepared.artifact
+        self._options = options
+        self._config = compile_config(options)
+        self._graph: ArtifactGraph | None = None
+        self._main: _Compiled | None = None
+        self._flexible: _Compiled | None = None
+
+    def __enter__(self) -> OpenVinoSession:
+        self._graph = read_artifact(self._artifact)
+        self._main = self._compile(self._config, static=True)
+        if self._options.precision == "fp32":
+            self._refuse_other_than_float32(self._main)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._main = self._flexible = None
+
+    def run(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """See `workbench.spi.Session.run`. Raises ValueError when names or dtypes are not the model's."""
+        compiled = self._compiled_for(feeds)
+        for port in compiled.model.inputs:
+            _check_dtype(port, feeds[_name(port, feeds)])
+        # Both sharing flags stay off: inputs are copied in, outputs are copied out.
+        results = compiled.request.infer(
+            {port: feeds[_name(port, feeds)] for port in compiled.model.inputs}, share_inputs=False, share_outputs=False
+        )
+        return {name: results[port] for name, port in zip(self._opened().outputs, compiled.model.outputs, strict=True)}
+
+    def placement(self) -> list[Placement]:
+        """See `workbench.spi.Session.placement`; the shares of time come from a short profiled copy."""
+        ops = runtime_ops(self._opened_model().model)
+        return place(self._opened(), ops, self._time_shares(ops), int8=self._options.precision == "int8")
+
+    def facts(self) -> dict[str, str]:
+        """Settings as the compiled model reports them, the library's version and the CPU's name."""
+        model = self._opened_model().model
+        library = load_openvino()
+        facts = {name.lower(): _as_text(model.get_property(name)) for name in _READ_BACK}
+        facts["openvino"] = library.get_version()
+        facts["device_name"] = str(library.Core().get_property("CPU", "FULL_DEVICE_NAME"))
+        facts["runtime_precisions"] = ", ".join(sorted({op.precision for op in runtime_ops(model)}))
+        facts["compiled_batch"] = str(self._options.batch)
+        return facts
+
+    def _opened(self) -> ArtifactGraph:
+        if self._graph is None:
+            raise RuntimeError("the session is used before it was entered")
+        return self._graph
+
+    def _opened_model(self) -> _Compiled:
+        if self._main is None:
+            raise RuntimeError("the session is used before it was entered or after it was left")
+        return self._main
+
+    def _compiled_for(self, feeds: Arrays) -> _Compiled:
+        main = self._opened_model()
+        if main.shapes is None or main.shapes == {name: array.shape for name, array in feeds.items()}:
+            return main
+        if self._flexible is None:
+            self._flexible = self._compile(self._config, static=False)
+        return self._flexible
+
+    def _compile(self, config: Mapping[str, Any], *, static: bool) -> _Compiled:
+        core = load_openvino().Core()
+        try:
+            model = core.read_model(str(self._artifact))
+            shapes = _fix_batch(model, self._options.batch) if static else None
+            compiled = core.compile_model(model, "CPU", dict(config))
+            return _Compiled(compiled, compiled.create_infer_request(), shapes)
+        except RuntimeError as error:
+            raise RuntimeUnavailableError(f"OpenVINO cannot compile this model: {_last_line(error)}") from error
+
+    def _refuse_other_than_float32(self, compiled: _Compiled) -> None:
+        hint = _as_text(compiled.model.get_property("INFERENCE_PRECISION_HINT"))
+        departed = not_float32(runtime_ops(compiled.model))
+        if hint != "f32":
+            raise RuntimeUnavailableError(f"OpenVINO does not run in float32 here: its precision hint reads {hint}")
+        if departed:
+            first = departed[0]
+            raise RuntimeUnavailableError(
+                f"OpenVINO does not run in float32 here: {first.layer} {first.name} runs in {first.precision}"
+                f" ({first.kernel}), and {len(departed) - 1} more"
+            )
+
+    def _time_shares(self, ops: list[RuntimeOp]) -> dict[str, float]:
+        """Profile a separately compiled copy on seeded inputs; its times never mix with the measured session's.
+
+        Names that OpenVINO invents differ between copies, so ops are paired by their order; empty when the copy was
+        built otherwise.
+        """
+        profiled = self._compile({**self._config, "PERF_COUNT": True}, static=True)
+        copies = runtime_ops(profiled.model)
+        if [(op.layer, op.kernel) for op in ops] != [(op.layer, op.kernel) for op in copies]:
+            return {}
+        total = _profiled_seconds(profiled, self._options.batch)
+        whole = math.fsum(total.values())
+        if whole <= 0:
+            return {}
+        return {op.name: total.get(copy.name, 0.0) / whole for op, copy in zip(ops, copies, strict=True)}
+
+
+def _profiled_seconds(profiled: _Compiled, batch: int) -> dict[str, float]:
+    feeds = {port: _seeded_input(port, batch) for port in profiled.model.inputs}
+    total: dict[str, float] = {}
+    for _ in range(_PROFILED_RUNS):
+        profiled.request.infer(feeds)
+        for entry in profiled.request.profiling_info:
+            total[entry.node_name] = total.get(entry.node_name, 0.0) + entry.real_time.total_seconds()
+    return total
+
+
+def compile_config(options: OpenOptions) -> dict[str, Any]:
+    """Return the properties a model is compiled with. Raises ValueError on unknown settings or precisions.
+
+    float32 and INT8 both ask for float32 as the precision of what is not quantized: the default on CPUs with bf16
+    arithmetic is bf16, which is neither.
+    """
+    unknown = sorted(set(options.settings) - set(KNOWN_SETTINGS))
+    if unknown:
+        raise ValueError(f"unknown openvino option {unknown[0]!r}; known: {', '.join(KNOWN_SETTINGS)}")
+    if options.precision not in ("fp32", "int8"):
+        raise ValueError(f"openvino runs fp32 and int8 here, not {options.precision!r}")
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "EXECUTION_MODE_HINT": "ACCURACY",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": options.threads,
+        "ENABLE_CPU_PINNING": bool(options.settings.get("cpu_pinning", False)),
+    }
+
+
+def runtime_ops(compiled_model: Any) -> list[RuntimeOp]:
+    """Read the runtime model of a compiled model, in execution order."""
+    ops = compiled_model.get_runtime_model().get_ordered_ops()
+    constant: set[str] = set()
+    for op in ops:
+        parents = [value.get_node().get_friendly_name() for value in op.input_values()]
+        if _info(op, "layerType") == "Const" or (parents and constant.issuperset(parents)):
+            constant.add(op.get_friendly_name())
+    return [_runtime_op(op, constant) for op in ops]
+
+
+def _runtime_op(op: Any, constant: set[str]) -> RuntimeOp:
+    values = op.input_values()
+    types = [_type_name(value) for value in values]
+    from_constant = [value.get_node().get_friendly_name() in constant for value in values]
+    return RuntimeOp(
+        name=op.get_friendly_name(),
+        layer=_info(op, "layerType"),
+        kernel=_info(op, "primitiveType"),
+        precision=_info(op, "runtimePrecision"),
+        originals=tuple(_info(op, "originalLayersNames").split(",")),
+        input_precisions=tuple(types),
+        activation_precisions=tuple(kind for kind, fixed in zip(types, from_constant, strict=True) if not fixed),
+        output_precisions=tuple(_type_name(value) for value in op.outputs()),
+        is_constant=op.get_friendly_name() in constant,
+    )
+
+
+def _type_name(value: Any) -> str:
+    return str(value.get_element_type().get_type_name())
+
+
+def _info(op: Any, key: str) -> str:
+    value = op.get_rt_info()[key]
+    return str(value.astype(str)) if hasattr(value, "astype") else str(value)
+
+
+def _fix_batch(model: Any, batch: int) -> dict[str, tuple[int, ...]] | None:
+    """Give a symbolic first axis the batch; return the static input shapes, None where other axes stay dynamic."""
+    shapes: dict[Any, list[Any]] = {}
+    for port in model.inputs:
+        shape = list(port.partial_shape)
+        if shape and shape[0].is_dynamic:
+            shape[0] = batch
+        shapes[port] = shape
+    model.reshape(shapes)
+    if any(port.partial_shape.is_dynamic for port in model.inputs):
+        return None
+    return {name: tuple(port.shape) for port in model.inputs for name in [port.any_name]}
+
+
+def _seeded_input(port: Any, batch: int) -> npt.NDArray[Any]:
+    shape = [
+        axis.get_length() if axis.is_static else (batch if i == 0 else 16) for i, axis in enumerate(port.partial_shape)
+    ]
+    dtype = port.element_type.to_dtype()
+    if np.issubdtype(dtype, np.floating):
+        return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    return np.zeros(shape, dtype)
+
+
+def _name(port: Any, feeds: Arrays) -> str:
+    """The feed's name of an input port: one of the names OpenVINO knows it by. Raises ValueError."""
+    for name in port.names:
+        if name in feeds:
+            return str(name)
+    raise ValueError(f"no feed for input {port.any_name!r}; given: {', '.join(sorted(feeds))}")
+
+
+def _check_dtype(port: Any, array: npt.NDArray[Any]) -> None:
+    declared = port.element_type.to_dtype()
+    if array.dtype != declared:
+        raise ValueError(f"input {port.any_name!r} is {array.dtype}, the model declares {declared}")
+
+
+def _as_text(value: Any) -> str:
+    """Spell a property: element types by their OpenVINO name (f32), lists joined, enums by name."""
+    if hasattr(value, "get_type_name"):
+        return str(value.get_type_name())
+    if isinstance(value, list | tuple | set):
+        return ", ".join(str(item) for item in value)
+    return str(value).rpartition(".")[2] if type(value).__module__.startswith("openvino") else str(value)
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,113 @@
+"""ONNX Runtime on the CPU: the core's Q/DQ file in the spelling for which it has integer kernels throughout."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
+from workbench_plugins.ort_cpu.cpu import Cpu, this_cpu
+from workbench_plugins.ort_cpu.lowering import copy_model, dialect_for, quantized_deviations, target_deviations
+from workbench_plugins.ort_cpu.session import OrtCpuSession, checked_settings
+
+from workbench.spi import (
+    Availability,
+    Context,
+    Deviation,
+    GraphSummary,
+    OpenOptions,
+    Prepared,
+    QuantPlan,
+    RealisedParameters,
+    Scheme,
+    Session,
+    read_back_qdq,
+)
+
+PACKAGES = ("onnxruntime", "onnxruntime-gpu")
+REMEDY = 'pip install "onnxruntime==1.31.1"'
+SATURATES = "no VNNI: u8 x s8 products may saturate; option x64_quant_precision = true avoids it"
+UNKNOWN_ISA = "instruction sets are not known: without VNNI u8 x s8 products may saturate"
+
+
+class OrtCpuRuntime:
+    """See `workbench.spi.Runtime`."""
+
+    def probe(self) -> Availability:
+        """Look at the installed packages and the processor; ONNX Runtime is not imported."""
+        versions = installed_versions()
+        cpu = this_cpu()
+        if not versions or importlib.util.find_spec("onnxruntime") is None:
+            return Availability(False, "ONNX Runtime is not installed", REMEDY, versions, (f"CPU: {cpu}",), ())
+        return Availability(True, isa_note(cpu), "", versions, (f"CPU: {cpu}",), ("fp32", "int8"))
+
+    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+        """List what differs on x64; refuses fp16, for which this provider has no kernels."""
+        if scheme.name == "fp16":
+            return [_no_float16()]
+        return quantized_deviations(graph, scheme) if scheme.is_quantized else []
+
+    def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
+        """Write the float model as it is, or the plan as Q/DQ for the target.
+
+        Raises:
+            ValueError: fp16, an unknown target or unknown options.
+        """
+        checked_settings(context.settings)
+        context.check_cancelled()
+        if context.precision == "fp32":
+            artifact = copy_model(model, context.work_dir)
+            save_nodes(nodes_of(context.graph, None), artifact)
+            return Prepared(artifact, notes={"format": "ONNX, unchanged"})
+        if context.precision != "int8" or plan is None:
+            raise ValueError(f"ort_cpu prepares fp32, and int8 with a plan, not {context.precision!r}")
+        dialect = dialect_for(context.target)
+        artifact = context.qdq_model(dialect)
+        save_nodes(nodes_of(context.graph, plan), artifact)
+        notes = {
+            "format": "ONNX with QuantizeLinear/DequantizeLinear",
+            "target": context.target,
+            "activation codes": dialect.activation,
+            "activation functions": dialect.activation_function,
+        }
+        return Prepared(artifact, target_deviations(context.target, plan), notes)
+
+    def read_back(self, artifact: Path) -> RealisedParameters:
+        """Read the parameters from the Q/DQ file that ONNX Runtime itself reads. Raises ModelError."""
+        return read_back_qdq(artifact)
+
+    def open(self, prepared: Prepared, options: OpenOptions) -> Session:
+        """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
+        return OrtCpuSession(prepared, options)
+
+
+def installed_versions() -> dict[str, str]:
+    """Return distribution name -> version of the ONNX Runtime packages found."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def isa_note(cpu: Cpu) -> str:
+    """Return what the instruction sets mean for the figures, or ""."""
+    if cpu.saturates is None:
+        return UNKNOWN_ISA
+    return SATURATES if cpu.saturates else ""
+
+
+def _no_float16() -> Deviation:
+    return Deviation(
+        node=None,
+        requested="float16",
+        realised="not realisable",
+        reason="ONNX Runtime's CPU provider computes float16 graphs in float32",
+        refuses=True,
+    )
+
+
+RUNTIME = OrtCpuRuntime()

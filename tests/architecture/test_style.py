@@ -1,0 +1,22 @@
+"""One style, strict types: the same checks as on every developer's machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
+    ids=["lint", "format", "types"],
+)
+def test_tool_is_content(arguments: list[str]) -> None:
+    program = Path(sys.executable).parent / arguments[0]
+    outcome = subprocess.run([program, *arguments[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -1,0 +1,211 @@
+"""Distances on known values, their laws, and what they do with NaN, zeros and equal outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.special import log_softmax, rel_entr, softmax
+
+from workbench.errors import ContractError
+from workbench.measure import divergence as d
+
+FINITE = st.floats(-1e4, 1e4, width=32)
+PAIR = hnp.array_shapes(min_dims=1, max_dims=4, max_side=6).flatmap(
+    lambda shape: st.tuples(
+        hnp.arrays(np.float32, shape, elements=FINITE), hnp.arrays(np.float32, shape, elements=FINITE)
+    )
+)
+
+
+def test_known_values() -> None:
+    result = d.divergence(np.array([[3.0, 4.0]]), np.array([[3.0, 3.5]]))
+    assert result.nmse == pytest.approx(0.25 / 25)
+    assert result.sqnr_db == pytest.approx(20)
+    assert result.max_abs_error == 0.5
+    assert result.mean_abs_error == 0.25
+    assert result.cosine_similarity == pytest.approx(23 / (5 * np.sqrt(21.25)))
+    assert result.n_values == 2
+    assert dict(result.reasons) == {}
+
+
+@given(PAIR)
+def test_metrics_against_whole_array_formulas(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    f, q = (part.astype(np.float64) for part in pair)
+    result = d.divergence(*pair)
+    error, power = ((f - q) ** 2).sum(), (f**2).sum()
+    if result.nmse is not None and power:
+        assert result.nmse == pytest.approx(error / power)
+        assert (result.sqnr_db is None) == (error == 0)
+        assert result.sqnr_db is None or result.sqnr_db == pytest.approx(10 * np.log10(power / error))
+    if result.cosine_similarity is not None:
+        assert -1 <= result.cosine_similarity <= 1
+    assert result.mean_abs_error == pytest.approx(np.abs(f - q).mean())
+    assert result.max_abs_error == np.abs(f - q).max()
+
+
+@given(PAIR, st.integers(1, 30))
+def test_chunks_and_order_of_samples_do_not_matter(pair: tuple[np.ndarray, np.ndarray], chunk: int) -> None:
+    whole = d.divergence(*pair)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(d, "CHUNK_VALUES", chunk)
+        parts = d.divergence(*pair)
+        turned = d.divergence(pair[0][::-1], pair[1][::-1])
+        assert d.nmse_per_sample(*pair) == pytest.approx(d.nmse_per_sample(pair[0][::-1], pair[1][::-1])[::-1])
+    for other in (parts, turned):
+        assert (other.constant_columns, other.max_abs_error) == (whole.constant_columns, whole.max_abs_error)
+        assert other.nmse == pytest.approx(whole.nmse)
+        assert other.reasons == whole.reasons
+
+
+def test_identical_outputs_have_no_sqnr_and_say_why() -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    result = d.divergence(values, values.copy())
+    assert (result.sqnr_db, result.nmse, result.cosine_similarity, result.max_abs_error) == (None, 0.0, 1.0, 0.0)
+    assert result.reasons == {"sqnr_db": d.IDENTICAL}
+    zeros = d.divergence(np.zeros((2, 2)), np.zeros((2, 2)))
+    assert (zeros.nmse, zeros.cosine_similarity) == (0.0, None)
+    assert zeros.reasons["sqnr_db"] == d.IDENTICAL
+
+
+def test_zero_sides() -> None:
+    zero_reference = d.divergence(np.zeros((2, 2)), np.ones((2, 2)))
+    assert (zero_reference.sqnr_db, zero_reference.nmse, zero_reference.cosine_similarity) == (None, None, None)
+    assert zero_reference.reasons["nmse"] == "the reference is all zeros"
+    assert zero_reference.max_abs_error == 1.0
+    zero_output = d.divergence(np.ones((2, 2)), np.zeros((2, 2)))
+    assert (zero_output.sqnr_db, zero_output.nmse, zero_output.cosine_similarity) == (0.0, 1.0, None)
+
+
+def test_one_nan_leaves_no_distance_and_is_counted() -> None:
+    f, q = np.ones((4, 3), np.float32), np.ones((4, 3), np.float32)
+    q[1, 2], q[2, 0], f[0, 0] = np.nan, np.inf, -np.inf
+    result = d.divergence(f, q)
+    assert (result.nonfinite, result.nonfinite_reference) == (2, 1)
+    assert result.sqnr_db is result.nmse is result.cosine_similarity is result.max_abs_error is None
+    assert result.reasons["nmse"] == "not finite: 2 values, and 1 of the reference"
+    assert set(result.reasons) == {"sqnr_db", "nmse", "cosine_similarity", "max_abs_error", "mean_abs_error"}
+
+
+def test_beyond_float64_is_said() -> None:
+    result = d.divergence(np.full((2, 2), 1e200), np.full((2, 2), -1e200))
+    assert result.sqnr_db is None
+    assert result.reasons["sqnr_db"] == "the sum of squares is beyond float64"
+
+
+def test_constant_columns_of_a_detection_head() -> None:
+    rng = np.random.default_rng(0)
+    f = np.concatenate([rng.uniform(0, 640, (5, 40, 4)), rng.uniform(0, 1, (5, 40, 2))], axis=2).astype(np.float32)
+    q = np.rint(f / 5).astype(np.float32) * 5
+    f[..., 5] = 0.25
+    assert d.divergence(f, q).constant_columns == (4,)
+    assert d.divergence(f, f).constant_columns == ()
+
+
+def test_column_that_hardly_moves_in_the_reference_is_constant_there_too() -> None:
+    f = np.array([[100.0, 1.0], [50.0, 1.0 + 1e-5]])
+    assert d.divergence(f, np.array([[100.0, 1.0], [50.0, 1.0]])).constant_columns == ()
+    assert d.divergence(f + [[0, 0.1], [0, 0]], np.array([[100.0, 1.0], [50.0, 1.0]])).constant_columns == (1,)
+
+
+def test_half_and_integer_outputs_are_summed_in_float64() -> None:
+    f = np.full((1000, 10), 300, np.float16)
+    result = d.divergence(f, f + np.float16(1))
+    assert result.nmse == pytest.approx(1 / 300**2)
+    codes = np.full((3, 2), 127, np.int8)
+    assert d.divergence(codes, -codes).max_abs_error == 254
+
+
+def test_memory_maps_are_read_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(500, 7)).astype(np.float32)
+    np.save(tmp_path / "f.npy", values)
+    mapped = np.load(tmp_path / "f.npy", mmap_mode="r")
+    monkeypatch.setattr(d, "CHUNK_VALUES", 70)
+    sizes = [len(f) for f, _ in d._chunks(mapped, mapped)]
+    assert sizes == [10] * 50
+    assert d.divergence(mapped, mapped + np.float32(0.1)).max_abs_error == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("function", [d.divergence, d.nmse_per_sample, d.kl_per_sample])
+def test_shapes_must_agree_and_hold_values(function: object) -> None:
+    with pytest.raises(ContractError, match="different shapes"):
+        function(np.zeros((2, 3)), np.zeros((3, 2)))  # type: ignore[operator]
+    with pytest.raises(ContractError, match="without values"):
+        function(np.zeros((0, 3)), np.zeros((0, 3)))  # type: ignore[operator]
+
+
+def test_nmse_per_sample() -> None:
+    f = np.array([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [1.0, 2.0]])
+    q = np.array([[1.0, 2.0], [0.0, 0.0], [0.0, 1.0], [np.nan, 2.0]])
+    found = d.nmse_per_sample(f, q)
+    assert found[:3].tolist() == [0.5, 0.0, np.inf]
+    assert np.isnan(found[3])
+
+
+LOGITS = st.tuples(st.integers(1, 8), st.integers(1, 12)).flatmap(
+    lambda shape: st.tuples(*(hnp.arrays(np.float32, shape, elements=st.floats(-80, 80, width=32)) for _ in "pr"))
+)
+
+
+@given(LOGITS)
+def test_kl_against_scipy_and_its_laws(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    p, r = (part.astype(np.float64) for part in pair)
+    found = d.kl_per_sample(*pair)
+    expected = (softmax(p, axis=1) * (log_softmax(p, axis=1) - log_softmax(r, axis=1))).sum(axis=1)
+    assert found == pytest.approx(np.maximum(expected, 0), rel=1e-6, abs=1e-9)
+    assert (found >= 0).all()
+    assert d.kl_per_sample(pair[0], pair[0]) == pytest.approx(np.zeros(len(p)), abs=1e-12)
+    assert d.kl_per_sample(p + 5, r - 300) == pytest.approx(found, rel=1e-6, abs=1e-9)
+
+
+def test_kl_of_probabilities_and_of_zeros() -> None:
+    p, r = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]]), np.array([[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
+    found = d.kl_per_sample(p, r, probabilities=True)
+    assert found[0] == pytest.approx(rel_entr(p[0], r[0]).sum())
+    assert found[1] == np.inf
+    with pytest.raises(ContractError, match="negative"):
+        d.kl_per_sample(np.array([[1.5, -0.5]]), np.array([[0.5, 0.5]]), probabilities=True)
+
+
+def test_kl_keeps_nan_and_large_logits_do_not_overflow() -> None:
+    p = np.array([[1000.0, 0.0], [1.0, np.nan]])
+    found = d.kl_per_sample(p, np.array([[0.0, 1000.0], [1.0, 1.0]]))
+    assert found[0] == pytest.approx(1000)
+    assert np.isnan(found[1])
+
+
+def test_kl_summary() -> None:
+    summary = d.summarise_kl(np.arange(1.0, 201.0))
+    assert (summary.mean, summary.median, summary.p99, summary.max) == (100.5, 100.5, 198.0, 200.0)
+    assert (summary.nonfinite, summary.reason) == (0, "")
+    broken = d.summarise_kl(np.array([1.0, np.nan, 2.0, np.inf, 3.0]))
+    assert (broken.mean, broken.median, broken.p99, broken.max) == (None, 3.0, None, None)
+    assert broken.nonfinite == 2
+    assert broken.reason == "2 of 5 samples have an infinite or undefined KL"
+
+
+def test_code_differences() -> None:
+    scale = 0.0371
+    codes = np.array([[-3, 0, 7], [100, 5, -128]])
+    moved = codes + np.array([[0, 1, 1], [-2, 0, 0]])
+    f, q = (codes * scale).astype(np.float32), (moved * scale).astype(np.float32)
+    result = d.code_difference_histogram(f, q, scale)
+    assert list(result.counts.items()) == [(-2, 1), (0, 3), (1, 2)]
+    assert (result.off_grid, result.nonfinite) == (0, 0)
+    q[0, 0] += np.float32(0.4 * scale)
+    q[0, 1] = np.nan
+    result = d.code_difference_histogram(f, q, scale)
+    assert (result.off_grid, result.nonfinite, sum(result.counts.values())) == (1, 1, 4)
+    with pytest.raises(ContractError, match="positive"):
+        d.code_difference_histogram(f, q, 0.0)
+
+
+def test_looks_like_probabilities() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 4))
+    assert d.looks_like_probabilities(softmax(logits, axis=1).astype(np.float32))
+    assert not d.looks_like_probabilities(logits)
+    assert not d.looks_like_probabilities(1 / (1 + np.exp(-logits)))

@@ -1,0 +1,187 @@
+"""Intervals and tests against scipy, statsmodels and published worked examples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from workbench.measure import statistics
+
+COUNT = st.integers(0, 3000)
+SHARE = st.floats(0, 1)
+
+
+@given(COUNT, COUNT)
+def test_wilson_against_statsmodels_and_its_laws(k: int, rest: int) -> None:
+    n = k + rest
+    low, high = statistics.wilson(k, n)
+    if n == 0:
+        assert (low, high) == (0, 1)
+        return
+    assert (low, high) == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+    assert 0 <= low <= k / n <= high <= 1
+    assert statistics.wilson(rest, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+def test_wilson_against_scipy_at_another_confidence() -> None:
+    expected = stats.binomtest(81, 263).proportion_ci(0.99, method="wilson")
+    assert statistics.wilson(81, 263, 0.99) == pytest.approx((expected.low, expected.high))
+    with pytest.raises(ValueError, match="5 of 4"):
+        statistics.wilson(5, 4)
+    with pytest.raises(ValueError, match="negative"):
+        statistics.wilson(-1, 4)
+
+
+# Rows: n11, n01, n10, n00 with the difference (n01 - n10) / N and its limits.
+# 1: Fagerland, Lydersen, Laake, "Statistical Analysis of Contingency Tables" (2017), chapter 8, Newcombe square-and-add
+#    for complete response before and after therapy (Cavo et al., 2012), where rows are before and the change is reversed.
+# 2: the same authors, Statistics in Medicine 33 (2014), airway hyper-responsiveness (Bentur et al., 2009).
+# 3: Newcombe (1998), table of worked examples, method 10: 36, 12, 2, 0.
+@pytest.mark.parametrize(
+    ("counts", "expected", "digits"),
+    [
+        ((59, 6, 16, 80), (-0.0621, -0.1186, -0.0046), 4),
+        ((1, 1, 7, 12), (-0.286, -0.507, -0.026), 3),
+        ((36, 12, 2, 0), (0.2000, 0.0569, 0.3404), 4),
+    ],
+)
+def test_newcombe_against_published_examples(
+    counts: tuple[int, int, int, int], expected: tuple[float, float, float], digits: int
+) -> None:
+    n11, n01, n10, n00 = counts
+    found = statistics.newcombe_paired(n11, n10, n01, n00)
+    assert tuple(round(number, digits) for number in found) == expected
+
+
+@given(COUNT, COUNT, COUNT, COUNT)
+def test_newcombe_laws(n11: int, n10: int, n01: int, n00: int) -> None:
+    if n11 + n10 + n01 + n00 == 0:
+        with pytest.raises(ValueError, match="no samples"):
+            statistics.newcombe_paired(0, 0, 0, 0)
+        return
+    value, low, high = statistics.newcombe_paired(n11, n10, n01, n00)
+    assert -1 <= low <= value <= high <= 1
+    assert value == (n01 - n10) / (n11 + n10 + n01 + n00)
+    swapped = statistics.newcombe_paired(n11, n01, n10, n00)
+    assert swapped == pytest.approx((-value, -high, -low), abs=1e-9)
+
+
+def test_newcombe_covers_the_true_difference() -> None:
+    rng = np.random.default_rng(0)
+    shares = [0.7, 0.04, 0.02, 0.24]
+    tables = rng.multinomial(400, shares, 2000)
+    hits = 0
+    for n11, n10, n01, n00 in tables.tolist():
+        _, low, high = statistics.newcombe_paired(n11, n10, n01, n00)
+        hits += low <= -0.02 <= high
+    assert 0.93 <= hits / 2000 <= 0.985
+
+
+@given(COUNT, COUNT)
+def test_mcnemar_against_statsmodels(n10: int, n01: int) -> None:
+    exact = statistics.mcnemar_exact(n10, n01)
+    assert 0 <= exact <= 1
+    assert exact == statistics.mcnemar_exact(n01, n10)
+    if n10 + n01:
+        assert exact == pytest.approx(mcnemar([[5, n10], [n01, 5]], exact=True).pvalue, abs=1e-10)
+        n, k = n10 + n01, min(n10, n01)
+        tail = stats.binom.cdf(k, n, 0.5) - 0.5 * stats.binom.pmf(k, n, 0.5)
+        assert statistics.mcnemar_mid_p(n10, n01) == pytest.approx(2 * tail, abs=1e-9)
+    assert statistics.mcnemar_mid_p(n10, n01) <= exact + 1e-12
+
+
+def test_mcnemar_published_example() -> None:
+    # Fagerland, Lydersen, Laake (2013), BMC Medical Research Methodology 13:91: 1 and 7 discordant pairs.
+    assert statistics.mcnemar_exact(1, 7) == pytest.approx(0.0703, abs=5e-5)
+    assert statistics.mcnemar_mid_p(1, 7) == pytest.approx(0.0391, abs=5e-5)
+    assert (statistics.mcnemar_exact(0, 0), statistics.mcnemar_mid_p(0, 0)) == (1.0, 1.0)
+
+
+@given(st.lists(SHARE, min_size=1, max_size=12))
+def test_holm_against_statsmodels_and_its_laws(p_values: list[float]) -> None:
+    adjusted = statistics.holm(p_values)
+    assert adjusted == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
+    assert all(p <= a <= 1 for p, a in zip(p_values, adjusted, strict=True))
+    by_p = [a for _, a in sorted(zip(p_values, adjusted, strict=True))]
+    assert by_p == sorted(by_p)
+    assert statistics.holm(p_values[::-1]) == adjusted[::-1]
+
+
+def test_rule_of_three() -> None:
+    assert statistics.rule_of_three(2000) == 0.0015
+    assert statistics.rule_of_three(2) == 1.0
+    assert statistics.rule_of_three(1000) == pytest.approx(1 - 0.05 ** (1 / 1000), rel=0.01)
+    with pytest.raises(ValueError, match="at least 1"):
+        statistics.rule_of_three(0)
+
+
+def test_resolution_is_the_half_width_of_the_interval() -> None:
+    points = statistics.resolution_points(2000, 0.0256)
+    assert points == pytest.approx(0.70, abs=0.005)
+    _, low, high = statistics.newcombe_paired(1500, 26, 25, 449)
+    assert points == pytest.approx(100 * (high - low) / 2, rel=0.05)
+    assert statistics.needed_n_for_points(points, 2000, 0.0256) in (2000, 2001)
+    assert statistics.resolution_points(2000, 0.0) == pytest.approx(100 * 1.96 * (0.0015 / 2000) ** 0.5, rel=1e-3)
+    assert statistics.needed_n_for_points(0, 2000, 0.1) is None
+    with pytest.raises(ValueError, match="share"):
+        statistics.resolution_points(10, 1.5)
+
+
+@given(st.integers(1, 10**5), st.floats(0.001, 1), st.floats(1.1, 5))
+def test_more_samples_resolve_less(n: int, share: float, factor: float) -> None:
+    assert statistics.resolution_points(int(n * factor) + 1, share) < statistics.resolution_points(n, share)
+
+
+def test_needed_n_from_interval() -> None:
+    assert statistics.needed_n_from_interval(2000, -0.9, -1.6, -1.0) in (98_000, 98_001)
+    assert statistics.needed_n_from_interval(100, 1.0, 0.8, 0.9) in (400, 401)
+    assert statistics.needed_n_from_interval(100, -1.0, -1.5, -1.0) is None
+
+
+def test_bootstrap_uses_the_same_resamples_for_all_runtimes() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.integers(0, 2, 500)
+    result = statistics.paired_bootstrap(np.stack([right, right, 1 - right]))
+    assert np.array_equal(result.replicates[:, 0], result.replicates[:, 1])
+    assert np.allclose(result.replicates[:, 0] + result.replicates[:, 2], 1)
+    assert result.replicates.shape == (2000, 3)
+
+
+@pytest.mark.parametrize("kind", ["binary", "continuous"])
+def test_bootstrap_matches_theory(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.integers(0, 2, 800).astype(float) if kind == "binary" else rng.exponential(1, 800)
+    value, low, high = statistics.bootstrap_mean_interval(values)
+    half = 1.96 * values.std() / np.sqrt(800)
+    assert value == pytest.approx(values.mean())
+    assert (low, high) == pytest.approx((value - half, value + half), abs=0.15 * half)
+
+
+def test_bootstrap_in_pieces_draws_every_sample_equally(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "_DRAWS_AT_ONCE", 700)
+    result = statistics.paired_bootstrap(np.arange(200.0), resamples=1001)
+    assert result.replicates.shape == (1001, 1)
+    assert result.replicates.mean() == pytest.approx(99.5, abs=1.0)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0, 0.5]), min_size=1, max_size=80), st.randoms(use_true_random=False))
+def test_bootstrap_does_not_depend_on_the_order_of_samples(values: list[float], random: object) -> None:
+    shuffled = list(values)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    first = statistics.bootstrap_mean_interval(values, resamples=200)
+    assert first == pytest.approx(statistics.bootstrap_mean_interval(shuffled, resamples=200))
+    assert min(values) - 1e-9 <= first[1] <= first[0] <= first[2] <= max(values) + 1e-9
+
+
+def test_bootstrap_refuses_what_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        statistics.bootstrap_mean_interval([1.0, np.nan])
+    with pytest.raises(ValueError, match="no samples"):
+        statistics.bootstrap_mean_interval([])

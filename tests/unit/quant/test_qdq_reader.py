@@ -1,0 +1,116 @@
+"""Reading a Q/DQ file back: what was written is found, damage gives one clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from helpers.onnx_models import concat_net, random_feeds, resnet_like
+from helpers.plans import make_plan
+from onnx import numpy_helper
+
+from workbench.errors import ModelError
+from workbench.model.canonical import canonical_graph
+from workbench.quant.dialect import Dialect
+from workbench.quant.plan import TensorParameters
+from workbench.quant.qdq import write_qdq
+from workbench.quant.qdq_reader import read_qdq
+from workbench.quant.scheme import Scheme
+
+
+def written(net=resnet_like, scheme="S1", dialect=Dialect("uint8", "integer_clip")):  # noqa: B008
+    model, _ = canonical_graph(net())
+    plan = make_plan(model, random_feeds(model, 2), Scheme(name=scheme))
+    return plan, write_qdq(model, plan, dialect)
+
+
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["S1", "S2"])
+@pytest.mark.parametrize("bias", ["float32", "int32"])
+@pytest.mark.parametrize("net", [resnet_like, concat_net])
+def test_finds_every_parameter_in_the_files_own_dtype(tmp_path, net, bias, scheme):
+    plan, model = written(net, scheme, Dialect("uint8", "integer_clip", bias))
+    found = read_qdq(saved(model, tmp_path))
+    assert set(found.tensors) == set(plan.tensors)
+    assert set(found.weights) == set(plan.weights)
+    assert set(found.biases) == set(plan.biases)
+    assert {tensor.dtype for tensor in found.tensors.values()} == {"uint8"}
+    for name, weight in plan.weights.items():
+        assert np.array_equal(found.weights[name].codes, weight.codes)
+        assert np.array_equal(found.weights[name].scale, weight.scale)
+        assert found.weights[name].axis == weight.axis
+    for name, values in plan.biases.items():
+        assert np.array_equal(found.biases[name], values)
+
+
+def test_a_quantizer_that_disagrees_with_its_dequantizer_is_listed(tmp_path):
+    plan, model = written()
+    name = next(name for name in plan.tensors if name != "x")
+    node = next(node for node in model.graph.node if node.name == f"{name}__dequantize")
+    model.graph.initializer.append(numpy_helper.from_array(np.asarray(9.0, np.float32), "other"))
+    node.input[1] = "other"
+    found = read_qdq(saved(model, tmp_path))
+    assert TensorParameters(9.0, 128, "uint8", None, (0, 255)) in found.tensors.values()
+    assert set(found.tensors) != set(plan.tensors)
+
+
+def test_garbage_truncated_missing_and_empty_files_are_model_errors(tmp_path):
+    data = saved(written()[1], tmp_path).read_bytes()
+    contents = {
+        "garbage": np.random.default_rng(0).bytes(4000),
+        "half": data[: len(data) // 2],
+        "most": data[:-7],
+        "empty": b"",
+        "text": b"not a model\n",
+    }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=f"{name}.onnx"):
+            read_qdq(path)
+    with pytest.raises(ModelError, match=r"absent\.onnx"):
+        read_qdq(tmp_path / "absent.onnx")
+
+
+def test_every_truncation_is_a_model_error_or_nothing_worse(tmp_path):
+    data = saved(written()[1], tmp_path).read_bytes()
+    path = tmp_path / "cut.onnx"
+    for end in range(1, len(data), max(1, len(data) // 60)):
+        path.write_bytes(data[:end])
+        with pytest.raises(ModelError):
+            read_qdq(path)
+
+
+def test_a_computed_scale_is_refused(tmp_path):
+    plan, model = written()
+    kept = [item for item in model.graph.initializer if item.name != "input__scale"]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    assert "input" in plan.tensors
+    with pytest.raises(ModelError, match="input__scale is not a constant"):
+        read_qdq(saved(model, tmp_path))
+
+
+def test_weights_are_read_through_external_data(tmp_path):
+    plan, model = written()
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="model.data", size_threshold=0)
+    found = read_qdq(path)
+    assert set(found.weights) == set(plan.weights)
+    (tmp_path / "model.data").unlink()
+    with pytest.raises(ModelError):
+        read_qdq(path)
+
+
+def test_a_float_model_has_no_parameters(tmp_path):
+    found = read_qdq(saved(canonical_graph(resnet_like())[0], tmp_path))
+    assert not found.tensors
+    assert not found.weights
+    assert not found.biases

@@ -1,0 +1,91 @@
+"""The reference session: values, levels of optimization, and errors in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from helpers.onnx_models import conv_relu_net, random_feeds
+from onnx import TensorProto, helper
+
+from workbench.errors import ContractError, ModelError
+from workbench.reference import ReferenceSession
+
+
+def doubling() -> onnx.ModelProto:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
+    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 2])
+    nodes = [helper.make_node("Add", ["x", "x"], ["y"], name="a"), helper.make_node("Add", ["y", "x"], ["z"], name="b")]
+    graph = helper.make_graph(nodes, "g", [x], [y, z])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+
+
+def test_runs_bytes_and_gives_the_asked_outputs_in_the_asked_order() -> None:
+    with ReferenceSession(doubling().SerializeToString()) as session:
+        got = session.run({"x": np.ones((3, 2), np.float32)}, ["z", "y"])
+    assert list(got) == ["z", "y"]
+    np.testing.assert_array_equal(got["z"], np.full((3, 2), 3.0))
+    np.testing.assert_array_equal(got["y"], np.full((3, 2), 2.0))
+
+
+def test_runs_a_file_and_gives_all_outputs(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(doubling(), path)
+    with ReferenceSession(path, optimized=False) as session:
+        assert session.input_names == ("x",)
+        assert list(session.run({"x": np.ones((1, 2), np.float32)})) == ["y", "z"]
+
+
+def test_no_outputs_asked_gives_none() -> None:
+    with ReferenceSession(doubling().SerializeToString()) as session:
+        assert session.run({"x": np.ones((1, 2), np.float32)}, []) == {}
+
+
+def test_arrays_are_the_callers_own() -> None:
+    with ReferenceSession(doubling().SerializeToString()) as session:
+        first = session.run({"x": np.ones((1, 2), np.float32)})["y"]
+        kept = first.copy()
+        session.run({"x": np.full((1, 2), 9, np.float32)})
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_unoptimized_runs_every_node_as_written() -> None:
+    model = conv_relu_net()
+    feeds = random_feeds(model, 2)
+    with ReferenceSession(model.SerializeToString()) as fast, ReferenceSession(
+        model.SerializeToString(), optimized=False
+    ) as plain:
+        for name, value in fast.run(feeds).items():
+            np.testing.assert_allclose(plain.run(feeds)[name], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model", doubling().SerializeToString()[:-40]])
+def test_a_damaged_model_is_one_clear_line(data: bytes) -> None:
+    with pytest.raises(ModelError, match="refused by ONNX Runtime") as caught:
+        ReferenceSession(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"gone\.onnx"):
+        ReferenceSession(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize(
+    "feeds",
+    [{}, {"wrong": np.ones((1, 2), np.float32)}, {"x": np.ones((1, 3), np.float32)}, {"x": np.ones((1, 2))}],
+)
+def test_feeds_that_do_not_fit_are_a_model_error(feeds: dict[str, np.ndarray]) -> None:
+    with ReferenceSession(doubling().SerializeToString()) as session, pytest.raises(ModelError, match="cannot be run"):
+        session.run(feeds)
+
+
+def test_running_after_close_is_a_bug() -> None:
+    session = ReferenceSession(doubling().SerializeToString())
+    session.close()
+    session.close()
+    with pytest.raises(ContractError):
+        session.run({"x": np.ones((1, 2), np.float32)})

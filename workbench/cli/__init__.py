@@ -1,0 +1,63 @@
+"""The command line: one parser, one place that turns errors into one line and an exit code.
+
+Exit codes, highest first: 2 usage; 1 a mistake the user can mend; 3 a gate failed; 4 a required runtime was not
+available, crashed or timed out, or a gate could not be judged; 0 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import workbench
+from workbench.cli import plan_commands, setup_commands, sheet_commands, study_commands
+from workbench.errors import JobCancelledError, JobFailedError, UserError
+
+EXIT_OK, EXIT_USER, EXIT_USAGE, EXIT_GATE, EXIT_INCOMPLETE, EXIT_CANCELLED = 0, 1, 2, 3, 4, 130
+Command = Callable[[argparse.Namespace], int]
+
+log = logging.getLogger("workbench")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    root = argparse.ArgumentParser(
+        prog="int8-workbench",
+        description="One logical INT8 scheme on many runtimes: how far the answers move, how fast it is, and a sheet that proves it.",
+    )
+    root.add_argument("--version", action="version", version=f"int8-workbench {workbench.__version__}")
+    root.add_argument("--verbose", action="store_true", help="print the cause of an error with its traceback")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (study_commands, setup_commands, plan_commands, sheet_commands):
+        module.add_to(commands)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never lets a traceback reach a user's terminal unasked."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        command: Command = options.run_command
+        return command(options)
+    except UserError as error:
+        return _failed(str(error), error, EXIT_USER)
+    except JobFailedError as error:
+        return _failed(str(error), error, EXIT_USER, error.remote_traceback)
+    except (JobCancelledError, KeyboardInterrupt):
+        print("Cancelled. What was finished is kept; the same command resumes.", file=sys.stderr)
+        return EXIT_CANCELLED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def _failed(line: str, error: BaseException, code: int, remote: str = "") -> int:
+    print(f"int8-workbench: {line}", file=sys.stderr)
+    log.debug("cause", exc_info=error)
+    if remote:
+        log.debug("in the worker:\n%s", remote)
+    return code

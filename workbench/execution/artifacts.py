@@ -1,0 +1,125 @@
+"""Artifacts: a plan or a float model lowered by a plugin, then read back in a fresh worker and compared with the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.execution.cells import Cell
+from workbench.execution.discovery import Manifest, load_runtime
+from workbench.execution.jobs import Outcome
+from workbench.execution.preparation import PreparedModel
+from workbench.execution.realised import load_realised
+from workbench.execution.stages import Stages
+from workbench.quant.parity import compare_with_plan
+from workbench.quant.plan import QuantPlan
+from workbench.quant.scheme import Scheme
+from workbench.spi import Deviation, GraphSummary
+
+PREPARE_TIMEOUT_S = 3600.0
+READ_BACK_TIMEOUT_S = 600.0
+
+
+class CellFailedError(WorkbenchError):
+    """One cell could not go on; the study goes on without it.
+
+    Attributes:
+        outcome: how the worker's job ended.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(str(outcome))
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a plugin made for one cell.
+
+    Attributes:
+        path: file or folder; record: prepare's answer (hash, size, deviations, notes, build_s) and "parity".
+    """
+
+    path: Path
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def announced_deviations(manifest: Manifest, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    """Ask a plugin, without its runtime, what it would refuse or change; schemes it does not list are refused."""
+    if scheme.name not in manifest.schemes:
+        accepted = ", ".join(manifest.schemes)
+        return [Deviation(None, scheme.title, "nothing is run", f"{manifest.title} accepts {accepted}", refuses=True)]
+    return load_runtime(manifest.ref).realise(graph, scheme)
+
+
+def make_artifact(
+    stages: Stages,
+    cell: Cell,
+    manifest: Manifest,
+    versions: Mapping[str, str],
+    model: PreparedModel,
+    plan: tuple[QuantPlan, Path] | None,
+) -> Artifact:
+    """Prepare and verify one cell's artifact, kept in the store.
+
+    Raises:
+        CellFailedError: the plugin failed, crashed or timed out.
+        JobCancelledError: the user asked to stop.
+    """
+    folder = stages.store.folder("artifacts", *cell.name)
+    key = {
+        "model": model.sha256,
+        "plan": plan[0].sha256 if plan else None,
+        "plugin": manifest.id,
+        "versions": dict(versions),
+        "precision": cell.precision,
+        "target": cell.target,
+        "settings": cell.row.options,
+    }
+
+    def work(place: Path) -> dict[str, Any]:
+        record = _prepare(stages, cell, manifest, model, plan[1] if plan else None, place)
+        if plan:
+            record["parity"] = _parity(stages, cell, manifest, plan[0], Path(record["artifact"]), place)
+        return {**record, "artifact": str(Path(record["artifact"]).relative_to(place))}
+
+    record = stages.keep(f"Build {cell.title}", folder, key, work)
+    return Artifact(folder / record["artifact"], record)
+
+
+def _prepare(
+    stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, plan: Path | None, place: Path
+) -> dict[str, Any]:
+    arguments = {
+        "model": str(model.fp32),
+        "canonical": str(model.canonical),
+        "plan": str(plan) if plan else None,
+        "precision": cell.precision,
+        "target": cell.target,
+        "settings": cell.row.options,
+        "work_dir": str(place / "artifact"),
+    }
+    return _value(stages.plugin_job("prepare", manifest, arguments, place, cell.python, PREPARE_TIMEOUT_S))
+
+
+def _parity(
+    stages: Stages, cell: Cell, manifest: Manifest, plan: QuantPlan, artifact: Path, place: Path
+) -> dict[str, Any]:
+    """Read the artifact's parameters back in a worker that gets its path alone, and compare them here."""
+    arguments = {"artifact": str(artifact)}
+    value = _value(
+        stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S)
+    )
+    checked, mismatches = compare_with_plan(plan, load_realised(Path(value["parameters"])))
+    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
+
+
+def _value(outcome: Outcome) -> dict[str, Any]:
+    if outcome.status == "cancelled":
+        outcome.require()
+    if not outcome.is_ok:
+        raise CellFailedError(outcome)
+    return dict(outcome.value or {})

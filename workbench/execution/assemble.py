@@ -1,0 +1,292 @@
+"""From finished stages to `result.json`: one record per run, intervals, verdicts, disagreements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.execution import result as records
+from workbench.execution.artifacts import Artifact
+from workbench.execution.cells import Cell
+from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
+from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
+from workbench.execution.jobs import Outcome
+from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
+from workbench.measure.gates import judge as judge_gate
+from workbench.measure.statistics import holm, resolution_points
+from workbench.model.graph import GraphSummary
+from workbench.quant.plan import QuantPlan
+from workbench.spi import Deviation
+
+
+@dataclass
+class CellState:
+    """All that is known of one cell.
+
+    Attributes:
+        plugin_id, versions: of its runtime; record: the finished cell's record; problem: why there is none.
+    """
+
+    cell: Cell
+    machine: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    deviations: list[Deviation] = field(default_factory=list)
+    plan: QuantPlan | None = None
+    artifact: Artifact | None = None
+    record: Mapping[str, Any] | None = None
+    folder: Path | None = None
+    speed: MeasuredSpeed | None = None
+    status: records.Status = "ok"
+    problem: records.Problem | None = None
+    outputs: Outputs | None = None
+
+
+def fail(state: CellState, outcome: Outcome) -> None:
+    """Note how a cell's job ended."""
+    state.status = outcome.status
+    state.problem = records.Problem(
+        message=outcome.message or str(outcome),
+        remedy=outcome.remedy,
+        signal=outcome.signal,
+        log_tail=list(outcome.log_tail),
+    )
+
+
+def refuse(state: CellState, message: str, remedy: str = "") -> None:
+    """Note that a cell cannot be run here at all."""
+    state.status = "not_available"
+    state.problem = records.Problem(message=message, remedy=remedy)
+
+
+def run_record(
+    state: CellState,
+    judge: Judge,
+    graph: GraphSummary,
+    simulated: Outputs | None,
+    own_float: Outputs | None,
+    speeds: Mapping[CellName, MeasuredSpeed],
+    profile: str,
+) -> tuple[records.Run, float | None]:
+    """Return a cell as a Run, and the share of samples right in one run and wrong in the other (None unlabelled)."""
+    fields = _identity(state)
+    if state.record is None or state.outputs is None:
+        return records.Run(**fields), None
+    task, distances = task_figures(judge, state.outputs), output_figures(judge, state.outputs)
+    discordant = task.pop("discordant_share")
+    name = distances.pop("headline")
+    merged = {
+        **fields,
+        **task,
+        **distances,
+        "findings": task["findings"] + distances["findings"] + _timed_findings(state.record),
+        "reasons": {**task["reasons"], **distances["reasons"], **_speed_reasons(state)},
+        "divergence": error_split(judge, name, state.outputs, simulated, own_float),
+        **_placement_fields(state, graph),
+        **_speed_fields(state, speeds, profile),
+    }
+    return records.Run(**merged), discordant
+
+
+def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machine: str) -> records.Run:
+    """Return the float32 reference as a Run; it has no speed of its own, its runtimes have."""
+    task = task_figures(judge, judge.reference)
+    return records.Run(
+        runtime="reference",
+        label="FP32 reference",
+        candidate=candidate,
+        precision="reference",
+        machine=machine,
+        threads=1,
+        batch=1,
+        status="ok",
+        n=task["n"],
+        accuracy=task["accuracy"],
+        outputs_sha256=record["outputs_sha256"],
+        versions=record["versions"],
+        reasons={"accuracy_change_points": "it is the reference", "throughput_per_s": "the reference is not timed"},
+    )
+
+
+def simulated_run(
+    judge: Judge, record: Mapping[str, Any], outputs: Outputs, candidate: str, plan: QuantPlan, machine: str
+) -> records.Run:
+    """Return the plan simulated in float as a Run: what the scheme costs on any runtime."""
+    task, distances = task_figures(judge, outputs), output_figures(judge, outputs)
+    task.pop("discordant_share")
+    name = distances.pop("headline")
+    merged = {
+        **task,
+        **distances,
+        "findings": task["findings"] + distances["findings"],
+        "reasons": {**task["reasons"], **distances["reasons"], "throughput_per_s": "a simulation is not timed"},
+    }
+    return records.Run(
+        runtime="reference",
+        label="Simulated",
+        candidate=candidate,
+        precision="simulated",
+        machine=machine,
+        threads=1,
+        batch=1,
+        status="ok",
+        plan_sha256=plan.sha256,
+        outputs_sha256=record["outputs_sha256"],
+        versions=record["versions"],
+        divergence=error_split(judge, name, outputs, outputs, None),
+        **merged,
+    )
+
+
+def with_holm(runs: Sequence[records.Run]) -> list[records.Run]:
+    """Adjust McNemar's p over all INT8 runs (Holm), so that many runtimes do not make one look different by chance."""
+    tested = [run for run in runs if run.precision == "int8" and run.mcnemar_p is not None]
+    adjusted = dict(zip((id(run) for run in tested), holm([run.mcnemar_p or 0.0 for run in tested]), strict=True))
+    return [run.model_copy(update={"mcnemar_p_holm": adjusted.get(id(run))}) for run in runs]
+
+
+def verdicts_of(runs: Sequence[records.Run], gates: Mapping[str, float]) -> list[records.GateVerdict]:
+    """Judge every gate on every INT8 run, on the interval."""
+    return [_verdict(run, gate, limit) for run in runs if run.precision == "int8" for gate, limit in gates.items()]
+
+
+def resolution(n: int, discordant: Sequence[float | None]) -> float | None:
+    """Return the smallest accuracy difference, in points, the set resolves, at the largest share seen."""
+    shares = [share for share in discordant if share is not None]
+    return resolution_points(n, max(shares)) if shares and n else None
+
+
+def disagreements_of(judge: Judge, states: Sequence[CellState]) -> list[records.Disagreement]:
+    """Compare every two runtimes on the same candidate and precision."""
+    ready = [state for state in states if state.outputs is not None]
+    return [
+        disagreement(
+            judge,
+            a.cell.candidate.name,
+            a.cell.precision,  # type: ignore[arg-type]
+            (a.cell.row.label, a.outputs or {}),
+            (b.cell.row.label, b.outputs or {}),
+        )
+        for position, a in enumerate(ready)
+        for b in ready[position + 1 :]
+        if (a.cell.candidate.name, a.cell.precision) == (b.cell.candidate.name, b.cell.precision)
+    ]
+
+
+def _identity(state: CellState) -> dict[str, Any]:
+    cell, artifact, record = state.cell, state.artifact, state.record or {}
+    built = artifact.record if artifact else {}
+    deviations = [asdict(item) for item in state.deviations] + list(built.get("deviations", []))
+    return {
+        "runtime": cell.row.id,
+        "label": cell.row.label,
+        "candidate": cell.candidate.name,
+        "precision": cell.precision,
+        "machine": state.machine,
+        "required": cell.row.required,
+        "threads": cell.row.threads,
+        "batch": cell.row.batch,
+        "status": state.status,
+        "problem": state.problem,
+        "plan_sha256": state.plan.sha256 if state.plan else None,
+        "artifact_sha256": built.get("artifact_sha256"),
+        "artifact_bytes": built.get("artifact_bytes"),
+        "build_s": built.get("build_s"),
+        "parity": built.get("parity"),
+        "deviations": deviations,
+        "outputs_sha256": record.get("outputs_sha256"),
+        "load_s": record.get("load_s"),
+        "first_inference_ms": record.get("first_inference_ms"),
+        "peak_rss_bytes": record.get("peak_rss_bytes"),
+        "versions": dict(state.versions),
+        "facts": {**built.get("notes", {}), **record.get("facts", {})},
+    }
+
+
+def _placement_fields(state: CellState, graph: GraphSummary) -> dict[str, Any]:
+    assert state.record is not None
+    quantized = state.plan.quantized_nodes if state.plan else ()
+    placement = placement_records(state.record["placement"], graph, quantized)
+    return {
+        "placement": placement,
+        "int8_mac_share": int8_mac_share(placement, graph),
+        "float_leftovers": float_leftovers(placement, graph) if state.cell.precision == "int8" else [],
+    }
+
+
+def _speed_fields(state: CellState, speeds: Mapping[CellName, MeasuredSpeed], profile: str) -> dict[str, Any]:
+    if state.speed is None or state.record is None:
+        return {}
+    return {
+        "latency_ms": latency_record(state.speed),
+        "throughput_per_s": throughput_record(state.speed, state.record, profile),
+        "speedup": speedups(state.speed, speeds),
+    }
+
+
+def _speed_reasons(state: CellState) -> dict[str, str]:
+    if state.speed is None:
+        return {"throughput_per_s": "the study measures no speed"}
+    return dict(state.speed.summary.reasons)
+
+
+def _timed_findings(record: Mapping[str, Any]) -> list[str]:
+    differing, checked = record["answers_differing"], record["answers_checked"]
+    if not differing:
+        return []
+    return [f"{differing} of {checked} answers checked while timed differ from the accuracy pass"]
+
+
+def _verdict(run: records.Run, gate: str, limit: float) -> records.GateVerdict:
+    value, interval, n, reason = _measured(run, gate)
+    judged = judge_gate(gate, limit, value, interval=interval, n=n, reason=reason)
+    return records.GateVerdict(
+        gate=gate,
+        label=run.label,
+        candidate=run.candidate,
+        verdict=judged.verdict,
+        limit=limit,
+        value=value,
+        interval=interval,
+        text=judged.text,
+        needs_n=judged.needs_n,
+    )
+
+
+def _measured(run: records.Run, gate: str) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
+    """Return value, interval, n and reason of the figure that a gate limits."""
+    if run.status != "ok":
+        return None, None, None, run.problem.message if run.problem else run.status
+    own = next((item for item in run.speedup if item.baseline == "own_fp32"), None)
+    speed, windows = run.throughput_per_s, len(run.throughput_per_s.windows_per_s) if run.throughput_per_s else None
+    disturbed = speed.conditions["label_reason"] if speed and speed.label == "DISTURBED" else ""
+    untimed = run.reasons.get("throughput_per_s", "not timed")
+    change, agreement = run.accuracy_change_points, run.top1_agreement
+    figures: dict[str, tuple[float | None, tuple[float, float] | None, int | None, str]] = {
+        "max_accuracy_drop_points": _of(change, run.reasons.get("accuracy_change_points", "")),
+        "min_top1_agreement": _of(agreement, run.reasons.get("top1_agreement", "")),
+        "min_sqnr_db": (run.sqnr_db, None, run.n, run.reasons.get("sqnr_db", "") if run.sqnr_db is None else ""),
+        "max_answers_changed": (
+            run.answers_changed.changed if run.answers_changed else None, None, run.n, run.reasons.get("answers_changed", "")
+        ),
+        "min_speedup": (own.value, own.interval, windows, disturbed) if own else (None, None, None, untimed),
+        "min_throughput_per_s": (speed.sustained, speed.interval, windows, disturbed) if speed else (None, None, None, untimed),
+        "max_latency_ms_p90": _latency(run, "p90", disturbed or untimed),
+        "max_latency_ms_p99": _latency(run, "p99", disturbed or untimed),
+        "min_int8_mac_share": (run.int8_mac_share, None, None, ""),
+        "max_artifact_bytes": (run.artifact_bytes, None, None, ""),
+    }  # fmt: skip
+    return figures[gate]
+
+
+def _of(estimate: records.Estimate | None, reason: str) -> tuple[float | None, Any, int | None, str]:
+    return (None, None, None, reason) if estimate is None else (estimate.value, estimate.interval, estimate.n, "")
+
+
+def _latency(run: records.Run, name: str, reason: str) -> tuple[float | None, None, int | None, str]:
+    value = getattr(run.latency_ms, name) if run.latency_ms else None
+    disturbed = run.throughput_per_s is not None and run.throughput_per_s.label == "DISTURBED"
+    if value is None:
+        return None, None, None, run.reasons.get(name, reason)
+    return value, None, run.latency_ms.n if run.latency_ms else None, reason if disturbed else ""

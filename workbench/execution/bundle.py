@@ -1,0 +1,38 @@
+"""A set of samples as JSON, so that any worker can open the same ones: where, which, how preprocessed, for which inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workbench.model.data import DataSpec, Samples, data_spec_from_json, open_samples, sample_index_from_json
+from workbench.model.graph import TensorSpec
+from workbench.model.preprocess import Preprocess, preprocess_from_json
+
+
+def bundle_json(
+    spec: DataSpec, index_path: Path, preprocess: Preprocess, inputs: Sequence[TensorSpec]
+) -> dict[str, Any]:
+    """Return what a worker needs to open the samples; `index_path` is the JSON file that scan() wrote."""
+    return {
+        "data": spec.to_json(),
+        "index": str(index_path),
+        "preprocess": preprocess.to_json(),
+        "inputs": [asdict(value) for value in inputs],
+    }
+
+
+def open_bundle(bundle: Mapping[str, Any]) -> Samples:
+    """Open the samples of a bundle. Raises DataError."""
+    index = sample_index_from_json(json.loads(Path(bundle["index"]).read_text(encoding="utf-8")))
+    preprocess = preprocess_from_json(bundle["preprocess"])
+    inputs = tuple(tensor_spec_from_json(value) for value in bundle["inputs"])
+    return open_samples(data_spec_from_json(bundle["data"]), index, preprocess, inputs)
+
+
+def tensor_spec_from_json(document: Mapping[str, Any]) -> TensorSpec:
+    """Build a TensorSpec from `dataclasses.asdict`'s dict."""
+    return TensorSpec(document["name"], document["dtype"], tuple(document["shape"]))

@@ -1,0 +1,188 @@
+"""Cells on the host: accuracy passes one after another, then speed in interleaved rounds over sessions held open.
+
+Runtimes never run at the same time; while one is timed the others wait. Rounds take turns, because machines drift:
+a ratio of two cells of one group compares blocks that lie beside each other in time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import JobFailedError
+from workbench.execution.artifacts import Artifact
+from workbench.execution.cells import Cell
+from workbench.execution.discovery import Manifest
+from workbench.execution.host import Worker
+from workbench.execution.jobs import Job, Outcome
+from workbench.execution.stages import Stages
+from workbench.measure.load import LoadMonitor
+
+GROUP_SIZE = 8
+ACCURACY_TIMEOUT_S = 24 * 3600.0
+BLOCK_GRACE_S = 120.0
+ROUNDS: Mapping[str, int] = {"quick": 5, "standard": 6, "full": 10, "none": 0}
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """Everything one cell's worker needs.
+
+    Attributes:
+        arguments: of the job "cell", without outputs_dir; key: what the result depends on.
+    """
+
+    cell: Cell
+    manifest: Manifest
+    artifact: Artifact
+    arguments: Mapping[str, Any]
+    key: Mapping[str, Any]
+
+
+@dataclass
+class OpenCell:
+    """One cell while it runs: its worker, and what it has told so far."""
+
+    job: CellJob
+    folder: Path
+    worker: Worker
+    record: dict[str, Any] = field(default_factory=dict)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+
+def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: float) -> dict[tuple[str, str, str], Any]:
+    """Run a group of cells; returns cell name -> record of a finished cell, or the Outcome of one that failed.
+
+    Args:
+        seconds: of timed running per cell, 0 for none.
+
+    Raises:
+        JobCancelledError: the user asked to stop; finished cells are kept.
+    """
+    results: dict[tuple[str, str, str], Any] = {}
+    open_cells: list[OpenCell] = []
+    try:
+        for job in jobs:
+            folder = stages.store.folder("cells", *job.cell.name)
+            kept = stages.store.finished(folder, job.key)
+            if kept is not None:
+                stages.stage(f"Run {job.cell.title}", "kept")
+                results[job.cell.name] = kept
+                continue
+            opened = OpenCell(job, stages.store.begin(folder), Worker(stages.progress))
+            open_cells.append(opened)
+            _accuracy(stages, opened)
+        if seconds:
+            _speed(stages, [item for item in open_cells if item.outcome is None], profile, seconds)
+        for opened in open_cells:
+            results[opened.job.cell.name] = _finish(stages, opened)
+    finally:
+        for opened in open_cells:
+            opened.worker.__exit__(None, None, None)
+    return results
+
+
+def _accuracy(stages: Stages, opened: OpenCell) -> None:
+    """Open the session and answer every sample; the session stays open for the timed part."""
+    cell = opened.job.cell
+    stages.stage(f"Run {cell.title}", "start")
+    arguments = {**opened.job.arguments, "outputs_dir": str(opened.folder / "outputs")}
+    job = Job("cell", opened.job.manifest.ref, arguments, opened.folder / "work", ACCURACY_TIMEOUT_S, cell.python)
+    opened.worker.start(job)
+    _guarded(stages, opened, lambda: opened.record.update(_event(stages, opened, "accuracy_done", ACCURACY_TIMEOUT_S)))
+
+
+def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) -> None:
+    """Warm every session up, then give each a block in turn until all have had their seconds."""
+    rounds = ROUNDS[profile]
+    session = uuid.uuid4().hex
+    for opened in cells:
+        stages.stage(f"Warm up {opened.job.cell.title}", "start")
+        _guarded(stages, opened, lambda item=opened: _warm_up(stages, item))  # type: ignore[misc]
+        opened.record["speed_session"] = session
+    for number in range(rounds):
+        stages.stage(f"Speed, round {number + 1} of {rounds}", "start")
+        for opened in cells:
+            if opened.outcome is None:
+                _guarded(stages, opened, lambda item=opened: _block(stages, item, seconds / rounds))  # type: ignore[misc]
+
+
+def _warm_up(stages: Stages, opened: OpenCell) -> None:
+    opened.worker.send({"command": "warm_up"})
+    event = _event(stages, opened, "warm_up_done", BLOCK_GRACE_S + 3600)
+    opened.record["warm_up"] = _timing(event)
+
+
+def _block(stages: Stages, opened: OpenCell, seconds: float) -> None:
+    """One timed block, with an eye on what else the machine does meanwhile."""
+    with LoadMonitor() as monitor:
+        opened.worker.send({"command": "block", "seconds": seconds})
+        event = _event(stages, opened, "block_done", seconds * 2 + BLOCK_GRACE_S)
+    opened.blocks.append({**_timing(event), "disturbed": monitor.report().disturbance})
+    opened.record.update(answers_checked=event["answers_checked"], answers_differing=event["answers_differing"])
+
+
+def _timing(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key != "event"}
+
+
+def _event(stages: Stages, opened: OpenCell, name: str, timeout_s: float) -> dict[str, Any]:
+    event = opened.worker.wait_event(name, timeout_s, stages.cancel)
+    return {key: value for key, value in event.items() if key != "event"}
+
+
+def _guarded(stages: Stages, opened: OpenCell, step: Any) -> None:
+    """Do one step; a worker that ended becomes the cell's outcome and the study goes on."""
+    try:
+        step()
+    except JobFailedError:
+        opened.outcome = opened.worker.finish()
+        stages.stage(f"Run {opened.job.cell.title}", "failed", str(opened.outcome))
+
+
+def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:
+    """End the worker, gather the raw samples into one file, and record the cell."""
+    if opened.outcome is None:
+        opened.outcome = opened.worker.finish(stages.cancel)
+    if opened.outcome.status == "cancelled":
+        opened.outcome.require()
+    if not opened.outcome.is_ok:
+        return opened.outcome
+    record = {
+        **opened.record,
+        "peak_rss_bytes": opened.outcome.peak_rss_bytes,
+        "blocks": _gathered(opened),
+        "outputs": [{**item, "path": f"outputs/{Path(item['path']).name}"} for item in opened.record["outputs"]],
+    }
+    stages.store.finish(opened.folder, opened.job.key, record)
+    stages.stage(f"Run {opened.job.cell.title}", "done")
+    return record
+
+
+def _gathered(opened: OpenCell) -> list[dict[str, Any]]:
+    """Write all latencies of the cell into latencies.npz (int64 ns; "warm_up", "block_0", ...)."""
+    arrays = {f"block_{number}": np.load(block["path"]) for number, block in enumerate(opened.blocks)}
+    if "warm_up" in opened.record:
+        arrays["warm_up"] = np.load(opened.record["warm_up"].pop("path"))
+    np.savez(opened.folder / "latencies.npz", **arrays)  # type: ignore[arg-type]
+    return [{key: value for key, value in block.items() if key != "path"} for block in opened.blocks]
+
+
+def groups_of(jobs: Sequence[CellJob]) -> list[list[CellJob]]:
+    """Pack rows into groups of at most GROUP_SIZE sessions open together; the cells of one row are never parted."""
+    rows: dict[str, list[CellJob]] = {}
+    for job in jobs:
+        rows.setdefault(job.cell.row.label, []).append(job)
+    groups: list[list[CellJob]] = []
+    for row in rows.values():
+        if groups and len(groups[-1]) + len(row) <= GROUP_SIZE:
+            groups[-1].extend(row)
+        else:
+            groups.append(list(row))
+    return groups

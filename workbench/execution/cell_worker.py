@@ -1,0 +1,239 @@
+"""One cell inside a worker: open a session, answer every sample, then be timed in blocks, all with the same session.
+
+Outputs stream into .npy files, so that memory does not grow with the number of samples.
+NOT this module's duty: metrics, warm-up rules and clocks of the timed blocks (workbench.measure), what comes next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import ContractError, DataError
+from workbench.execution.output_files import OutputFiles, expected_outputs, tensor_specs
+from workbench.execution.worker import Channel
+from workbench.measure.latency import run_block, warm_up
+from workbench.model.data import Samples, data_spec_from_json, open_samples, sample_index_from_json
+from workbench.model.graph import TensorSpec
+from workbench.model.preprocess import preprocess_from_json
+from workbench.spi import Deviation, OpenOptions, Prepared, Runtime, Session
+
+CHECK_EVERY = 64
+TIMED_BATCHES = 16
+TIMED_BYTES = 64 * 2**20
+
+Feeds = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch as the session gets it.
+
+    Attributes:
+        index: number of the run; start: first sample; size: samples in it, padding not counted.
+        feeds: input name -> array; the first axis is the batch.
+    """
+
+    index: int
+    start: int
+    size: int
+    feeds: Feeds
+
+
+def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
+    """Run one cell.
+
+    Arguments:
+        artifact, deviations, notes: as `prepare` answered; precision, threads, batch, settings.
+        inputs, outputs: lists of {name, dtype, shape}: the model's inputs, the compared outputs (symbolic axes are
+            names).
+        data, index, preprocess: JSON of DataSpec, SampleIndex (or the path of a file with it) and Preprocess.
+        outputs_dir: folder for `<number>.npy` per compared output.
+        speed: whether timed blocks follow; then the job is interactive.
+
+    Events: "opened" {load_s}; "accuracy_done" with everything known so far; then for each command
+    {"command": "warm_up", min_runs?, min_s?, max_s?} "warm_up_done", {"command": "block", "seconds": s} "block_done".
+    The command "finish" ends it.
+
+    Returns:
+        load_s, first_inference_ms, n, wall_s and run_s (the accuracy pass; the bare runs inside it), outputs (name,
+        path, dtype, shape, per_sample), outputs_sha256, placement, facts, samples_sha256, answers_checked and
+        answers_differing (in the timed runs).
+
+    Raises:
+        ContractError: an output is missing or has the wrong shape; names the plugin and the shapes.
+        DataError: no samples, or they do not fit the model.
+        JobCancelledError: between batches and blocks.
+    """
+    inputs = tensor_specs(arguments["inputs"])
+    samples = _samples(arguments, inputs)
+    expected = expected_outputs(arguments["outputs"], inputs, arguments["batch"])
+    prepared = Prepared(
+        Path(arguments["artifact"]),
+        tuple(Deviation(**deviation) for deviation in arguments["deviations"]),
+        arguments["notes"],
+    )
+    options = _options(arguments, channel.work_dir)
+    start = perf_counter()
+    with runtime.open(prepared, options) as session:
+        load_s = perf_counter() - start
+        channel.event("opened", load_s=load_s)
+        files = OutputFiles(plugin_id, expected, Path(arguments["outputs_dir"]), samples.n, options.batch)
+        result = {"load_s": load_s, **_accuracy_pass(session, samples, options.batch, files, channel)}
+        result |= {
+            "placement": [asdict(row) for row in session.placement()],
+            "facts": session.facts(),
+            "answers_checked": 0,
+            "answers_differing": 0,
+        }
+        channel.event("accuracy_done", **result)
+        if arguments["speed"]:
+            result |= _timed(session, samples, options.batch, files, channel)
+    return result
+
+
+def batches_of(samples: Samples, batch: int) -> Generator[Batch]:
+    """Yield every `Batch` of `samples`; a short last one is filled up by repeating its last sample."""
+    start = 0
+    for index, feeds in enumerate(samples.batches(batch)):
+        size = len(next(iter(feeds.values())))
+        yield Batch(index, start, size, padded(feeds, batch))
+        start += size
+
+
+def padded(feeds: Mapping[str, npt.NDArray[Any]], batch: int) -> Feeds:
+    """Return C-contiguous feeds with exactly `batch` rows; the last row is repeated where they are fewer."""
+    return {name: np.ascontiguousarray(_filled(array, batch)) for name, array in feeds.items()}
+
+
+def _filled(array: npt.NDArray[Any], batch: int) -> npt.NDArray[Any]:
+    missing = batch - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array
+
+
+def _accuracy_pass(
+    session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel
+) -> dict[str, Any]:
+    run_s: list[float] = []
+    start = perf_counter()
+    with files:
+        for part in batches_of(samples, batch):
+            channel.check_cancelled()
+            before = perf_counter()
+            outputs = session.run(part.feeds)
+            run_s.append(perf_counter() - before)
+            files.append(outputs, part.size)
+            channel.progress(part.start + part.size, samples.n, "samples")
+    return {
+        "n": samples.n,
+        "first_inference_ms": run_s[0] * 1000,
+        "wall_s": perf_counter() - start,
+        "run_s": sum(run_s),
+        "outputs": files.describe(),
+        "outputs_sha256": files.sha256,
+        "samples_sha256": samples.sha256,
+    }
+
+
+def _timed(session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel) -> dict[str, Any]:
+    """Obey commands until "finish"; return how many answers were checked and how many differed."""
+    runs = TimedRuns(session, _timed_batches(samples, batch), files)
+    blocks = 0
+    while (command := channel.next_command())["command"] != "finish":
+        if command["command"] == "warm_up":
+            limits = {key: command[key] for key in ("min_runs", "min_s", "max_s") if key in command}
+            warm = warm_up(runs.run_once, **limits)
+            path = _saved(channel.work_dir / "warm_up.npy", warm.latencies_ns)
+            channel.event("warm_up_done", seconds=warm.seconds, runs=warm.runs, steady=warm.steady, path=path)
+        elif command["command"] == "block":
+            block = run_block(runs.run_once, command["seconds"], between=runs.check, every=CHECK_EVERY)
+            path = _saved(channel.work_dir / f"block_{blocks}.npy", block.latencies_ns)
+            timing = {"start_ns": block.start_ns, "wall_ns": block.wall_ns, "runs": int(block.latencies_ns.size)}
+            channel.event("block_done", block=blocks, path=path, **timing, **runs.counts())
+            blocks += 1
+        else:
+            raise ContractError(
+                f"A cell knows no command {command['command']!r}; known: warm_up, block, finish, cancel"
+            )
+    return runs.counts()
+
+
+class TimedRuns:
+    """The runs of the timed part: the first batches in turn, held in memory, with a check of the last answer.
+
+    Attributes:
+        checked, differing: answers compared with the accuracy pass, bit by bit, and how many were not equal.
+    """
+
+    def __init__(self, session: Session, batches: list[Batch], files: OutputFiles) -> None:
+        self.checked = self.differing = 0
+        self._session, self._batches, self._files = session, batches, files
+        self._next = 0
+        self._last: dict[str, npt.NDArray[Any]] = {}
+
+    def run_once(self) -> None:
+        """Run one batch; this is what is timed."""
+        self._last = self._session.run(self._batches[self._next].feeds)
+        self._next = (self._next + 1) % len(self._batches)
+
+    def check(self, runs: int) -> None:
+        """Compare the last run's answers with those stored in the accuracy pass."""
+        batch = self._batches[self._next - 1]
+        equal = self._files.equals(self._last, batch.index, batch.start, batch.size)
+        self.checked += batch.size
+        self.differing += 0 if equal else batch.size
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts as JSON."""
+        return {"answers_checked": self.checked, "answers_differing": self.differing}
+
+
+def _timed_batches(samples: Samples, batch: int) -> list[Batch]:
+    """Return the first batches that fit into memory, at least one."""
+    kept: list[Batch] = []
+    size = 0
+    stream = batches_of(samples, batch)
+    for part in islice(stream, TIMED_BATCHES):
+        size += sum(array.nbytes for array in part.feeds.values())
+        if kept and size > TIMED_BYTES:
+            break
+        kept.append(part)
+    stream.close()
+    return kept
+
+
+def _samples(arguments: Mapping[str, Any], inputs: tuple[TensorSpec, ...]) -> Samples:
+    index = arguments["index"]
+    document = json.loads(Path(index).read_text(encoding="utf-8")) if isinstance(index, str) else index
+    samples = open_samples(
+        data_spec_from_json(arguments["data"]),
+        sample_index_from_json(document),
+        preprocess_from_json(arguments["preprocess"]),
+        inputs,
+    )
+    if samples.n == 0:
+        raise DataError("There are no samples to run", how="Mend [data.evaluation] in the study.")
+    return samples
+
+
+def _options(arguments: Mapping[str, Any], work_dir: Path) -> OpenOptions:
+    return OpenOptions(
+        precision=arguments["precision"],
+        threads=arguments["threads"],
+        batch=arguments["batch"],
+        work_dir=work_dir,
+        settings=arguments["settings"],
+    )
+
+
+def _saved(path: Path, latencies_ns: npt.NDArray[np.int64]) -> str:
+    np.save(path, latencies_ns)
+    return str(path)

@@ -1,0 +1,95 @@
+"""Which cells a study has: (label, candidate, precision), each run once whatever the number of candidates."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+
+from workbench.errors import StudyError
+from workbench.execution.study import Candidate, RuntimeSection, Study
+
+FLOAT = ("fp32", "fp16")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One runtime row on one candidate in one precision.
+
+    Attributes:
+        row: the study's runtime row; candidate: the first candidate this cell stands for.
+        precision: fp32 | fp16 | int8.
+    """
+
+    row: RuntimeSection
+    candidate: Candidate
+    precision: str
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """(label, candidate, precision), unique in a study."""
+        return self.row.label, self.candidate.name, self.precision
+
+    @property
+    def title(self) -> str:
+        """Words for progress lines."""
+        return f"{self.row.label} · {self.candidate.name} · {self.precision}"
+
+    @property
+    def python(self) -> str:
+        """The interpreter that runs this row's workers."""
+        return self.row.python or sys.executable
+
+    @property
+    def target(self) -> str:
+        """The machine the artifact is for; this one unless the row says otherwise."""
+        return self.row.target or native_target(platform.machine())
+
+
+def cells_of(study: Study) -> list[Cell]:
+    """Return the study's cells in order: rows, then candidates, float before INT8.
+
+    A float cell belongs to a model, not to a scheme: candidates that share a model share it.
+
+    Raises:
+        StudyError: the study has no runtimes, or no cell follows from its precisions and schemes.
+    """
+    if not study.file.runtimes:
+        raise StudyError(f"{study.name} names no runtimes", how='Add [[runtimes]] with id = "ort_cpu".')
+    cells = [cell for row in study.file.runtimes for cell in _cells_of_row(row, study.candidates)]
+    if not cells:
+        raise StudyError(f"{study.name} leaves nothing to run", why="no precision fits a candidate's scheme")
+    return cells
+
+
+def _cells_of_row(row: RuntimeSection, candidates: list[Candidate]) -> list[Cell]:
+    cells: list[Cell] = []
+    seen: set[tuple[str, str]] = set()
+    for candidate in candidates:
+        for precision in _precisions(row, candidate):
+            if precision in FLOAT:
+                if (candidate.source, precision) in seen:
+                    continue
+                seen.add((candidate.source, precision))
+            cells.append(Cell(row, candidate, precision))
+    return cells
+
+
+def _precisions(row: RuntimeSection, candidate: Candidate) -> list[str]:
+    """Float baselines the row asks for, then what the candidate's scheme is."""
+    own = "int8" if candidate.scheme.is_quantized or candidate.plan else candidate.scheme.name
+    return [
+        precision
+        for precision in ("fp32", "fp16", "int8")
+        if precision in row.precisions and (precision in FLOAT or precision == own)
+    ]
+
+
+def work_left_s(cells: list[Cell], n: int, sample_s: float, speed_s: float, overhead_s: float = 3.0) -> float:
+    """Estimate the seconds that `cells` will take: samples at the reference's pace, the timed part, load and warm-up."""
+    return sum(n * sample_s / max(1, cell.row.threads) + speed_s + overhead_s for cell in cells)
+
+
+def native_target(machine: str) -> str:
+    """Return the target name of this machine's architecture (`platform.machine()`)."""
+    return "arm64" if machine.lower() in ("arm64", "aarch64") else "x64"

@@ -1,0 +1,426 @@
+"""The main job: model + data + scheme + runtimes -> study -> result, in a study folder that resumes.
+
+Everything heavy runs in workers; this module orders the stages and gathers what they found.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+import workbench
+from workbench.errors import StudyError
+from workbench.execution import assemble
+from workbench.execution import result as records
+from workbench.execution.artifacts import CellFailedError, announced_deviations, make_artifact
+from workbench.execution.assemble import CellState
+from workbench.execution.cell_run import CellJob, groups_of, run_group
+from workbench.execution.cells import FLOAT, Cell, cells_of, work_left_s
+from workbench.execution.discovery import Manifest, find_plugin
+from workbench.execution.evaluate import Judge, Outputs, judge_of, open_outputs
+from workbench.execution.folder_lock import folder_lock
+from workbench.execution.jobs import Outcome
+from workbench.execution.preparation import (
+    PreparedData,
+    PreparedModel,
+    overlap_of,
+    plan_of,
+    prepare_data,
+    prepare_model,
+    reference_outputs,
+    simulated_outputs,
+)
+from workbench.execution.probing import RuntimeState, probe
+from workbench.execution.speed import MeasuredSpeed, speed_of
+from workbench.execution.stages import OnEvent, Stages
+from workbench.execution.store import Store
+from workbench.execution.study import PROFILE_SECONDS, Candidate, Study, save_study, with_absolute_paths
+from workbench.files import canonical_json, sha256_of_bytes, write_json_atomic
+from workbench.measure.machine import machine_facts
+from workbench.model.graph import GraphSummary
+from workbench.model.summary import graph_summary
+from workbench.quant.plan import QuantPlan
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a study is run.
+
+    Attributes:
+        profile: overrides the study's [measure] profile.
+        plan: a ready plan for the (only) quantized candidate. allow_code: models that are code may be run.
+    """
+
+    profile: str | None = None
+    plan: Path | None = None
+    allow_code: bool = False
+
+
+@dataclass
+class _Models:
+    """Per model source: graphs, reference outputs, judge."""
+
+    prepared: PreparedModel
+    graph: GraphSummary
+    reference_record: Mapping[str, Any]
+    judge: Judge
+
+
+@dataclass
+class _Plans:
+    """Per quantized candidate: plan, path, record, simulated outputs."""
+
+    plan: QuantPlan
+    path: Path
+    record: Mapping[str, Any]
+    simulated_record: Mapping[str, Any]
+    simulated: Outputs
+
+
+@dataclass
+class _Run:
+    """The study while it runs."""
+
+    study: Study
+    options: RunOptions
+    stages: Stages
+    machine: records.Machine
+    evaluation: PreparedData
+    calibration: PreparedData | None
+    models: dict[str, _Models] = field(default_factory=dict)
+    plans: dict[str, _Plans] = field(default_factory=dict)
+    states: list[CellState] = field(default_factory=list)
+    cells_left: list[Cell] = field(default_factory=list)
+    sample_s: float = 0.0
+
+    @property
+    def profile(self) -> str:
+        return self.options.profile or self.study.file.measure.profile
+
+    @property
+    def seconds(self) -> float:
+        """Timed seconds per cell, within the study's budget."""
+        seconds = PROFILE_SECONDS[self.profile]
+        budget = self.study.file.measure.budget_s
+        cells = max(1, len(cells_of(self.study)))
+        return seconds if budget is None else min(seconds, budget / cells)
+
+
+def run_study(
+    study: Study, folder: Path, options: RunOptions, on_event: OnEvent, cancel: threading.Event | None = None
+) -> records.Result:
+    """Run a study, or go on with one that was interrupted, and write `result.json`.
+
+    Args:
+        folder: the study folder; made if absent. Finished stages whose inputs are unchanged are kept.
+        on_event: receives {"event": "stage" | "progress", ...} in this thread.
+
+    Raises:
+        UserError: something the user can mend, before or while running; what is finished stays.
+        JobCancelledError: `cancel` was set.
+    """
+    cells = cells_of(study)
+    manifests = {row.id: find_plugin(row.id) for row in study.file.runtimes}
+    store = Store(folder)
+    store.open()
+    with folder_lock(folder):
+        save_study(with_absolute_paths(study), folder / "study.toml")
+        stages = Stages(store, on_event, cancel or threading.Event())
+        run = _prepared(study, options, stages, cells)
+        stages.remaining_s = lambda: _remaining(run)
+        _run_cells(run, cells, manifests)
+        result = _result(run)
+        write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
+        return result
+
+
+def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cell]) -> _Run:
+    """Load, scan, calibrate; run the reference and the simulated graphs."""
+    facts = machine_facts()
+    machine = records.Machine(id=sha256_of_bytes(canonical_json(facts))[:12], facts=facts)
+    evaluation = prepare_data(stages, study, "evaluation")
+    if evaluation is None:
+        raise StudyError("The study names no evaluation data", how="Add [data.evaluation].")
+    run = _Run(study, options, stages, machine, evaluation, prepare_data(stages, study, "calibration"))
+    run.cells_left = list(cells)
+    for candidate in study.candidates:
+        if candidate.source not in run.models:
+            run.models[candidate.source] = _model(run, candidate.source)
+        if candidate.scheme.is_quantized or candidate.plan:
+            run.plans[candidate.name] = _plan(run, candidate)
+    return run
+
+
+def _model(run: _Run, source: str) -> _Models:
+    task = run.study.file.task
+    prepared = prepare_model(run.stages, run.study, source, run.options.allow_code, run.calibration or run.evaluation)
+    folder, record = reference_outputs(run.stages, run.study, prepared, run.evaluation)
+    run.sample_s = record["run_s"] / max(1, record["n"])
+    judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), run.evaluation.index)
+    return _Models(prepared, graph_summary(onnx.load(str(prepared.canonical))), record, judge)
+
+
+def _plan(run: _Run, candidate: Candidate) -> _Plans:
+    model = run.models[candidate.source].prepared
+    plan, path, record = plan_of(
+        run.stages, run.study, candidate, model, run.calibration, run.evaluation, run.options.plan
+    )
+    folder, simulated = simulated_outputs(
+        run.stages, run.study, candidate, model, run.evaluation, path.parent / record["simulated"]
+    )
+    return _Plans(plan, path, record, simulated, open_outputs(folder, simulated))
+
+
+def _run_cells(run: _Run, cells: list[Cell], manifests: Mapping[str, Manifest]) -> None:
+    """Probe, build and verify every cell, then run them in groups."""
+    probes: dict[tuple[str, str], RuntimeState] = {}
+    jobs: list[CellJob] = []
+    for cell in cells:
+        state = CellState(cell, run.machine.id)
+        run.states.append(state)
+        manifest = manifests[cell.row.id]
+        key = (manifest.id, cell.python)
+        if key not in probes:
+            probes[key] = probe(manifest, cell.python)
+        job = _build(run, state, manifest, probes[key])
+        jobs += [job] if job else []
+        run.cells_left = [item.cell for item in jobs] + cells[len(run.states) :]
+    by_name = {state.cell.name: state for state in run.states}
+    for group in groups_of(jobs):
+        for name, outcome in run_group(run.stages, group, run.profile, run.seconds).items():
+            _take(run, by_name[name], outcome)
+        run.cells_left = [cell for cell in run.cells_left if cell.name not in {job.cell.name for job in group}]
+
+
+def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob | None:
+    """Make a cell's artifact and its job; None when the cell cannot be run, with the reason in its state."""
+    cell = state.cell
+    model = run.models[cell.candidate.source]
+    state.versions = available.versions
+    if not available.ok:
+        assemble.refuse(state, available.reason, available.remedy)
+        return None
+    if cell.precision not in available.precisions:
+        real = ", ".join(available.precisions)
+        assemble.refuse(state, f"{cell.precision} is not real on this device; real are {real}")
+        return None
+    plans = run.plans.get(cell.candidate.name) if cell.precision not in FLOAT else None
+    if plans:
+        state.plan = plans.plan
+        state.deviations = announced_deviations(manifest, model.graph, plans.plan.scheme)
+        refusal = next((item for item in state.deviations if item.refuses), None)
+        if refusal:
+            assemble.refuse(state, f"not realisable: {refusal.reason}")
+            return None
+    try:
+        state.artifact = make_artifact(
+            run.stages, cell, manifest, available.versions, model.prepared, (plans.plan, plans.path) if plans else None
+        )
+    except CellFailedError as error:
+        assemble.fail(state, error.outcome)
+        run.stages.stage(f"Build {cell.title}", "failed", str(error))
+        return None
+    return _cell_job(run, state, manifest)
+
+
+def _cell_job(run: _Run, state: CellState, manifest: Manifest) -> CellJob:
+    cell, artifact = state.cell, state.artifact
+    assert artifact is not None
+    model = run.models[cell.candidate.source].prepared
+    arguments = {
+        **run.evaluation.bundle(run.study, model.inputs),
+        "artifact": str(artifact.path.resolve()),
+        "deviations": artifact.record["deviations"],
+        "notes": artifact.record["notes"],
+        "precision": cell.precision,
+        "threads": cell.row.threads,
+        "batch": cell.row.batch,
+        "settings": cell.row.options,
+        "outputs": model.compared_specs,
+        "speed": run.seconds > 0,
+    }
+    key = {
+        "artifact": artifact.record["artifact_sha256"],
+        "data": run.evaluation.index.sha256,
+        "preprocess": run.study.preprocess.to_json(),
+        "versions": dict(state.versions),
+        "threads": cell.row.threads,
+        "batch": cell.row.batch,
+        "settings": cell.row.options,
+        "profile": run.profile,
+        "seconds": run.seconds,
+        "machine": run.machine.id,
+    }
+    return CellJob(cell, manifest, artifact, arguments, key)
+
+
+def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> None:
+    """Put a finished or failed cell into its state."""
+    if isinstance(outcome, Outcome):
+        assemble.fail(state, outcome)
+        return
+    state.record = outcome
+    state.folder = run.stages.store.folder("cells", *state.cell.name)
+    state.outputs = open_outputs(state.folder, outcome)
+    state.speed = speed_of(state.cell, state.folder, outcome, run.seconds)
+
+
+def _remaining(run: _Run) -> float | None:
+    """Seconds left, as far as the reference's pace tells."""
+    return work_left_s(run.cells_left, run.evaluation.index.n, run.sample_s, run.seconds) if run.sample_s else None
+
+
+def _result(run: _Run) -> records.Result:
+    """Put everything found into the file's form."""
+    run.stages.stage("Evaluate", "start")
+    runs, discordant = _runs(run)
+    runs = assemble.with_holm(runs)
+    gates = run.study.file.gates
+    first = run.models[run.study.candidates[0].source]
+    disagreements = [
+        item
+        for source, model in run.models.items()
+        for item in assemble.disagreements_of(
+            model.judge, [state for state in run.states if state.cell.candidate.source == source]
+        )
+    ]
+    return records.Result(
+        program_version=workbench.__version__,
+        study_name=run.study.name,
+        study_sha256=run.study.sha256,
+        created_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        profile=run.profile,
+        model=_model_facts(first),
+        candidates=[_candidate_facts(run, candidate) for candidate in run.study.candidates],
+        task=run.study.file.task.model_dump(mode="json"),
+        preprocess=run.study.preprocess.to_json(),
+        data=_data_facts(run),
+        overlap=overlap_of(run.calibration, run.evaluation),
+        resolution_points=assemble.resolution(run.evaluation.index.n, discordant),
+        machines=[run.machine],
+        runs=runs,
+        disagreements=disagreements,
+        gates=gates,
+        verdicts=assemble.verdicts_of(runs, gates),
+        findings=_findings(run),
+    )
+
+
+def _runs(run: _Run) -> tuple[list[records.Run], list[float | None]]:
+    speeds: dict[tuple[str, str, str], MeasuredSpeed] = {
+        state.cell.name: state.speed for state in run.states if state.speed
+    }
+    runs: list[records.Run] = []
+    discordant: list[float | None] = []
+    for state in run.states:
+        model = run.models[state.cell.candidate.source]
+        plans = run.plans.get(state.cell.candidate.name) if state.plan else None
+        record, share = assemble.run_record(
+            state,
+            model.judge,
+            model.graph,
+            plans.simulated if plans else None,
+            _own_float(run, state),
+            speeds,
+            run.profile,
+        )
+        runs.append(record)
+        discordant.append(share)
+    for name, plans in run.plans.items():
+        judge = run.models[_source(run, name)].judge
+        runs.append(
+            assemble.simulated_run(judge, plans.simulated_record, plans.simulated, name, plans.plan, run.machine.id)
+        )
+    for source, model in run.models.items():
+        name = next(candidate.name for candidate in run.study.candidates if candidate.source == source)
+        runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id))
+    return runs, discordant
+
+
+def _own_float(run: _Run, state: CellState) -> Outputs | None:
+    """Return the outputs of the same row's fp32 cell on the same model."""
+    for other in run.states:
+        same = other.cell.row is state.cell.row and other.cell.candidate.source == state.cell.candidate.source
+        if same and other.cell.precision == "fp32" and other is not state:
+            return other.outputs
+    return None
+
+
+def _source(run: _Run, candidate: str) -> str:
+    return next(item.source for item in run.study.candidates if item.name == candidate)
+
+
+def _model_facts(model: _Models) -> records.ModelFacts:
+    facts = model.prepared.facts
+    names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
+    return records.ModelFacts(**{name: facts[name] for name in names}, compared_outputs=model.prepared.compared)
+
+
+def _candidate_facts(run: _Run, candidate: Candidate) -> records.CandidateFacts:
+    plans, scheme = run.plans.get(candidate.name), candidate.scheme
+    facts = records.CandidateFacts(
+        name=candidate.name,
+        model_sha256=run.models[candidate.source].prepared.sha256,
+        scheme=scheme.to_json(),
+        scheme_title=scheme.title,
+    )
+    if plans is None:
+        return facts
+    plan = plans.plan
+    return facts.model_copy(
+        update={
+            "scheme": plan.scheme.to_json(),
+            "scheme_title": plan.scheme.title,
+            "plan_sha256": plan.sha256,
+            "calibration": plan.to_json()["calibration"],
+            "quantized_tensors": len(plan.tensors),
+            "quantized_weights": len(plan.weights),
+            "float_nodes": dict(plan.float_nodes),
+            "transforms": [dict(item) for item in plan.transforms],
+            "representation": _representation(plans.record["representation"]),
+        }
+    )
+
+
+def _representation(found: Mapping[str, Any] | None) -> records.Representation | None:
+    if not found:
+        return None
+    worst = [dict(item) for item in found["tensors"][:5]]
+    return records.Representation(share_beyond_clip=found["beyond_clip"], worst_tensors=worst, n=found["n"])
+
+
+def _data_facts(run: _Run) -> dict[str, records.DataFacts]:
+    parts = {"calibration": run.calibration, "evaluation": run.evaluation}
+    return {name: _facts_of(part) for name, part in parts.items() if part}
+
+
+def _facts_of(data: PreparedData) -> records.DataFacts:
+    index = data.index
+    return records.DataFacts(
+        name=data.spec.path.name,
+        kind=index.kind,
+        n=index.n,
+        sha256=index.sha256,
+        selection=index.selection,
+        labelled=index.labels is not None,
+        undecodable=[f"{file}: {reason}" for file, reason in index.undecodable],
+    )
+
+
+def _findings(run: _Run) -> list[str]:
+    found = []
+    for name, part in (("calibration", run.calibration), ("evaluation", run.evaluation)):
+        if part and part.index.undecodable:
+            found.append(f"{len(part.index.undecodable)} {name} files cannot be decoded")
+        if part and part.index.nonfinite:
+            found.append(f"{part.index.nonfinite} {name} values are NaN or infinite")
+    shared = overlap_of(run.calibration, run.evaluation)
+    if shared:
+        found.append(f"{shared} evaluation samples are also in the calibration set")
+    return found

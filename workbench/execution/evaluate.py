@@ -1,0 +1,220 @@
+"""Figures of one run from its stored outputs: divergence, task metrics, where the error comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.execution import result as records
+from workbench.measure.divergence import Divergence, divergence, looks_like_probabilities, nmse_per_sample
+from workbench.measure.tasks import Figure, Task, TaskOptions, TaskOutcome, find_task
+from workbench.model.sample_index import SampleIndex
+
+Outputs = Mapping[str, npt.NDArray[Any]]
+WORST_IN_RESULT = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What every run of one model is compared with.
+
+    Attributes:
+        task, options: from the study; reference: compared outputs of the float32 reference, [n, ...] each.
+        index: the evaluation samples; labels: int64 [n] or None.
+    """
+
+    task: Task
+    options: TaskOptions
+    reference: Outputs
+    index: SampleIndex
+    labels: npt.NDArray[np.int64] | None
+
+
+def open_outputs(folder: Path, record: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Return the stored outputs of a record as memory maps, by name, in the compared order."""
+    return {
+        item["name"]: np.load(
+            folder / Path(item["path"]).relative_to(folder)
+            if Path(item["path"]).is_absolute()
+            else folder / item["path"],
+            mmap_mode="r",
+        )
+        for item in record["outputs"]
+    }
+
+
+def judge_of(task_kind: str, class_offset: int, reference: Outputs, index: SampleIndex) -> Judge:
+    """Return what runs are compared with. Raises StudyError for an unknown task."""
+    first = next(iter(reference.values()))
+    probabilities = bool(first.size) and first.ndim > 1 and looks_like_probabilities(first[:256])
+    labels = np.asarray(index.labels, np.int64) if index.labels is not None else None
+    return Judge(find_task(task_kind), TaskOptions(class_offset, probabilities), reference, index, labels)
+
+
+def task_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
+    """Return the Run fields that the task gives. Raises DataError when labels do not fit."""
+    outcome = judge.task.evaluate(judge.reference, outputs, judge.labels, judge.options)
+    kl = outcome.kl
+    return {
+        "n": outcome.n,
+        "accuracy": _accuracy(outcome),
+        "accuracy_change_points": _estimate(outcome.accuracy_change_points),
+        "mcnemar_p": outcome.mcnemar_p,
+        "top1_agreement": _estimate(outcome.top1_agreement),
+        "top5_overlap": outcome.top5_overlap,
+        "answers_changed": _changes(outcome),
+        "kl_mean": kl.mean if kl else None,
+        "kl_median": kl.median if kl else None,
+        "kl_p99": kl.p99 if kl else None,
+        "kl_max": kl.max if kl else None,
+        "worst_samples": [_worst(judge.index, item) for item in outcome.worst[:WORST_IN_RESULT]],
+        "findings": list(outcome.findings),
+        "reasons": dict(outcome.reasons),
+        "discordant_share": outcome.discordant_share,
+    }
+
+
+def output_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
+    """Return the Run fields about distances: per compared output, and the headline of the worst one.
+
+    Classification takes the headline from its first output, other tasks from the output with the least SQNR.
+    """
+    distances = {name: divergence(judge.reference[name], outputs[name]) for name in judge.reference}
+    name = headline(judge, distances)
+    head = distances[name]
+    findings = [text for key, value in distances.items() for text in _findings(key, value)]
+    return {
+        "sqnr_db": head.sqnr_db,
+        "nmse": head.nmse,
+        "outputs": [_tensor_divergence(key, value) for key, value in distances.items()],
+        "findings": findings,
+        "reasons": {key: reason for key, reason in head.reasons.items() if key in ("sqnr_db", "nmse")},
+        "headline": name,
+    }
+
+
+def headline(judge: Judge, distances: Mapping[str, Divergence]) -> str:
+    """Return the output whose distance stands for the run."""
+    names = list(distances)
+    if judge.task.has_answers:
+        return names[0]
+    return min(names, key=lambda name: _order(distances[name]))
+
+
+def error_split(
+    judge: Judge, name: str, run: Outputs, simulated: Outputs | None, own_float: Outputs | None
+) -> records.Divergence:
+    """Return the NMSE of scheme, execution, platform and total on one output; they do not add up.
+
+    scheme d(F, S), execution d(S, R), platform d(F, R_float), total d(F, R) with F the float32 reference, S the plan
+    simulated in float, R this run, R_float the same runtime without quantization.
+    """
+    reference = judge.reference[name]
+    return records.Divergence(
+        scheme_nmse=divergence(reference, simulated[name]).nmse if simulated else None,
+        execution_nmse=divergence(simulated[name], run[name]).nmse if simulated else None,
+        platform_nmse=divergence(reference, own_float[name]).nmse if own_float else None,
+        total_nmse=divergence(reference, run[name]).nmse,
+    )
+
+
+def disagreement(
+    judge: Judge, candidate: str, precision: records.Precision, a: tuple[str, Outputs], b: tuple[str, Outputs]
+) -> records.Disagreement:
+    """Compare two runtimes on the same candidate: how far apart, and on which samples the answers differ."""
+    (label_a, outputs_a), (label_b, outputs_b) = a, b
+    name = next(iter(judge.reference))
+    distance = divergence(outputs_a[name], outputs_b[name])
+    differ: int | None = None
+    samples: list[dict[str, Any]] = []
+    if judge.task.answers is not None:
+        answers_a = judge.task.answers(outputs_a, judge.options)
+        answers_b = judge.task.answers(outputs_b, judge.options)
+        where = np.flatnonzero(answers_a != answers_b)
+        differ = int(where.size)
+        samples = [_pair(judge, int(i), int(answers_a[i]), int(answers_b[i])) for i in where[:WORST_IN_RESULT]]
+    else:
+        order = np.argsort(-np.nan_to_num(nmse_per_sample(outputs_a[name], outputs_b[name]), nan=np.inf), kind="stable")
+        samples = [{"index": int(i), "file": judge.index.files[int(i)]} for i in order[:WORST_IN_RESULT]]
+    return records.Disagreement(
+        candidate=candidate,
+        precision=precision,
+        label_a=label_a,
+        label_b=label_b,
+        n=len(outputs_a[name]),
+        answers_differ=differ,
+        nmse=distance.nmse,
+        sqnr_db=distance.sqnr_db,
+        samples=samples,
+    )
+
+
+def comparable(outputs: Outputs, names: Sequence[str]) -> bool:
+    """Whether every compared output is there."""
+    return all(name in outputs for name in names)
+
+
+def _pair(judge: Judge, index: int, a: int, b: int) -> dict[str, Any]:
+    label = None if judge.labels is None else int(judge.labels[index])
+    return {"index": index, "file": judge.index.files[index], "answer_a": a, "answer_b": b, "label": label}
+
+
+def _worst(index: SampleIndex, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "file": index.files[item["index"]]}
+
+
+def _accuracy(outcome: TaskOutcome) -> records.Accuracy | None:
+    if outcome.accuracy is None:
+        return None
+    return records.Accuracy(metric=outcome.metric, value=outcome.accuracy.value, interval=outcome.accuracy.interval)
+
+
+def _estimate(figure: Figure | None) -> records.Estimate | None:
+    return None if figure is None else records.Estimate(value=figure.value, interval=figure.interval, n=figure.n)
+
+
+def _changes(outcome: TaskOutcome) -> records.AnswersChanged | None:
+    changes = outcome.answers_changed
+    if changes is None:
+        return None
+    return records.AnswersChanged(
+        changed=changes.changed,
+        right_to_wrong=changes.right_to_wrong,
+        wrong_to_right=changes.wrong_to_right,
+        wrong_to_other=changes.wrong_to_other,
+    )
+
+
+def _tensor_divergence(name: str, value: Divergence) -> records.TensorDivergence:
+    return records.TensorDivergence(
+        output=name,
+        sqnr_db=value.sqnr_db,
+        nmse=value.nmse,
+        cosine_similarity=value.cosine_similarity,
+        max_abs_error=value.max_abs_error,
+        mean_abs_error=value.mean_abs_error,
+        nonfinite=value.nonfinite,
+        constant=bool(value.constant_columns),
+    )
+
+
+def _findings(name: str, value: Divergence) -> list[str]:
+    found = []
+    if value.nonfinite:
+        found.append(f"output {name} holds {value.nonfinite} NaN or infinite values of {value.n_values}")
+    if value.constant_columns:
+        columns = ", ".join(str(column) for column in value.constant_columns[:5])
+        found.append(f"output {name} is constant in column {columns} although the FP32 reference is not")
+    return found
+
+
+def _order(value: Divergence) -> float:
+    """Sort key: runs with non-finite values first, then by SQNR, identical last."""
+    if value.nmse is None:
+        return -np.inf
+    return np.inf if value.sqnr_db is None else value.sqnr_db

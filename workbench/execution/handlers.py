@@ -1,0 +1,142 @@
+"""What a worker can do with one plugin: probe, realise, prepare, read back, and run a cell.
+
+Each handler takes (plugin, arguments, channel) with JSON arguments and returns JSON; paths are absolute strings.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from workbench.errors import ContractError
+from workbench.execution.discovery import load_runtime
+from workbench.execution.jobs import PluginRef
+from workbench.execution.realised import save_realised
+from workbench.execution.worker import Channel, Handler
+from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
+from workbench.quant.plan import load_plan
+from workbench.quant.scheme import scheme_from_json
+from workbench.spi import Availability, Prepared, Runtime
+
+READ_BACK_NAME = "read_back.json"
+
+
+def probe(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Return the plugin's `Availability` as JSON; arguments: none."""
+    availability = _runtime(plugin).probe()
+    if not isinstance(availability, Availability):
+        raise ContractError(f"{_id(plugin)}: probe returned {type(availability).__name__}, not Availability")
+    return {**asdict(availability), "versions": dict(availability.versions)}
+
+
+def realise(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Return {"deviations"} for a scheme; arguments: canonical (ONNX path), scheme (`Scheme.to_json()`)."""
+    import onnx  # noqa: PLC0415  (most jobs need no graph)
+
+    from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
+
+    graph = graph_summary(onnx.load(arguments["canonical"]))
+    deviations = _runtime(plugin).realise(graph, scheme_from_json(arguments["scheme"]))
+    return {"deviations": [asdict(deviation) for deviation in deviations]}
+
+
+def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Build the artifact.
+
+    Arguments: model, canonical (ONNX paths), plan (plan.json or null), precision, target, settings, work_dir (folder
+    for the artifact; emptied first).
+
+    Returns:
+        artifact, artifact_sha256 (of the file, or of names and contents of a folder), artifact_bytes, deviations,
+        notes, build_s (wall time of the plugin's `prepare`).
+
+    Raises:
+        ContractError: the plugin wrote nothing, or outside the folder.
+    """
+    from workbench.execution.context import WorkerContext  # noqa: PLC0415  (needs onnx for its types)
+
+    work_dir = Path(arguments["work_dir"])
+    shutil.rmtree(work_dir, ignore_errors=True)
+    work_dir.mkdir(parents=True)
+    context = WorkerContext(
+        work_dir=work_dir,
+        precision=arguments["precision"],
+        target=arguments["target"],
+        settings=arguments["settings"],
+        plan=load_plan(Path(arguments["plan"])) if arguments["plan"] else None,
+        canonical=Path(arguments["canonical"]),
+        channel=channel,
+    )
+    runtime = _runtime(plugin)
+    start = perf_counter()
+    prepared = runtime.prepare(Path(arguments["model"]), context.plan, context)
+    build_s = perf_counter() - start
+    artifact = _checked_artifact(_id(plugin), prepared, work_dir)
+    return {
+        "artifact": str(artifact),
+        "artifact_sha256": artifact_sha256(artifact),
+        "artifact_bytes": sum(path.stat().st_size for path in _files(artifact)),
+        "deviations": [asdict(deviation) for deviation in prepared.deviations],
+        "notes": dict(prepared.notes),
+        "build_s": build_s,
+    }
+
+
+def read_back(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Read parameters from the artifact alone; arguments: artifact. Returns {"parameters": path} (`load_realised`)."""
+    realised = _runtime(plugin).read_back(Path(arguments["artifact"]))
+    path = channel.work_dir / READ_BACK_NAME
+    save_realised(realised, path)
+    return {"parameters": str(path)}
+
+
+def cell(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Accuracy and speed from one session; arguments and answer as in `cell_worker.run_cell`."""
+    from workbench.execution.cell_worker import run_cell  # noqa: PLC0415  (decodes images: Pillow, not for other jobs)
+
+    return run_cell(_id(plugin), _runtime(plugin), arguments, channel)
+
+
+def artifact_sha256(artifact: Path) -> str:
+    """Return the hash of a file, or for a folder the hash of its files' relative names and hashes in name order."""
+    if artifact.is_file():
+        return sha256_of_file(artifact)
+    listing = [[path.relative_to(artifact).as_posix(), sha256_of_file(path)] for path in _files(artifact)]
+    return sha256_of_bytes(canonical_json(listing))
+
+
+HANDLERS: dict[str, Handler] = {
+    "probe": probe,
+    "realise": realise,
+    "prepare": prepare,
+    "read_back": read_back,
+    "cell": cell,
+}
+
+
+def _checked_artifact(plugin_id: str, prepared: Prepared, work_dir: Path) -> Path:
+    artifact = prepared.artifact.resolve()
+    if not artifact.is_relative_to(work_dir.resolve()):
+        raise ContractError(f"{plugin_id}: prepare named an artifact outside its work_dir")
+    if not artifact.exists():
+        raise ContractError(f"{plugin_id}: prepare named the artifact {artifact.name}, which does not exist")
+    return artifact
+
+
+def _files(artifact: Path) -> list[Path]:
+    if artifact.is_file():
+        return [artifact]
+    return sorted(path for path in artifact.rglob("*") if path.is_file())
+
+
+def _id(plugin: PluginRef | None) -> str:
+    return plugin.id if plugin else "?"
+
+
+def _runtime(plugin: PluginRef | None) -> Runtime:
+    if plugin is None:
+        raise ContractError("This job kind needs a plugin")
+    return load_runtime(plugin)

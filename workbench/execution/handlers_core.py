@@ -1,0 +1,157 @@
+"""The core's own jobs in a worker: scan data, run the reference, calibrate, import PyTorch models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from workbench.execution.jobs import PluginRef
+from workbench.execution.worker import Channel, Handler
+from workbench.files import write_json_atomic
+
+IMPORT_SAMPLES = 16
+
+
+def scan_data(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Scan one set of samples and write its index; arguments: spec, out."""
+    from workbench.model.data import data_spec_from_json, scan  # noqa: PLC0415  (loads Pillow)
+
+    def on_progress(done: int, total: int, text: str) -> None:
+        channel.check_cancelled()
+        channel.progress(done, total, text)
+
+    index = scan(data_spec_from_json(arguments["spec"]), on_progress)
+    write_json_atomic(Path(arguments["out"]), index.to_json())
+    return {"n": index.n, "sha256": index.sha256, "undecodable": len(index.undecodable)}
+
+
+def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Run a float or simulated graph over all samples with the reference runtime.
+
+    Arguments: model (ONNX path), bundle, outputs ({name, dtype, shape} each), batch, optimized, outputs_dir.
+
+    Returns:
+        n, wall_s, run_s, outputs (as OutputFiles.describe), outputs_sha256, samples_sha256, versions.
+    """
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.cell_worker import batches_of  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.output_files import OutputFiles, expected_outputs  # noqa: PLC0415  (with the above)
+    from workbench.reference import ReferenceSession  # noqa: PLC0415  (loads ONNX Runtime)
+
+    samples = open_bundle(arguments["bundle"])
+    specs = expected_outputs(arguments["outputs"])
+    batch, run_s, start = arguments["batch"], 0.0, perf_counter()
+    files = OutputFiles("reference", specs, Path(arguments["outputs_dir"]), samples.n, batch)
+    with ReferenceSession(Path(arguments["model"]), optimized=arguments["optimized"]) as session, files:
+        for part in batches_of(samples, batch):
+            channel.check_cancelled()
+            before = perf_counter()
+            outputs = session.run(part.feeds, [spec.name for spec in specs])
+            run_s += perf_counter() - before
+            files.append(outputs, part.size)
+            channel.progress(part.start + part.size, samples.n, "samples")
+    return {
+        "n": samples.n,
+        "wall_s": perf_counter() - start,
+        "run_s": run_s,
+        "outputs": files.describe(),
+        "outputs_sha256": files.sha256,
+        "samples_sha256": samples.sha256,
+        "versions": _versions(),
+    }
+
+
+def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Make a plan (or take a ready one), its simulated graph, and the figures on representation.
+
+    Arguments: canonical, model_sha256, transforms, scheme, calibration and evaluation (bundles or null), out (plan
+    path), ready (whether `out` already holds the plan).
+    """
+    import onnx  # noqa: PLC0415  (only here)
+
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.load import save_proto  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.build import build_plan  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.dialect import SIMULATED  # noqa: PLC0415  (with the above)
+    from workbench.quant.plan import load_plan, save_plan  # noqa: PLC0415  (with the above)
+    from workbench.quant.qdq import write_qdq  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.scheme import scheme_from_json  # noqa: PLC0415  (with the above)
+
+    out = Path(arguments["out"])
+    canonical = onnx.load(arguments["canonical"])
+    start = perf_counter()
+    if arguments["ready"]:
+        plan = load_plan(out)
+    else:
+        samples = open_bundle(arguments["calibration"]) if arguments["calibration"] else None
+        plan = build_plan(
+            arguments["model_sha256"],
+            canonical,
+            arguments["transforms"],
+            scheme_from_json(arguments["scheme"]),
+            samples,
+            channel.progress,
+            channel.check_cancelled,
+        )
+        save_plan(plan, out)
+    calibrate_s = perf_counter() - start
+    simulated = out.parent / "simulated.onnx"
+    save_proto(write_qdq(canonical, plan, SIMULATED), simulated)
+    return {
+        "plan_sha256": plan.sha256,
+        "calibrate_s": calibrate_s,
+        "simulated": simulated.name,
+        "representation": _representation(arguments["evaluation"], canonical, plan, channel),
+    }
+
+
+def import_model(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Turn a PyTorch model into ONNX and check it against torch; arguments: source, out, allow_code, bundle or null."""
+    from workbench.execution import importers  # noqa: PLC0415  (torch, later)
+
+    feeds = _first_feeds(arguments["bundle"]) if arguments["bundle"] else None
+    sys.path[:0] = [folder for folder in arguments.get("python_path", []) if folder not in sys.path]
+    report = importers.import_model(arguments["source"], Path(arguments["out"]), feeds, arguments["allow_code"])
+    return report.to_json()
+
+
+def _first_feeds(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from itertools import islice  # noqa: PLC0415  (with the next)
+
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+
+    return list(islice(open_bundle(bundle).batches(1), IMPORT_SAMPLES))
+
+
+def _representation(bundle: Mapping[str, Any] | None, canonical: Any, plan: Any, channel: Channel) -> Any:
+    """Share of evaluation values beyond the plan's clips; None without evaluation data or activation ranges."""
+    if bundle is None or not plan.tensors:
+        return None
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.quant.represent import representation  # noqa: PLC0415  (loads onnx)
+
+    found = representation(canonical, plan, open_bundle(bundle), channel.progress, channel.check_cancelled)
+    return found.to_json()
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  (with nothing else)
+
+    found = {}
+    for name in ("onnxruntime-gpu", "onnxruntime", "numpy", "onnx"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+HANDLERS: dict[str, Handler] = {
+    "scan": scan_data,
+    "reference": reference,
+    "calibrate": calibrate,
+    "import_model": import_model,
+}

@@ -1,0 +1,495 @@
+"""Turns a PyTorch model into ONNX and proves that both compute the same. The only module that imports torch.
+
+Runs inside a worker: a PyTorch model is code.
+
+NOT a duty: checking the ONNX graph further, folding, quantizing (that is `workbench.model`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import math
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import CodeNotAllowedError, MissingPartError, ModelError, UserError
+from workbench.execution.import_source import Kind, find_kind
+from workbench.files import write_bytes_atomic
+from workbench.reference import ReferenceSession
+
+SQNR_FLOOR_DB = 60.0
+"""Below this the ONNX file does not compute what the PyTorch model computes; float32 rounding alone gives > 100 dB."""
+OPSETS: Mapping[Kind, int] = {"torch.export": 18, "factory": 18, "TorchScript": 17}
+INSTALL_LINE = 'pip install "int8-workbench[torch]"'
+
+_EXPORT_BATCH = 2
+_CHECK_BATCH = 3
+_CHECK_FEEDS = 4
+_ONE_FILE_BYTES = 1_900_000_000
+_TORCH_NOTICES: tuple[tuple[type[Warning], str], ...] = (
+    (DeprecationWarning, r"`torch\.jit\.\w+` is deprecated"),
+    (DeprecationWarning, r"You are using the legacy TorchScript-based ONNX export"),
+    (DeprecationWarning, r"The feature will be removed"),
+    (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
+    (UserWarning, r"no signature found for <torch\.ScriptMethod"),
+    (UserWarning, r"Exporting a model to ONNX with a batch_size other than 1"),  # which is checked on another batch
+    (UserWarning, r"The tensor attributes? .* assigned during export"),  # an LSTM's flat weights
+)
+Feeds = Mapping[str, npt.NDArray[Any]]
+T = TypeVar("T")
+# What a user's code and torch's exporters raise; anything else is a bug and ends at the worker's boundary.
+_CODE_ERRORS = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, SyntaxError,
+    TypeError, ValueError, EOFError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """How a PyTorch model became ONNX.
+
+    Attributes:
+        kind: "torch.export" | "TorchScript" | "factory".
+        sqnr_db: smallest over the outputs, torch against ONNX Runtime; None when all are equal bit for bit.
+        agreement: share of equal argmax over the last axis of the first output; None where it has no such axis.
+        samples: rows along the first axis that were compared.
+        opset: version of the default ONNX domain.
+        dynamic_batch: the first axis of the first input is symbolic.
+        torch_version: version that exported it.
+        notes: what a person should know, one sentence each.
+    """
+
+    kind: Kind
+    sqnr_db: float | None
+    agreement: float | None
+    samples: int
+    opset: int
+    dynamic_batch: bool
+    torch_version: str
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """One model in torch.
+
+    Attributes:
+        names: input names in call order.
+        examples: one tensor per input, as the model's author used them; empty when not known.
+        call: flat input tensors -> flat output tensors.
+        export: (flat input tensors, file, whether the first axis shall be symbolic) -> writes ONNX.
+        batch_is_decided: the program fixed its symbolic axes when it was saved.
+    """
+
+    names: tuple[str, ...]
+    examples: tuple[Any, ...]
+    call: Callable[[Sequence[Any]], list[Any]]
+    export: Callable[[Sequence[Any], Path, bool], None]
+    batch_is_decided: bool = False
+
+
+def import_model(
+    source: str,
+    out: Path,
+    feeds: Sequence[Feeds] | None,
+    allow_code: bool,
+    search_path: Sequence[Path] = (),
+) -> ImportReport:
+    """Write `source` as one ONNX file and compare it with torch.
+
+    Args:
+        source: path of a .pt2 or TorchScript file, or `package.module:function`; the function returns a module or
+            (module, example_inputs).
+        out: the ONNX file to write; weights lie inside it below 1.9 GB.
+        feeds: input name -> array, batch first; None means seeded random inputs of the example's shapes.
+        allow_code: loading the source may run code of its author.
+        search_path: folders where a factory's package is looked for, before the working folder and `sys.path`.
+
+    Raises:
+        CodeNotAllowedError: `allow_code` is False.
+        MissingPartError: torch or onnxscript is not installed.
+        ModelError: unreadable, not exportable, or the ONNX file departs from torch by more than the floor.
+    """
+    kind = find_kind(source)
+    name = Path(source).name
+    if not allow_code:
+        raise CodeNotAllowedError(
+            f"{name} is code", why="loading it may run anything its author wrote", how="Allow it with --allow-code."
+        )
+    torch = _load_torch()
+    with _quiet(torch):
+        model = _code_errors(name, "cannot be loaded", lambda: _load(torch, kind, source, search_path))
+        return _import(_Job(torch, model, kind, name, out, _examples(torch, model, feeds, name), feeds))
+
+
+def _import(job: _Job) -> ImportReport:
+    """Try a symbolic batch first, unless the program's author decided; then the example's own batch."""
+    try:
+        return _attempt(job, True, ())
+    except ModelError as error:
+        if job.model.batch_is_decided:
+            raise
+        reason = f"The batch is fixed at {_rows(job.examples)}, because a symbolic one failed: {error}."
+    return _attempt(job, False, (reason,))
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    torch: Any
+    model: _Source
+    kind: Kind
+    name: str
+    out: Path
+    examples: tuple[Any, ...]
+    feeds: Sequence[Feeds] | None
+
+
+def _attempt(job: _Job, dynamic: bool, notes: tuple[str, ...]) -> ImportReport:
+    """Export once, compare, and move the result to its place only if it computes the same."""
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=job.out.parent, prefix=".import-") as folder:
+        written = Path(folder) / job.out.name
+        examples = [_tiled(tensor, _EXPORT_BATCH) for tensor in job.examples] if dynamic else list(job.examples)
+        _code_errors(job.name, "cannot be exported to ONNX", lambda: job.model.export(examples, written, dynamic))
+        is_dynamic = _strip(written)
+        cases, origin = _cases(job, is_dynamic)
+        report = _compared(job, written, cases, is_dynamic, (*notes, origin, *_batch_note(job, is_dynamic)))
+        for part in sorted(Path(folder).iterdir()):
+            os.replace(part, job.out.parent / part.name)
+    return report
+
+
+def _batch_note(job: _Job, is_dynamic: bool) -> tuple[str, ...]:
+    if is_dynamic or not job.model.batch_is_decided:
+        return ()
+    return (f"The program was saved for a batch of {_rows(job.examples)}; export it with a symbolic batch to vary it.",)
+
+
+def _rows(tensors: Sequence[Any]) -> int:
+    return int(tensors[0].shape[0]) if tensors and tensors[0].ndim else 0
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def _compared(
+    job: _Job, written: Path, cases: Sequence[Sequence[Any]], is_dynamic: bool, notes: tuple[str, ...]
+) -> ImportReport:
+    pairs = [_both(job, written, session, case) for session in [ReferenceSession(written)] for case in cases]
+    expected = [[pair[0][i] for pair in pairs] for i in range(len(pairs[0][0]))]
+    found = [[pair[1][i] for pair in pairs] for i in range(len(pairs[0][0]))]
+    if not all(np.isfinite(array).all() for arrays in expected for array in arrays):
+        raise ModelError(f"{job.name} gives values that are not finite", how="Give data it was made for.")
+    sqnr_db = min((_sqnr_db(a, b) for a, b in zip(expected, found, strict=True)), default=math.inf)
+    agreement = _agreement(expected[0], found[0])
+    if not sqnr_db >= SQNR_FLOOR_DB:
+        raise ModelError(
+            f"The ONNX file of {job.name} does not compute what torch computes",
+            why=f"SQNR {sqnr_db:.1f} dB, at least {SQNR_FLOOR_DB:.0f} dB is asked"
+            + (f"; {agreement:.1%} equal answers" if agreement is not None else ""),
+            how="Export the model to ONNX with its own tool and give that file.",
+        )
+    return ImportReport(
+        kind=job.kind,
+        sqnr_db=sqnr_db if math.isfinite(sqnr_db) else None,
+        agreement=agreement,
+        samples=sum(_rows(case) for case in cases),
+        opset=OPSETS[job.kind],
+        dynamic_batch=is_dynamic,
+        torch_version=str(job.torch.__version__),
+        notes=notes,
+    )
+
+
+Outputs = list[npt.NDArray[Any]]
+
+
+def _both(job: _Job, written: Path, session: ReferenceSession, case: Sequence[Any]) -> tuple[Outputs, Outputs]:
+    """Run one case in torch and in ONNX Runtime. Raises ModelError."""
+    expected = _code_errors(job.name, "cannot be run", lambda: [_array(value) for value in job.model.call(case)])
+    arrays = {name: _array(tensor) for name, tensor in zip(job.model.names, case, strict=True)}
+    found = list(session.run(_renamed(arrays, session.input_names, job.name)).values())
+    if [value.shape for value in expected] != [value.shape for value in found]:
+        raise ModelError(f"The ONNX file of {job.name} has other outputs than torch", why=_shapes(expected, found))
+    return expected, found
+
+
+def _renamed(arrays: dict[str, Any], wanted: Sequence[str], name: str) -> dict[str, Any]:
+    """Inputs under the names the ONNX file has; the exporter drops unused inputs and keeps the order."""
+    if set(wanted) <= set(arrays):
+        return {key: arrays[key] for key in wanted}
+    if len(wanted) == len(arrays):
+        return dict(zip(wanted, arrays.values(), strict=True))
+    raise ModelError(f"The inputs of {name} are called otherwise in its ONNX file", why=", ".join(wanted))
+
+
+def _shapes(expected: Outputs, found: Outputs) -> str:
+    return f"{[value.shape for value in expected]} in torch, {[value.shape for value in found]} in ONNX"
+
+
+def _sqnr_db(expected: Outputs, found: Outputs) -> float:
+    """10 log10(sum f^2 / sum (f - q)^2) over all cases of one output; infinite when equal bit for bit."""
+    noise = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in zip(expected, found, strict=True))
+    signal = sum(float(np.square(a.astype(np.float64)).sum()) for a in expected)
+    if noise == 0.0:
+        return math.inf
+    return 10.0 * math.log10(signal / noise) if signal > 0.0 else -math.inf
+
+
+def _agreement(expected: Outputs, found: Outputs) -> float | None:
+    """Share of equal argmax over the last axis; None for a scalar or a last axis of one."""
+    if not expected or expected[0].ndim == 0 or expected[0].shape[-1] < 2:
+        return None
+    equal = [(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in zip(expected, found, strict=True)]
+    return float(np.concatenate(equal).mean())
+
+
+# --- inputs ------------------------------------------------------------------------------------------------------
+
+
+def _examples(torch: Any, model: _Source, feeds: Sequence[Feeds] | None, name: str) -> tuple[Any, ...]:
+    if model.examples:
+        return model.examples
+    if not feeds:
+        raise ModelError(
+            f"The input shapes of {name} are not known",
+            how="Give data; a factory may return (module, example_inputs) instead.",
+        )
+    return tuple(torch.from_numpy(np.array(array)) for array in _by_name(feeds[0], model.names, name))
+
+
+def _by_name(feed: Feeds, names: Sequence[str], name: str) -> list[npt.NDArray[Any]]:
+    """Arrays in call order: by name, or the only array for the only input."""
+    if set(names) <= set(feed):
+        return [feed[key] for key in names]
+    if len(names) == 1 and len(feed) == 1:
+        return list(feed.values())
+    raise ModelError(
+        f"The data do not fit the inputs of {name}",
+        why=f"it takes {', '.join(names)}; given are {', '.join(feed)}",
+        how="Name the arrays after the inputs.",
+    )
+
+
+def _cases(job: _Job, is_dynamic: bool) -> tuple[list[list[Any]], str]:
+    """Inputs to compare on, and a sentence on where they come from."""
+    if job.feeds:
+        cases = [case for feed in job.feeds for case in _given(job, feed, is_dynamic)]
+        if cases and is_dynamic:
+            cases.append([_tiled(tensor, _CHECK_BATCH) for tensor in cases[0]])  # another batch than the exported one
+        if cases:
+            return cases, "Compared with torch on the given data."
+    rows = _CHECK_BATCH if is_dynamic else 0
+    cases = [[_random_like(job.torch, tensor, rows, seed) for tensor in job.examples] for seed in range(_CHECK_FEEDS)]
+    return cases, "Compared with torch on seeded random inputs of the example's shapes; integers are the example's own."
+
+
+def _given(job: _Job, feed: Feeds, is_dynamic: bool) -> Iterator[list[Any]]:
+    """One case per feed; a fixed batch takes whole pieces of its size, the rest is left out."""
+    arrays = [np.array(array) for array in _by_name(feed, job.model.names, job.name)]
+    if is_dynamic or any(array.ndim == 0 for array in arrays):
+        yield [job.torch.from_numpy(array) for array in arrays]
+        return
+    rows = _rows(job.examples)
+    for start in range(0, arrays[0].shape[0] - rows + 1, rows):
+        yield [job.torch.from_numpy(array[start : start + rows].copy()) for array in arrays]
+
+
+def _random_like(torch: Any, example: Any, rows: int, seed: int) -> Any:
+    """Standard normal values for floats, the example's own values for the rest; `rows` replaces the first axis."""
+    example = _tiled(example, rows) if rows else example
+    if not example.dtype.is_floating_point:
+        return example
+    values = np.random.default_rng(seed).standard_normal(tuple(example.shape))
+    return torch.from_numpy(values).to(example.dtype)
+
+
+def _tiled(tensor: Any, rows: int) -> Any:
+    """Repeat along the first axis until it has `rows` rows; scalars stay as they are."""
+    if tensor.ndim == 0:
+        return tensor
+    times = -(-rows // int(tensor.shape[0]))
+    return tensor.repeat(times, *[1] * (tensor.ndim - 1))[:rows].clone()
+
+
+def _array(tensor: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
+
+
+# --- loading -----------------------------------------------------------------------------------------------------
+
+
+def _load_torch() -> Any:
+    try:
+        import onnxscript  # noqa: F401, PLC0415  (what torch's exporter writes ONNX with; absent from the base install)
+        import torch  # noqa: PLC0415  (754 MB; absent from the base install)
+    except ImportError as error:
+        raise MissingPartError(
+            "PyTorch models need torch and onnxscript", why=str(error), how=f"Install them: {INSTALL_LINE}."
+        ) from error
+    return torch
+
+
+def _load(torch: Any, kind: Kind, source: str, search_path: Sequence[Path]) -> _Source:
+    if kind == "torch.export":
+        return _from_program(torch, torch.export.load(source))
+    if kind == "TorchScript":
+        return _from_script(torch, torch.jit.load(source, map_location="cpu").eval())
+    return _from_factory(torch, _call_factory(source, search_path))
+
+
+def _from_program(torch: Any, program: Any) -> _Source:
+    flatten = torch.utils._pytree.tree_flatten
+    unflatten = torch.utils._pytree.tree_unflatten
+    module = program.module()
+
+    def call(tensors: Sequence[Any]) -> list[Any]:
+        args, kwargs = unflatten(list(tensors), program.call_spec.in_spec)
+        with torch.no_grad():
+            return list(flatten(module(*args, **kwargs))[0])
+
+    def export(_: Sequence[Any], path: Path, __: bool) -> None:
+        _write_onnx(torch, program, path, _bytes_of(program.state_dict.values()))
+
+    return _Source(
+        names=tuple(program.graph_signature.user_inputs),
+        examples=tuple(flatten(program.example_inputs)[0]) if program.example_inputs else (),
+        call=call,
+        export=export,
+        batch_is_decided=True,
+    )
+
+
+def _from_script(torch: Any, module: Any) -> _Source:
+    names = tuple(argument.name for argument in module.forward.schema.arguments[1:])
+
+    def call(tensors: Sequence[Any]) -> list[Any]:
+        with torch.no_grad():
+            return list(torch.utils._pytree.tree_flatten(module(*tensors))[0])
+
+    def export(tensors: Sequence[Any], path: Path, dynamic: bool) -> None:
+        outputs = [f"output_{i}" for i in range(len(call(tensors)))] if len(call(tensors)) > 1 else ["output"]
+        axes = {name: {0: "batch"} for name in (*names, *outputs)} if dynamic else {}
+        torch.onnx.export(
+            module, tuple(tensors), str(path), dynamo=False, opset_version=OPSETS["TorchScript"],
+            input_names=list(names), output_names=outputs, dynamic_axes=axes,
+        )  # fmt: skip
+
+    return _Source(names=names, examples=(), call=call, export=export)
+
+
+def _from_factory(torch: Any, made: Any) -> _Source:
+    module, examples = made if isinstance(made, tuple) and len(made) == 2 else (made, ())
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"the factory returned {type(module).__name__}, not a torch.nn.Module")
+    module = module.eval().cpu()
+    flat = tuple(torch.utils._pytree.tree_flatten(examples)[0])
+    parameters = [name for name in inspect.signature(module.forward).parameters if name not in ("args", "kwargs")]
+
+    def call(tensors: Sequence[Any]) -> list[Any]:
+        with torch.no_grad():
+            return list(torch.utils._pytree.tree_flatten(module(*tensors))[0])
+
+    def export(tensors: Sequence[Any], path: Path, dynamic: bool) -> None:
+        batch = torch.export.Dim("batch", min=1, max=1 << 16)
+        shapes = tuple({0: batch} if tensor.ndim else None for tensor in tensors) if dynamic else None
+        with torch.no_grad():
+            program = torch.export.export(module, tuple(tensors), dynamic_shapes=_shaped(module, shapes))
+        _write_onnx(torch, program, path, _bytes_of(module.state_dict().values()))
+
+    return _Source(names=tuple(parameters[: len(flat) or None]), examples=flat, call=call, export=export)
+
+
+def _shaped(module: Any, shapes: tuple[Any, ...] | None) -> Any:
+    """Dynamic shapes by parameter name, which is how torch.export wants them for *args too."""
+    if shapes is None:
+        return None
+    return dict(zip(inspect.signature(module.forward).parameters, shapes, strict=False))
+
+
+def _write_onnx(torch: Any, program: Any, path: Path, weight_bytes: int) -> None:
+    torch.onnx.export(
+        program, (), str(path), dynamo=True, opset_version=OPSETS["torch.export"], verbose=False, optimize=True,
+        external_data=weight_bytes > _ONE_FILE_BYTES,
+    )  # fmt: skip
+
+
+def _bytes_of(tensors: Any) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _call_factory(source: str, search_path: Sequence[Path]) -> Any:
+    module_name, _, function = source.partition(":")
+    folders = [str(path) for path in search_path] + [str(Path.cwd())]
+    sys.path[:0] = folders
+    try:
+        importlib.invalidate_caches()
+        return getattr(importlib.import_module(module_name), function)()
+    finally:
+        for folder in folders:
+            sys.path.remove(folder)
+
+
+# --- around torch ------------------------------------------------------------------------------------------------
+
+
+def _code_errors(name: str, what: str, action: Callable[[], T]) -> T:
+    """Run code of the model's author, or torch on its behalf; turn what it raises into one line."""
+    try:
+        return action()
+    except UserError:
+        raise
+    except _CODE_ERRORS as error:
+        how = "Save it with torch.export (.pt2), or give its ONNX file." if "export" in what else ""
+        raise ModelError(f"{name} {what}", why=_first_line(error), how=how) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _quiet(torch: Any) -> Iterator[None]:
+    """One thread, and none of torch's notices that its own old exporter and loader are old."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            for category, message in _TORCH_NOTICES:
+                warnings.filterwarnings("ignore", message=message, category=category)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _strip(path: Path) -> bool:
+    """Remove source lines, stack traces and paths that torch writes into the file; say if the batch is symbolic."""
+    import onnx  # noqa: PLC0415  (0.2 s; only where a model is imported)
+
+    proto = onnx.load(str(path), load_external_data=False)
+    for item in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
+        item.ClearField("doc_string")
+        item.ClearField("metadata_props")
+    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        value.ClearField("doc_string")
+        value.ClearField("metadata_props")
+    write_bytes_atomic(path, proto.SerializeToString(deterministic=True))
+    dims = proto.graph.input[0].type.tensor_type.shape.dim if proto.graph.input else []
+    return bool(dims) and not dims[0].HasField("dim_value")

@@ -1,0 +1,176 @@
+"""Compared outputs as .npy files, written row by row while samples stream by, with one hash over all of them.
+
+Rows are appended to a plain file rather than a memory map: the pages of a map would count as the worker's memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import ContractError
+from workbench.files import canonical_json, sha256_of_bytes
+from workbench.model.graph import TensorSpec
+
+
+def tensor_specs(documents: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    """Return inputs or outputs from their JSON ({name, dtype, shape}, symbolic axes as names)."""
+    return tuple(TensorSpec(entry["name"], entry["dtype"], tuple(entry["shape"])) for entry in documents)
+
+
+def expected_outputs(
+    documents: Sequence[Mapping[str, Any]], inputs: Sequence[TensorSpec] = (), batch: int = 1
+) -> tuple[TensorSpec, ...]:
+    """Return the compared outputs from their JSON; where the inputs' symbolic first axis comes first, it is `batch`."""
+    outputs = tensor_specs(documents)
+    symbols = {spec.shape[0] for spec in inputs if spec.shape and isinstance(spec.shape[0], str)}
+    return tuple(
+        replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape and spec.shape[0] in symbols else spec
+        for spec in outputs
+    )
+
+
+@dataclass
+class _Output:
+    """One output's open file: what its rows look like and what was hashed so far."""
+
+    spec: TensorSpec
+    path: Path
+    dtype: np.dtype[Any] | None = None
+    run_shape: tuple[int, ...] = ()
+    per_sample: bool = True
+    shape: tuple[int, ...] = ()
+    stream: IO[bytes] | None = None
+    digest: Any = None
+
+
+class OutputFiles:
+    """All compared outputs of one cell; a context manager while they are written, readable afterwards.
+
+    An output whose first axis is the batch has one row per sample [n, ...]; any other has one entry per run
+    [runs, ...]. Files appear under their names only when complete.
+
+    Attributes:
+        sha256: hash over names, dtypes, shapes and bytes of all outputs in the order given; "" until complete.
+    """
+
+    def __init__(self, plugin_id: str, specs: Sequence[TensorSpec], folder: Path, n: int, batch: int) -> None:
+        self.sha256 = ""
+        self._plugin_id, self._n, self._batch = plugin_id, n, batch
+        folder.mkdir(parents=True, exist_ok=True)
+        self._outputs = [_Output(spec, folder / f"{number}.npy") for number, spec in enumerate(specs)]
+        self._maps: list[npt.NDArray[Any]] = []
+
+    def __enter__(self) -> OutputFiles:
+        """Return itself; files are made with the first run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Complete the files, or leave only temporary ones behind after an error."""
+        for output in self._outputs:
+            if output.stream:
+                output.stream.close()
+        if error is None:
+            self._complete()
+
+    def append(self, outputs: Mapping[str, npt.NDArray[Any]], size: int) -> None:
+        """Write one run's outputs; only the first `size` rows of a per-sample output count.
+
+        Raises:
+            ContractError: an output is missing, or its shape or dtype is not what was declared or came before.
+        """
+        for output in self._outputs:
+            array = self._found(outputs, output.spec)
+            if output.stream is None:
+                self._begin(output, array)
+            elif (array.shape, array.dtype) != (output.run_shape, output.dtype):
+                raise ContractError(
+                    f"{self._plugin_id}: output {output.spec.name!r} changed from {output.dtype} {output.run_shape} "
+                    f"to {array.dtype} {array.shape} between runs"
+                )
+            assert output.stream is not None
+            data = np.ascontiguousarray(array[:size] if output.per_sample else array).tobytes()
+            output.stream.write(data)
+            output.digest.update(data)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return name, path, dtype, shape and per_sample of each output as JSON."""
+        return [
+            {
+                "name": output.spec.name,
+                "path": str(output.path),
+                "dtype": str(output.dtype),
+                "shape": list(output.shape),
+                "per_sample": output.per_sample,
+            }
+            for output in self._outputs
+        ]
+
+    def equals(self, outputs: Mapping[str, npt.NDArray[Any]], run: int, start: int, size: int) -> bool:
+        """Whether a later run's outputs equal the stored ones bit by bit.
+
+        Args:
+            run: number of the run that stored them; start, size: its samples.
+        """
+        if not self._maps:
+            self._maps = [np.load(output.path, mmap_mode="r") for output in self._outputs]
+        for output, stored in zip(self._outputs, self._maps, strict=True):
+            array = outputs.get(output.spec.name)
+            if array is None or (array.shape, array.dtype) != (output.run_shape, output.dtype):
+                return False
+            rows = (stored[start : start + size], array[:size]) if output.per_sample else (stored[run], array)
+            if rows[0].tobytes() != rows[1].tobytes():
+                return False
+        return True
+
+    def _found(self, outputs: Mapping[str, npt.NDArray[Any]], spec: TensorSpec) -> npt.NDArray[Any]:
+        array = outputs.get(spec.name)
+        if not isinstance(array, np.ndarray):
+            have = ", ".join(sorted(outputs)) or "nothing"
+            raise ContractError(
+                f"{self._plugin_id}: run returned no array for output {spec.name!r}; it returned {have}"
+            )
+        if not self._fits(array.shape, spec.shape):
+            raise ContractError(
+                f"{self._plugin_id}: output {spec.name!r} has shape {array.shape}, "
+                f"declared is {spec.shape} at batch {self._batch}"
+            )
+        return array
+
+    def _fits(self, found: tuple[int, ...], declared: tuple[int | str, ...]) -> bool:
+        if len(found) != len(declared):
+            return False
+        pairs = list(zip(found, declared, strict=True))
+        return all(not isinstance(axis, int) or size == axis for size, axis in pairs)
+
+    def _begin(self, output: _Output, array: npt.NDArray[Any]) -> None:
+        output.dtype, output.run_shape = array.dtype, array.shape
+        output.per_sample = array.ndim > 0 and array.shape[0] == self._batch
+        runs = -(-self._n // self._batch)
+        output.shape = (self._n, *array.shape[1:]) if output.per_sample else (runs, *array.shape)
+        output.digest = hashlib.sha256()
+        output.stream = _partial(output.path).open("wb")
+        header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": output.shape}
+        np.lib.format.write_array_header_1_0(output.stream, header)
+
+    def _complete(self) -> None:
+        for output in self._outputs:
+            _partial(output.path).replace(output.path)
+        parts = [
+            [output.spec.name, str(output.dtype), list(output.shape), output.digest.hexdigest()]
+            for output in self._outputs
+        ]
+        self.sha256 = sha256_of_bytes(canonical_json(parts))
+
+
+def _partial(path: Path) -> Path:
+    return path.with_suffix(".partial")

@@ -1,0 +1,79 @@
+"""What is usable here: every plugin's manifest and the answer of its probe, asked in a worker of its own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.execution.discovery import Manifest, discover
+from workbench.execution.host import run_job
+from workbench.execution.jobs import Job
+
+PROBE_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class RuntimeState:
+    """One plugin on this machine.
+
+    Attributes:
+        id, title: of the plugin; the folder's name where its manifest is broken.
+        ok: usable; reason and remedy say why not and what mends it.
+        versions, devices, precisions: as the plugin's probe answered.
+    """
+
+    id: str
+    title: str
+    ok: bool
+    reason: str = ""
+    remedy: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
+        return {
+            "id": self.id, "title": self.title, "ok": self.ok, "reason": self.reason, "remedy": self.remedy,
+            "versions": dict(self.versions), "devices": list(self.devices), "precisions": list(self.precisions),
+            "schemes": list(self.schemes),
+        }  # fmt: skip
+
+
+def probe_all() -> list[RuntimeState]:
+    """Probe every discovered runtime plugin; broken ones are listed with their reason. Never raises for a plugin."""
+    return [_state(manifest, folder, error) for manifest, folder, error in discover()]
+
+
+def probe(manifest: Manifest, python: str = sys.executable) -> RuntimeState:
+    """Ask one plugin in a worker of the given interpreter whether it can be used."""
+    with tempfile.TemporaryDirectory(prefix="int8-workbench-") as folder:
+        outcome = run_job(Job("probe", manifest.ref, {}, Path(folder), PROBE_TIMEOUT_S, python))
+    if not outcome.is_ok:
+        return RuntimeState(
+            manifest.id, manifest.title, ok=False, reason=str(outcome), remedy=outcome.remedy, schemes=manifest.schemes
+        )
+    answer = outcome.value or {}
+    return RuntimeState(
+        id=manifest.id,
+        title=manifest.title,
+        ok=answer["ok"],
+        reason=answer["reason"],
+        remedy=answer["remedy"],
+        versions=answer["versions"],
+        devices=tuple(answer["devices"]),
+        precisions=tuple(answer["precisions"]),
+        schemes=manifest.schemes,
+    )
+
+
+def _state(manifest: Manifest | None, folder: Path, error: str) -> RuntimeState:
+    if manifest is None or error:
+        title = manifest.title if manifest else folder.name
+        return RuntimeState(manifest.id if manifest else folder.name, title, ok=False, reason=error)
+    return probe(manifest)

@@ -1,0 +1,91 @@
+"""One function per stage of a study: each runs one job in a worker, and is kept in the store when finished.
+
+NOT a stage's duty: choosing what runs, metrics, printing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import workbench
+from workbench import errors
+from workbench.errors import UserError
+from workbench.execution.discovery import Manifest
+from workbench.execution.host import run_job
+from workbench.execution.jobs import Job, Outcome, PluginRef
+from workbench.execution.store import Store
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+CORE_TIMEOUT_S = 24 * 3600.0
+
+
+@dataclass
+class Stages:
+    """What every stage needs.
+
+    Attributes:
+        store: the study folder; on_event: receives stage and progress events; cancel: set to stop.
+        remaining_s: asked for the estimated seconds left, for progress lines.
+    """
+
+    store: Store
+    on_event: OnEvent
+    cancel: threading.Event
+    remaining_s: Callable[[], float | None] = field(default=lambda: None)
+
+    def keep(
+        self, name: str, folder: Path, key: Mapping[str, Any], work: Callable[[Path], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return what the stage recorded earlier under the same key, or do it now and record it.
+
+        Args:
+            name: words for the progress line.
+            folder: the stage's folder; `work` gets it empty and returns a JSON-ready value.
+            key: everything that goes into the stage; the program's version is added.
+        """
+        key = {**key, "program": workbench.__version__}
+        found = self.store.finished(folder, key)
+        if found is not None:
+            self.stage(name, "kept")
+            return found
+        self.stage(name, "start")
+        value = work(self.store.begin(folder))
+        self.store.finish(folder, key, value)
+        self.stage(name, "done")
+        return value
+
+    def stage(self, name: str, state: str, text: str = "") -> None:
+        """Tell and log that a stage starts, is done, kept or failed."""
+        event = {"event": "stage", "name": name, "state": state, "text": text, "remaining_s": self.remaining_s()}
+        self.store.log_event(event)
+        self.on_event(event)
+
+    def progress(self, event: Mapping[str, Any]) -> None:
+        """Pass a worker's progress on, with the time left."""
+        if event.get("event") == "progress":
+            self.on_event({**event, "remaining_s": self.remaining_s()})
+
+    def core_job(self, kind: str, arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Run a job of the core itself; a user's mistake found there is raised here. Raises UserError and others."""
+        job = Job(kind, None, arguments, folder, CORE_TIMEOUT_S)
+        outcome = run_job(job, self.progress, self.cancel)
+        raise_users_mistake(outcome)
+        return outcome.require()
+
+    def plugin_job(
+        self, kind: str, manifest: Manifest, arguments: Mapping[str, Any], folder: Path, python: str, timeout_s: float
+    ) -> Outcome:
+        """Run a job of one plugin and return how it ended; a crash is an outcome, not an error."""
+        plugin: PluginRef = manifest.ref
+        return run_job(Job(kind, plugin, arguments, folder, timeout_s, python), self.progress, self.cancel)
+
+
+def raise_users_mistake(outcome: Outcome) -> None:
+    """Raise the worker's error again if it is one the user can mend; its line is already what, why, how."""
+    kind = getattr(errors, outcome.error_kind, None) if outcome.error_kind else None
+    if isinstance(kind, type) and issubclass(kind, UserError):
+        raise kind(outcome.message, how=outcome.remedy)

@@ -1,0 +1,324 @@
+"""The study file (STUDY.toml): what the window saves and the command line runs.
+
+Unknown keys are refused with the nearest known one; relative paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import FileFormatError, StudyError
+from workbench.files import canonical_json, migrate, sha256_of_bytes, write_text_atomic
+from workbench.measure.gates import find_gate
+from workbench.model.data import DataSpec
+from workbench.model.preprocess import Preprocess, preprocess_from_json
+from workbench.quant.scheme import DEFAULT_PERCENTILE, Scheme, scheme_from_json
+
+STUDY_VERSION = 1
+Profile = Literal["quick", "standard", "full", "none"]
+PROFILE_SECONDS: dict[str, float] = {"quick": 5.0, "standard": 60.0, "full": 600.0, "none": 0.0}
+
+
+class Section(BaseModel):
+    """Base of all tables: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(Section):
+    """[model]: a file, or a Python factory `package.module:function`."""
+
+    path: str | None = None
+    factory: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The path or the factory, whichever is given."""
+        return self.path or self.factory or ""
+
+
+class DataSection(Section):
+    """[data.calibration] and [data.evaluation]."""
+
+    kind: Literal["images", "arrays"] = "images"
+    path: str
+    labels: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class DataSections(Section):
+    """[data]."""
+
+    calibration: DataSection | None = None
+    evaluation: DataSection
+
+
+class LetterboxSection(Section):
+    """letterbox = {size, pad}."""
+
+    size: int = Field(ge=1)
+    pad: int = Field(default=114, ge=0, le=255)
+
+
+class PreprocessSection(Section):
+    """[preprocess]: x = (pixel - mean) / std, pixels 0..255, mean and std in the order of color."""
+
+    resize_short: int | None = Field(default=None, ge=1)
+    center_crop: int | None = Field(default=None, ge=1)
+    resize: tuple[int, int] | None = None
+    letterbox: LetterboxSection | None = None
+    color: Literal["RGB", "BGR", "GRAY"] | None = None
+    layout: Literal["NCHW", "NHWC"] | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+
+
+class TaskSection(Section):
+    """[task]."""
+
+    kind: Literal["classification", "divergence"] = "divergence"
+    class_offset: int = Field(default=0, ge=0)
+    compare: Literal["logits", "outputs"] = "logits"
+
+
+class SchemeSection(Section):
+    """[scheme]: see quant.scheme.Scheme."""
+
+    name: Literal["S1", "S2", "S3", "fp32", "fp16"] = "S1"
+    method: Literal["mse", "minmax", "percentile", "entropy"] = "mse"
+    percentile: float = DEFAULT_PERCENTILE
+    exclude_nodes: list[str] = Field(default_factory=list)
+    exclude_op_types: list[str] = Field(default_factory=list)
+    quantize_logits: bool = True
+
+
+class CandidateSection(Section):
+    """[[candidates]]: another scheme, model or ready plan to compare; a ready plan is never recalibrated."""
+
+    name: str = Field(min_length=1)
+    model: ModelSection | None = None
+    scheme: SchemeSection | None = None
+    plan: str | None = None
+
+
+class RuntimeSection(Section):
+    """[[runtimes]]: one row; two rows may share an id, their names differ."""
+
+    id: str = Field(min_length=1)
+    name: str | None = None
+    threads: int = Field(default=1, ge=1, le=1024)
+    batch: int = Field(default=1, ge=1, le=65536)
+    options: dict[str, Any] = Field(default_factory=dict)
+    precisions: list[Literal["fp32", "fp16", "int8"]] = Field(default_factory=lambda: ["fp32", "int8"])
+    python: str | None = None
+    target: Literal["x64", "x64-no-vnni", "arm64", "wasm", "device"] | None = None
+    required: bool = True
+
+    @property
+    def label(self) -> str:
+        """The row's unique name."""
+        return self.name or self.id
+
+
+class MeasureSection(Section):
+    """[measure]: seconds per cell by profile; budget_s bounds the whole study's speed part."""
+
+    profile: Profile = "quick"
+    budget_s: float | None = Field(default=None, gt=0)
+
+
+class StudyFile(Section):
+    """The whole file as written."""
+
+    schema_version: int = STUDY_VERSION
+    name: str | None = None
+    model: ModelSection | None = None
+    data: DataSections
+    preprocess: PreprocessSection = Field(default_factory=PreprocessSection)
+    task: TaskSection = Field(default_factory=TaskSection)
+    scheme: SchemeSection = Field(default_factory=SchemeSection)
+    candidates: list[CandidateSection] = Field(default_factory=list)
+    runtimes: list[RuntimeSection] = Field(default_factory=list)
+    measure: MeasureSection = Field(default_factory=MeasureSection)
+    gates: dict[str, float] = Field(default_factory=dict)
+
+
+class Candidate(Section):
+    """One resolved candidate: where its model is, which scheme, and a ready plan if there is one."""
+
+    name: str
+    source: str
+    scheme_section: SchemeSection
+    plan: Path | None = None
+
+    @property
+    def scheme(self) -> Scheme:
+        """The logical scheme."""
+        return scheme_from_json(self.scheme_section.model_dump())
+
+
+class Study:
+    """A study file with the folder its relative paths start from.
+
+    Attributes:
+        file: the validated content; folder: base of relative paths; name: for titles.
+    """
+
+    def __init__(self, file: StudyFile, folder: Path, name: str) -> None:
+        self.file, self.folder = file, folder
+        self.name = file.name or name
+
+    def resolve(self, path: str) -> Path:
+        """Return `path` as an absolute one, relative to the study file."""
+        return (self.folder / path).expanduser().resolve()
+
+    def source(self, section: ModelSection) -> str:
+        """Return an absolute model path, or the factory as written."""
+        return str(self.resolve(section.path)) if section.path else section.source
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Candidates in order; without [[candidates]] the one of [model] + [scheme]."""
+        sections = self.file.candidates or [CandidateSection(name=self.file.scheme.name)]
+        return [self._candidate(section) for section in sections]
+
+    def _candidate(self, section: CandidateSection) -> Candidate:
+        model = section.model or self.file.model
+        if model is None:
+            raise StudyError(f"Candidate {section.name!r} has no model", how="Give [model] path, or model in it.")
+        return Candidate(
+            name=section.name,
+            source=self.source(model),
+            scheme_section=section.scheme or self.file.scheme,
+            plan=self.resolve(section.plan) if section.plan else None,
+        )
+
+    def data_spec(self, part: Literal["calibration", "evaluation"]) -> DataSpec | None:
+        """Return where one set of samples comes from; None where the study names none."""
+        section: DataSection | None = getattr(self.file.data, part)
+        if section is None:
+            return None
+        labels = str(self.resolve(section.labels)) if section.labels else section.labels
+        return DataSpec(section.kind, self.resolve(section.path), labels, section.limit, section.seed)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The declared preprocessing."""
+        return preprocess_from_json(self.file.preprocess.model_dump(exclude_none=True))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the study as written, independent of spelling and order of keys."""
+        return sha256_of_bytes(canonical_json(self.file.model_dump(mode="json")))
+
+
+def load_study(path: Path) -> Study:
+    """Read and check a study file. Raises StudyError, FileFormatError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path.name} is not a TOML file", why=str(error)) from error
+    return study_from_document(document, path.parent.resolve(), path.name)
+
+
+def study_from_document(document: dict[str, Any], folder: Path, name: str) -> Study:
+    """Check a study given as a dict. Raises StudyError, FileFormatError."""
+    document = migrate(document, name, "study", STUDY_VERSION, {})
+    try:
+        file = StudyFile.model_validate(document)
+    except ValidationError as error:
+        raise StudyError(f"{name}: {_first_problem(error)}") from error
+    for gate, limit in file.gates.items():
+        find_gate(gate, limit)
+    _check_choices(file, name)
+    return Study(file, folder, Path(name).stem)
+
+
+def save_study(study: Study, path: Path) -> None:
+    """Write the study as TOML, paths as they are in it. Raises OutputError."""
+    document = study.file.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    document = {"schema_version": STUDY_VERSION, **document}
+    write_text_atomic(path, tomli_w.dumps(document))
+
+
+def with_absolute_paths(study: Study) -> Study:
+    """Return the study with every path absolute, so that it can be saved in another folder."""
+    document = study.file.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    document["schema_version"] = STUDY_VERSION
+    for holder in _path_holders(document):
+        for key in ("path", "labels", "plan"):
+            if isinstance(holder.get(key), str) and holder[key]:
+                holder[key] = str(study.resolve(holder[key]))
+    return study_from_document(document, study.folder, f"{study.name}.toml")
+
+
+def _path_holders(document: dict[str, Any]) -> list[dict[str, Any]]:
+    holders = [document.get("model", {}), *document.get("data", {}).values()]
+    for candidate in document.get("candidates", []):
+        holders += [candidate, candidate.get("model", {})]
+    return holders
+
+
+def _check_choices(file: StudyFile, name: str) -> None:
+    for section in [file.model, *(candidate.model for candidate in file.candidates)]:
+        if section is not None and (section.path is None) == (section.factory is None):
+            raise StudyError(f"{name}: a model needs either path or factory", how="Give exactly one of the two.")
+    if file.model is None and (not file.candidates or any(item.model is None for item in file.candidates)):
+        raise StudyError(f"{name} names no model", how='Add [model] with path = "model.onnx".')
+    _check_unique([row.label for row in file.runtimes], name, "runtimes", "Give each row its own name.")
+    _check_unique([item.name for item in file.candidates], name, "candidates", "Give each its own name.")
+
+
+def _check_unique(names: list[str], file_name: str, table: str, how: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise StudyError(f"{file_name}: two {table} are called {name!r}", how=how)
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {where!r}{_nearest(problem['loc'])}"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{where}: {message}, found {problem['input']!r:.60}" if where else message
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    known = _keys_at(location[:-1])
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the table at `location` may have."""
+    table: type[BaseModel] = StudyFile
+    for part in location:
+        if isinstance(part, str) and part in table.model_fields:
+            table = _table_of(table.model_fields[part].annotation) or table
+    return list(table.model_fields)
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        found = _table_of(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def study_schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of the study file."""
+    return StudyFile.model_json_schema()

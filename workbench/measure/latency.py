@@ -1,0 +1,369 @@
+"""Measuring speed: the only place that times a session. Loops, found warm-up, 1-s windows, percentiles with floors.
+
+Runs in workers (numpy only). Clock: `time.perf_counter_ns`. NOT aware of runtimes, samples, answers or files.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.measure import bootstrap
+
+Nanoseconds = npt.NDArray[np.int64]
+Label = Literal["SUSTAINED", "SHORT", "DISTURBED"]
+
+WINDOW_S = 1.0
+TRANSIENT_S = 0.25
+SUSTAINED_S = 60.0
+STEADY_SHIFT = 0.02
+SPREAD_LIMIT = 0.05
+CHANGE_LIMIT = 0.05
+
+# Smallest number of runs at which the percentile may be printed: the smallest n with P(Binomial(n, 1 - p) <= 1) <= 1 %,
+# the rule behind LoadGen's early-stopping minimum of 64 queries for P90 and 662 for P99.
+PERCENTILE_FLOORS: Mapping[str, tuple[float, int]] = {
+    "p50": (0.50, 11),
+    "p90": (0.90, 64),
+    "p95": (0.95, 130),
+    "p97": (0.97, 219),
+    "p99": (0.99, 662),
+    "p99_9": (0.999, 6636),
+}
+
+_UNTIL_DEADLINE = 1 << 62
+_CHECK_NS = 250_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class WarmUp:
+    """The discarded runs before a measurement.
+
+    Attributes:
+        seconds: wall time of all warm-up runs.
+        runs: their number.
+        latencies_ns: int64 [runs], the first is the first run after load if nothing ran before.
+        steady: the stability test passed before the bound; False means the bound ended it.
+    """
+
+    seconds: float
+    runs: int
+    latencies_ns: Nanoseconds
+    steady: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Runs back to back.
+
+    Attributes:
+        start_ns: `perf_counter_ns` at its start; comparable within one process only.
+        latencies_ns: int64 [runs], each one call of `run_once`.
+        wall_ns: time from the first run's start to the last run's end, without the time spent in `between`. What it
+            exceeds the sum of latencies by is the loop's own overhead.
+    """
+
+    start_ns: int
+    latencies_ns: Nanoseconds
+    wall_ns: int
+
+
+@dataclass(frozen=True)
+class SpeedSummary:
+    """Speed of one session at one batch size. Rates are samples per second, of the time spent in runs.
+
+    Attributes:
+        sustained: median rate over the steady windows; interval: 95 %, or None below 3 windows.
+        first_5s: rate over the first 5 s of running, warm-up included, or None when there were not 5 s.
+        peak: best window; never shown without `sustained`.
+        label: SUSTAINED | SHORT | DISTURBED by the rule in `summarise`; label_reason says why, in words.
+        rounds: per block the windows' rates, in time order, for `ratio_interval`.
+        steady_from: index of the first steady window, counted over all blocks.
+        latency_ms: p50 ... p99_9 per run of one batch; None below the percentile's floor, with an entry in reasons.
+        n: runs behind the percentiles.
+        measured_s: wall time of all blocks. overhead: the loop's own share of it.
+    """
+
+    sustained: float
+    interval: tuple[float, float] | None
+    first_5s: float | None
+    peak: float
+    label: Label
+    label_reason: str
+    rounds: tuple[tuple[float, ...], ...]
+    steady_from: int
+    latency_ms: Mapping[str, float | None]
+    n: int
+    measured_s: float
+    overhead: float
+    warm_up_s: float
+    warm_up_runs: int
+    batch: int
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def windows_per_s(self) -> tuple[float, ...]:
+        """All windows' rates in time order."""
+        return tuple(rate for windows in self.rounds for rate in windows)
+
+
+def warm_up(run_once: Callable[[], None], min_runs: int = 10, min_s: float = 2.0, max_s: float = 10.0) -> WarmUp:
+    """Run until the latency is steady: at least `min_runs` and `min_s`, then the stability test, at most `max_s`.
+
+    `max_s` wins over `min_runs` (a run may take longer than all of it); at least one run is made. The test is repeated
+    every quarter of a second, see `is_steady`.
+
+    Raises:
+        ValueError: min_s > max_s.
+    """
+    if min_s > max_s:
+        raise ValueError(f"min_s {min_s} exceeds max_s {max_s}")
+    latencies: array[int] = array("q")
+    start = now = perf_counter_ns()
+    check = start + int(min_s * 1e9)
+    steady = False
+    while not steady and (not latencies or now < start + max_s * 1e9):
+        before = perf_counter_ns()
+        run_once()
+        now = perf_counter_ns()
+        latencies.append(now - before)
+        if now >= check and len(latencies) >= min_runs:
+            steady = is_steady(_int64(latencies))
+            check = now + _CHECK_NS
+    return WarmUp((now - start) / 1e9, len(latencies), _int64(latencies), steady)
+
+
+def is_steady(latencies_ns: Nanoseconds) -> bool:
+    """Whether the later half of a series (by time) has settled.
+
+    Its two halves' medians differ by no more than 2 %, or by no more than three standard errors of that difference
+    (standard error of a median from the median absolute deviation: 1.2533 * 1.4826 * MAD / sqrt(n)).
+    """
+    elapsed = np.cumsum(latencies_ns)
+    late = latencies_ns[np.searchsorted(elapsed, elapsed[-1] / 2) :].astype(np.float64)
+    if late.size < 4:
+        return False
+    first, second = late[: late.size // 2], late[late.size // 2 :]
+    shift = abs(float(np.median(second) - np.median(first)))
+    noise = 3 * math.hypot(_median_error(first), _median_error(second))
+    return shift <= max(STEADY_SHIFT * float(np.median(first)), noise)
+
+
+def run_block(
+    run_once: Callable[[], None],
+    seconds: float,
+    between: Callable[[int], None] | None = None,
+    every: int = 100,
+) -> Block:
+    """Run back to back for `seconds`; at least one run.
+
+    Args:
+        run_once: one query (one batch).
+        seconds: of running; time spent in `between` does not count.
+        between: called after every `every`-th run with the number of runs so far, outside the latency sample; for
+            checking answers.
+        every: at least 1.
+    """
+    stride = every if between is not None else _UNTIL_DEADLINE
+    latencies: array[int] = array("q")
+    start = perf_counter_ns()
+    deadline, paused = start + int(seconds * 1e9), 0
+    end = _run_until(run_once, deadline, stride, latencies)
+    while end < deadline:
+        assert between is not None  # only a stride ends the loop before its deadline
+        hook_start = perf_counter_ns()
+        between(len(latencies))
+        hook_ns = perf_counter_ns() - hook_start
+        deadline, paused = deadline + hook_ns, paused + hook_ns
+        end = _run_until(run_once, deadline, stride, latencies)
+    return Block(start, _int64(latencies), end - start - paused)
+
+
+def summarise(blocks: Sequence[Block], warm: WarmUp, batch: int, profile_s: float, disturbed: str = "") -> SpeedSummary:
+    """Turn raw blocks into rates, a label and percentiles.
+
+    Windows: the first 0.25 s of each block (at most a tenth of it) is dropped, since a block starts with cold caches
+    after another runtime's turn; the rest is cut into equal windows of about 1 s (two runs, where a run takes longer
+    than half a second). A run that crosses a border counts in each window by its share of time.
+
+    Label, the first that holds:
+        DISTURBED: `disturbed` is not empty; or the steady windows spread by more than 5 % (1.4826 * MAD / median); or
+            the rate changed by more than 5 % so late that fewer than half of the windows come after it.
+        SUSTAINED: 60 s or more were measured.
+        SHORT: otherwise.
+    Windows before the last change of rate are not steady and do not enter `sustained`.
+
+    Args:
+        blocks: in time order, one per round.
+        warm: as returned by `warm_up`.
+        batch: samples per run.
+        profile_s: seconds asked for, for the reason of SHORT.
+        disturbed: why the machine was not quiet (see machine.LoadMonitor), or "".
+
+    Raises:
+        ValueError: no runs.
+    """
+    if not blocks or not all(block.latencies_ns.size for block in blocks):
+        raise ValueError("each block needs at least one run")
+    rounds = tuple(tuple(rate * batch for rate in _window_rates(block)) for block in blocks)
+    windows = np.concatenate([np.asarray(part) for part in rounds])
+    steady_from = find_steady_start(windows)
+    steady = windows[steady_from:]
+    measured_s = sum(block.wall_ns for block in blocks) / 1e9
+    label, label_reason = _length_label(measured_s, profile_s, warm)
+    if unstable := disturbed or _instability(windows, steady_from):
+        label, label_reason = "DISTURBED", unstable
+    kept = np.concatenate([block.latencies_ns[_transient_runs(block) :] for block in blocks])
+    latency_ms, reasons = percentiles_ms(kept)
+    first_5s = _first_rate(warm, blocks, 5.0)
+    interval = bootstrap.median_interval(steady)
+    if first_5s is None:
+        reasons["first_5s"] = "fewer than 5 s were run"
+    if interval is None:
+        reasons["interval"] = f"{steady.size} steady windows, an interval needs 3"
+    return SpeedSummary(
+        sustained=float(np.median(steady)),
+        interval=interval,
+        first_5s=None if first_5s is None else first_5s * batch,
+        peak=float(windows.max()),
+        label=label,
+        label_reason=label_reason,
+        rounds=rounds,
+        steady_from=steady_from,
+        latency_ms=latency_ms,
+        n=kept.size,
+        measured_s=measured_s,
+        overhead=max(0.0, 1 - sum(int(block.latencies_ns.sum()) for block in blocks) / 1e9 / measured_s),
+        warm_up_s=warm.seconds,
+        warm_up_runs=warm.runs,
+        batch=batch,
+        reasons=reasons,
+    )
+
+
+def ratio_interval(
+    windows_a: bootstrap.Rounds, windows_b: bootstrap.Rounds, paired_by_round: bool = True
+) -> tuple[float, float | None, float | None]:
+    """How many times faster a is than b: (value, low, high) at 95 %; see bootstrap.ratio_of_medians.
+
+    Args:
+        windows_a, windows_b: `SpeedSummary.rounds` of two runs on one machine.
+        paired_by_round: the blocks were interleaved.
+    """
+    return bootstrap.ratio_of_medians(windows_a, windows_b, paired_by_round)
+
+
+def percentiles_ms(latencies_ns: Nanoseconds) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Nearest-rank percentiles in ms, and per percentile below its floor the reason why it is None."""
+    ordered = np.sort(latencies_ns)
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for name, (share, floor) in PERCENTILE_FLOORS.items():
+        if ordered.size >= floor:
+            values[name] = float(ordered[math.ceil(share * ordered.size) - 1]) / 1e6
+        else:
+            values[name] = None
+            reasons[name] = f"{ordered.size} runs, {name.replace('_', '.').upper()} needs {floor}"
+    return values, reasons
+
+
+def find_steady_start(rates: npt.NDArray[np.float64]) -> int:
+    """Index of the first window after the last lasting change of rate; 0 when there is none.
+
+    Binary segmentation: the split with the least squared error around two means counts as a change when the means
+    differ by more than 5 % and by more than four standard errors (pooled deviation of both sides); then the part after
+    it is searched. Each side has at least 3 windows.
+    """
+    start = 0
+    while (split := _best_split(rates[start:])) is not None:
+        start += split
+    return start
+
+
+def _best_split(rates: npt.NDArray[np.float64]) -> int | None:
+    if rates.size < 6:
+        return None
+    splits = range(3, rates.size - 2)
+    costs = [float(rates[:i].var() * i + rates[i:].var() * (rates.size - i)) for i in splits]
+    split = splits[int(np.argmin(costs))]
+    before, after = float(rates[:split].mean()), float(rates[split:].mean())
+    error = math.sqrt(min(costs) / (rates.size - 2) * (1 / split + 1 / (rates.size - split)))
+    changed = abs(after - before) > max(CHANGE_LIMIT * before, 4 * error)
+    return split if changed else None
+
+
+def _instability(windows: npt.NDArray[np.float64], steady_from: int) -> str:
+    """Why the windows are not stable, or ""."""
+    steady = windows[steady_from:]
+    middle = float(np.median(steady))
+    spread = 1.4826 * float(np.median(np.abs(steady - middle))) / middle
+    if spread > SPREAD_LIMIT:
+        return f"the windows spread by {spread:.0%}, more than {SPREAD_LIMIT:.0%}"
+    if steady.size * 2 < windows.size:
+        return f"the rate still changed after {steady_from} of {windows.size} windows, cause not known"
+    return ""
+
+
+def _length_label(measured_s: float, profile_s: float, warm: WarmUp) -> tuple[Label, str]:
+    if measured_s >= SUSTAINED_S - 0.05:
+        return "SUSTAINED", f"{measured_s:.0f} s measured, windows stable"
+    settled = "" if warm.steady else f"; the warm-up did not settle in {warm.seconds:.1f} s"
+    return "SHORT", f"{measured_s:.1f} s measured (profile of {profile_s:g} s), sustained needs 60 s{settled}"
+
+
+def _window_rates(block: Block) -> list[float]:
+    """Runs per second in equal windows after the transient."""
+    borders_ns = np.concatenate([[0], np.cumsum(block.latencies_ns)])
+    start = float(borders_ns[_transient_runs(block)])
+    kept_s = (float(borders_ns[-1]) - start) / 1e9
+    window_s = max(WINDOW_S, 2 * float(np.median(block.latencies_ns)) / 1e9)
+    count = max(1, round(kept_s / window_s))
+    edges = np.linspace(start, float(borders_ns[-1]), count + 1)
+    runs_before = np.interp(edges, borders_ns, np.arange(borders_ns.size))
+    return [float(rate) for rate in np.diff(runs_before) / (kept_s / count)]
+
+
+def _transient_runs(block: Block) -> int:
+    """Number of runs dropped at the start; at least one run is kept."""
+    elapsed = np.cumsum(block.latencies_ns)
+    limit = min(TRANSIENT_S * 1e9, float(elapsed[-1]) / 10)
+    return min(int(np.searchsorted(elapsed, limit, side="right")), block.latencies_ns.size - 1)
+
+
+def _first_rate(warm: WarmUp, blocks: Sequence[Block], seconds: float) -> float | None:
+    """Runs per second over the first `seconds` of running, or None when it ran for less."""
+    latencies = np.concatenate([warm.latencies_ns, *(block.latencies_ns for block in blocks)])
+    borders = np.concatenate([[0], np.cumsum(latencies)]) / 1e9
+    if borders[-1] < seconds:
+        return None
+    return float(np.interp(seconds, borders, np.arange(borders.size))) / seconds
+
+
+def _run_until(run_once: Callable[[], None], deadline: int, stride: int, latencies: array[int]) -> int:
+    """Run until the deadline or `stride` runs; append latencies; return the last end. The timed loop: keep it bare."""
+    clock, store = perf_counter_ns, latencies.append
+    end = 0
+    for _ in range(stride):
+        start = clock()
+        run_once()
+        end = clock()
+        store(end - start)
+        if end >= deadline:
+            break
+    return end
+
+
+def _median_error(values: npt.NDArray[np.float64]) -> float:
+    deviation = float(np.median(np.abs(values - np.median(values))))
+    return 1.2533 * 1.4826 * deviation / math.sqrt(values.size)
+
+
+def _int64(values: array[int]) -> Nanoseconds:
+    return np.array(values, dtype=np.int64)

@@ -1,0 +1,250 @@
+"""Scanning: list the samples of a [data] section, shuffle, limit, hash, and find what cannot be decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import DataError
+from workbench.files import sha256_of_bytes, sha256_of_file
+from workbench.model.array_file import RowArray, open_arrays
+from workbench.model.image_folder import check_decodable, list_images
+from workbench.model.labels import class_indices, refuse_mixed_labels
+from workbench.model.sample_index import ArraySpec, SampleIndex
+
+LABELS_ARRAY = "labels"
+_ROWS_AT_ONCE = 64
+
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A `[data.*]` section of a study file, its paths already resolved.
+
+    Attributes:
+        kind: images | arrays.
+        path: folder of images, or the .npz or .npy file.
+        labels: None: sub-folders (images) or the array `labels` (arrays); "": unlabelled; else the path of a CSV.
+        limit: take the first `limit` after the shuffle; None for all.
+        seed: of the shuffle, numpy.random.default_rng(seed).permutation over the sorted list (arrays: the rows).
+    """
+
+    kind: str
+    path: Path
+    labels: str | None = None
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("images", "arrays"):
+            raise DataError(f"data kind {self.kind!r} is not known", how="Use images or arrays.")
+        if self.limit is not None and self.limit < 1:
+            raise DataError(f"data limit {self.limit} leaves no samples", how="Use 1 or more, or leave it out.")
+        if self.seed < 0:
+            raise DataError(f"data seed {self.seed} is negative", how="Use 0 or more.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for `data_spec_from_json`."""
+        return {
+            "kind": self.kind, "path": str(self.path), "labels": self.labels, "limit": self.limit, "seed": self.seed,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What reading one file told; `reason` is empty when it can be decoded."""
+
+    size: int
+    modified_ns: int
+    sha256: str
+    reason: str
+
+
+def data_spec_from_json(document: Mapping[str, Any]) -> DataSpec:
+    """Read what `DataSpec.to_json` gave. Raises DataError on wrong values, KeyError on missing ones."""
+    return DataSpec(document["kind"], Path(document["path"]), document["labels"], document["limit"], document["seed"])
+
+
+def scan(spec: DataSpec, on_progress: OnProgress | None = None) -> SampleIndex:
+    """Read every chosen sample once and list them.
+
+    Args:
+        on_progress: called with (done, total, name); what it raises ends the scan.
+
+    Raises:
+        DataError: nothing there, nothing that can be decoded, or damaged labels or arrays.
+    """
+    report = on_progress or (lambda done, total, text: None)
+    return _scan_images(spec, report) if spec.kind == "images" else _scan_arrays(spec, report)
+
+
+def chosen(n: int, spec: DataSpec) -> list[int]:
+    """Return the positions taken from a sorted list of `n`, in order: seeded shuffle, then the first `limit`."""
+    return [int(i) for i in np.random.default_rng(spec.seed).permutation(n)[: spec.limit]]
+
+
+def _selection_text(n: int, spec: DataSpec) -> str:
+    taken = n if spec.limit is None else min(n, spec.limit)
+    return f"{'all' if taken == n else f'first {taken} of'} {n} after a shuffle with seed {spec.seed}"
+
+
+def _scan_images(spec: DataSpec, report: OnProgress) -> SampleIndex:
+    listed = list_images(spec.path, spec.labels)
+    order = chosen(len(listed.files), spec)
+    files = [listed.files[i] for i in order]
+    checked = list(_check_files(spec.path, files, report))
+    good = [k for k, result in enumerate(checked) if not result.reason]
+    undecodable = tuple((_printable(files[k]), r.reason) for k, r in enumerate(checked) if r.reason)
+    if not good:
+        raise DataError(f"no image of {spec.path.name} can be decoded", why=": ".join(undecodable[0]))
+    return SampleIndex(
+        kind="images",
+        files=tuple(files[k] for k in good),
+        rows=(),
+        sizes=tuple(checked[k].size for k in good),
+        modified_ns=tuple(checked[k].modified_ns for k in good),
+        labels=None if listed.labels is None else tuple(listed.labels[order[k]] for k in good),
+        label_names=listed.label_names,
+        content_sha256=tuple(checked[k].sha256 for k in good),
+        undecodable=undecodable,
+        available=len(listed.files),
+        selection=_selection_text(len(listed.files), spec),
+        csv_sha256=sha256_of_file(Path(spec.labels)) if spec.labels else "",
+        notes=listed.notes,
+    )
+
+
+def _check_files(folder: Path, files: Sequence[str], report: OnProgress) -> Iterator[_Checked]:
+    """Read and decode the files in a few threads (Pillow and hashlib release the GIL), results in order."""
+    with (
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="scan") as pool,
+        closing(pool.map(lambda file: _check_file(folder, file), files)) as results,  # type: ignore[type-var]
+    ):
+        for done, result in enumerate(results, 1):
+            report(done, len(files), _printable(files[done - 1]))
+            yield result
+
+
+def _check_file(folder: Path, file: str) -> _Checked:
+    if _printable(file) != file:
+        return _Checked(0, 0, "", "its name is not valid Unicode")
+    try:
+        with (folder / file).open("rb") as stream:
+            modified_ns = os.fstat(stream.fileno()).st_mtime_ns
+            data = stream.read()
+        check_decodable(data)
+    except OSError as error:
+        return _Checked(0, 0, "", f"cannot be read: {error.strerror or error}")
+    except DataError as error:
+        return _Checked(0, 0, "", str(error))
+    return _Checked(len(data), modified_ns, sha256_of_bytes(data), "")
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
+    if spec.labels:
+        raise DataError("a CSV of labels is for images", how=f"Store the labels as array {LABELS_ARRAY!r}.")
+    status = _status(spec.path)
+    arrays, label_array, notes = _sample_arrays(spec.path)
+    n = _common_rows(spec.path, [*arrays, *([label_array] if label_array else [])])
+    labels, label_names = _labels(spec, label_array)
+    rows = chosen(n, spec)
+    hashes, nonfinite = _hash_rows(arrays, rows, spec.path.name, report)
+    return SampleIndex(
+        kind="arrays",
+        files=tuple(f"{spec.path.name}[{row}]" for row in rows),
+        rows=tuple(rows),
+        sizes=(status.st_size,),
+        modified_ns=(status.st_mtime_ns,),
+        labels=None if labels is None else tuple(labels[row] for row in rows),
+        label_names=label_names,
+        content_sha256=hashes,
+        arrays=tuple(ArraySpec(a.name, a.dtype.name, a.shape[1:]) for a in arrays),
+        nonfinite=nonfinite,
+        available=n,
+        selection=_selection_text(n, spec),
+        notes=notes,
+    )
+
+
+def _status(path: Path) -> os.stat_result:
+    if not path.is_file():
+        raise DataError(f"the array file {path.name} does not exist", how="Mend data path: an .npz or .npy file.")
+    return path.stat()
+
+
+def _sample_arrays(path: Path) -> tuple[list[RowArray], RowArray | None, tuple[str, ...]]:
+    """Return the arrays of numbers in name order, the labels, and notes on arrays that are neither."""
+    opened = open_arrays(path)
+    label_array = opened.pop(LABELS_ARRAY, None)
+    arrays = [opened[name] for name in sorted(opened) if opened[name].dtype.kind in "biufc"]
+    other = sorted(name for name in opened if opened[name].dtype.kind not in "biufc")
+    if not arrays:
+        raise DataError(f"{path.name} holds no array of numbers", how="Name the arrays as the model's inputs.")
+    return arrays, label_array, (f"arrays not of numbers, left out: {', '.join(other)}",) if other else ()
+
+
+def _common_rows(path: Path, arrays: Sequence[RowArray]) -> int:
+    counts = {array.name: array.shape[0] for array in arrays}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise DataError(f"arrays of {path.name} differ in their number of rows", why=listed)
+    n = next(iter(counts.values()))
+    if n == 0:
+        raise DataError(f"{path.name} holds no samples", why="its arrays have 0 rows")
+    return n
+
+
+def _labels(spec: DataSpec, array: RowArray | None) -> tuple[Sequence[int] | None, tuple[str, ...]]:
+    if array is None or spec.labels == "":
+        return None, ()
+    n = array.shape[0]
+    if array.dtype.kind not in "iuU" or array.shape not in ((n,), (n, 1)):
+        raise DataError(
+            f"labels of {spec.path.name} are {array.dtype.name} of shape {list(array.shape)}",
+            how="Store one whole number, or one name, per sample.",
+        )
+    values = array.rows(range(n)).reshape(n)
+    if array.dtype.kind == "U":
+        texts = [str(value) for value in values]
+        refuse_mixed_labels(texts, spec.path.name)
+        return class_indices(texts, texts)
+    if int(values.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"a label of {spec.path.name} is beyond 64 bits", why=str(values.max()))
+    return [int(value) for value in values], ()
+
+
+def _hash_rows(
+    arrays: Sequence[RowArray], rows: Sequence[int], name: str, report: OnProgress
+) -> tuple[tuple[str, ...], int]:
+    hashes: list[str] = []
+    nonfinite = 0
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        blocks = [array.rows(rows[start : start + _ROWS_AT_ONCE]) for array in arrays]
+        hashes.extend(row_hashes(blocks))
+        nonfinite += sum(int(np.count_nonzero(~np.isfinite(b))) for b in blocks if b.dtype.kind in "fc")
+        report(len(hashes), len(rows), name)
+    return tuple(hashes), nonfinite
+
+
+def row_hashes(blocks: Sequence[np.ndarray[Any, Any]]) -> list[str]:
+    """Return one SHA-256 per row over the row's bytes in all blocks [k, ...], little-endian, in the order given."""
+    out = []
+    for row in range(len(blocks[0])):
+        digest = hashlib.sha256()
+        for block in blocks:
+            digest.update(np.ascontiguousarray(block[row], dtype=block.dtype.newbyteorder("<")).tobytes())
+        out.append(digest.hexdigest())
+    return out

@@ -1,0 +1,114 @@
+"""A graph as plain values (`GraphSummary`) from a proto: shapes, attributes, multiply-accumulates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onnx import AttributeProto, ModelProto, NodeProto, helper
+
+from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
+from workbench.model.load import tensor_spec
+from workbench.model.macs import macs_of
+from workbench.model.protos import light_copy, opset_of, refresh_shapes, shape_of, value_infos
+
+Shape = tuple[int | str, ...]
+_PLAIN = {
+    AttributeProto.INT,
+    AttributeProto.FLOAT,
+    AttributeProto.STRING,
+    AttributeProto.INTS,
+    AttributeProto.FLOATS,
+    AttributeProto.STRINGS,
+}
+
+
+def graph_summary(proto: ModelProto) -> GraphSummary:
+    """Return the graph's nodes, signature and shapes as plain values.
+
+    Shapes and MACs are those of one sample: the symbolic batch is 1. Where all inputs and outputs have one fixed
+    first axis above 1, that is taken for the batch and MACs are divided by it; the shapes stay. Another
+    symbolic axis (a sequence length) stays a name in the shapes and counts as 1 in the MACs.
+
+    Raises:
+        ModelError: an input or output is not a tensor of known rank.
+        onnx.shape_inference.InferenceError: the graph contradicts itself.
+    """
+    graph = proto.graph
+    inputs = tuple(tensor_spec(value) for value in graph.input)
+    outputs = tuple(tensor_spec(value) for value in graph.output)
+    shapes = _shapes(proto, _batch_symbol(inputs))
+    weights = {tensor.name for tensor in graph.initializer}
+    batch = _fixed_batch((*inputs, *outputs))
+    nodes = tuple(_node(node, shapes, weights, batch) for node in graph.node)
+    return GraphSummary(nodes=nodes, inputs=inputs, outputs=outputs, shapes=shapes, opset=opset_of(proto))
+
+
+def _node(node: NodeProto, shapes: Mapping[str, Shape], weights: set[str], batch: int) -> NodeSummary:
+    attributes = _attributes(node)
+    macs = macs_of(
+        node.op_type,
+        attributes,
+        [_numbers(shapes.get(name)) for name in node.input],
+        [_numbers(shapes.get(name)) for name in node.output],
+    )
+    return NodeSummary(
+        name=node.name,
+        op_type=node.op_type,
+        inputs=tuple(node.input),
+        outputs=tuple(node.output),
+        attributes=attributes,
+        macs=macs // batch,
+        constant_inputs=tuple(index for index, name in enumerate(node.input) if name in weights),
+    )
+
+
+def _attributes(node: NodeProto) -> dict[str, Any]:
+    return {
+        attribute.name: _plain(helper.get_attribute_value(attribute))
+        for attribute in node.attribute
+        if attribute.type in _PLAIN
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, int | float):
+        return value
+    return [_plain(entry) for entry in value]
+
+
+def _shapes(proto: ModelProto, batch: str | None) -> dict[str, Shape]:
+    """Shapes of all tensors with the batch set to 1, initializers included."""
+    single = light_copy(proto)
+    large = {tensor.name for tensor in proto.graph.initializer} - {tensor.name for tensor in single.graph.initializer}
+    for value in (*single.graph.input, *single.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if batch is not None and dim.dim_param == batch:
+                dim.dim_value = 1
+    refresh_shapes(single)
+    infos = value_infos(single)
+    shapes = {
+        name: shape for name, value in infos.items() if name not in large and (shape := shape_of(value)) is not None
+    }
+    shapes.update({tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer})
+    return shapes
+
+
+def _batch_symbol(inputs: tuple[TensorSpec, ...]) -> str | None:
+    """Name of the batch axis: the first input's first axis, or else the only symbolic axis there is."""
+    if inputs and inputs[0].shape and isinstance(inputs[0].shape[0], str):
+        return inputs[0].shape[0]
+    symbols = {dim for spec in inputs for dim in spec.shape if isinstance(dim, str)}
+    return symbols.pop() if len(symbols) == 1 else None
+
+
+def _fixed_batch(specs: tuple[TensorSpec, ...]) -> int:
+    firsts = {spec.shape[0] if spec.shape else None for spec in specs}
+    first = firsts.pop() if len(firsts) == 1 else None
+    return first if isinstance(first, int) and first > 1 else 1
+
+
+def _numbers(shape: Shape | None) -> tuple[int, ...] | None:
+    return None if shape is None else tuple(dim if isinstance(dim, int) else 1 for dim in shape)

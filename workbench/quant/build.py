@@ -1,0 +1,231 @@
+"""From a canonical graph, a scheme and calibration samples to a quantization plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from workbench.errors import ContractError, DataError, ModelError
+from workbench.model.graph import COMPUTE_OPS, GraphSummary
+from workbench.model.summary import graph_summary
+from workbench.quant.affine import (
+    affine_parameters,
+    bias_grid,
+    quantize_bias,
+    quantize_weight,
+    symmetric_parameters,
+)
+from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
+from workbench.quant.observers import Histogram
+from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
+from workbench.quant.scheme import Scheme
+from workbench.quant.select import Selection, WeightUse, choose
+from workbench.quant.sharing import Ranges, float_concat_inputs, mixed_ranges, refused_concats, shared_ranges, threshold
+from workbench.quant.thresholds import clip_range
+
+Floats = npt.NDArray[np.float32]
+
+
+def build_plan(  # noqa: PLR0913, PLR0917  (the rooms' agreed signature)
+    model_sha256: str,
+    canonical: onnx.ModelProto,
+    transforms: Sequence[Mapping[str, Any]],
+    scheme: Scheme,
+    samples: SampleSource | None,
+    progress: Callable[[int, int, str], None],
+    check_cancelled: Callable[[], None],
+) -> QuantPlan:
+    """Decide every number of a scheme on a model.
+
+    Args:
+        canonical: the canonical graph; transforms: what made it so, taken into the plan.
+        samples: calibration samples; None only for a scheme without activations.
+
+    Raises:
+        DataError: activations are quantized and there are no samples.
+        ModelError: a tensor is not finite, or too large for a float16 scale.
+        SchemeError: an excluded node does not exist.
+        ContractError: the scheme quantizes nothing.
+    """
+    if not scheme.is_quantized:
+        raise ContractError(f"scheme {scheme.name} has no plan")
+    graph = graph_of(canonical)
+    constants = {value.name: value for value in canonical.graph.initializer}
+    vetoes = constant_vetoes(graph, constants)
+    plan = QuantPlan(model_sha256, scheme, CalibrationRecord(scheme.method, {}, 0, ""), transforms=tuple(transforms))
+    if not scheme.quantizes_activations:
+        return _with_constants(plan, choose(graph, scheme, vetoes), constants)
+    if samples is None:
+        raise DataError(f"Scheme {scheme.title} needs calibration samples", how="Give [data.calibration] or --data.")
+    names = calibrated_tensors(graph, scheme, vetoes, canonical)
+    histograms = observe(canonical, names, samples, Watch(progress, check_cancelled))
+    ranges = {name: clip_range(histogram, scheme) for name, histogram in histograms.items()}
+    selection = settle(graph, scheme, vetoes, ranges)
+    n = used_samples(canonical, samples)
+    plan = replace(
+        plan,
+        calibration=CalibrationRecord(scheme.method, scheme.parameters(), n, samples.sha256),
+        tensors=tensor_parameters(selection, scheme, ranges),
+        ranges={name: _observed(histograms[name], ranges[name], scheme) for name in selection.sources},
+    )
+    return _with_constants(plan, selection, constants)
+
+
+def graph_of(canonical: onnx.ModelProto) -> GraphSummary:
+    """Return the canonical graph's summary with the small constants that selection looks at."""
+    small = {
+        value.name: tuple(float(item) for item in numpy_helper.to_array(value).reshape(-1))
+        for value in canonical.graph.initializer
+        if int(np.prod(value.dims)) <= 16 and value.data_type in _NUMBERS
+    }
+    summary: GraphSummary = graph_summary(canonical)
+    return replace(summary, constants=small)
+
+
+def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
+    """Return compute nodes whose constants cannot be quantized -> why: wrong element type or shape."""
+    vetoes: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.op_type not in COMPUTE_OPS or 1 not in node.constant_inputs:
+            continue
+        weight = constants[node.inputs[1]]
+        if weight.data_type != TensorProto.FLOAT:
+            vetoes[node.name] = f"its weight is {TensorProto.DataType.Name(weight.data_type).lower()}, not float32"
+        elif node.op_type in ("MatMul", "Gemm") and len(weight.dims) != 2:
+            vetoes[node.name] = "its constant is not 2-D"
+        elif len(node.inputs) > 2 and node.inputs[2] in constants and not _is_bias(node, constants):
+            vetoes[node.name] = "its bias is not one value per output channel"
+    return vetoes
+
+
+def calibrated_tensors(
+    graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], canonical: onnx.ModelProto
+) -> list[str]:
+    """Return the tensors whose ranges may be needed, however the 8x rule decides, in topological order.
+
+    Sources of both extremes: all Concats shared, none shared; and what a Concat after the last INT8 layer joins.
+    Outputs of pass-through ops are left out, since they take their input's scale.
+    """
+    shared = choose(graph, scheme, vetoes)
+    concats = [name for name, role in shared.roles.items() if role == "concat"]
+    apart = choose(graph, scheme, {**vetoes, **dict.fromkeys(concats, "not shared")})
+    wanted = set(shared.sources) | set(apart.sources)
+    floats = _float_tensors(canonical)
+    for names in float_concat_inputs(graph, shared).values():
+        wanted.update(name for name in names if name in floats)
+    order = [spec.name for spec in graph.inputs] + [name for node in graph.nodes for name in node.outputs]
+    return [name for name in dict.fromkeys(order) if name in wanted]
+
+
+def settle(graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], ranges: Ranges) -> Selection:
+    """Return the final selection: Concats whose ranges do not fit leave it, and what hung on them, until none is left.
+
+    Concats after the last INT8 layer that would mix such ranges get that as their reason too.
+    """
+    refused = dict(vetoes)
+    selection = choose(graph, scheme, refused)
+    while found := refused_concats(selection, ranges):
+        refused.update(found)
+        selection = choose(graph, scheme, refused)
+    reasons = dict(selection.float_nodes)
+    for node, names in float_concat_inputs(graph, selection).items():
+        mixed = mixed_ranges(names, ranges)
+        reasons[node] = f"{reasons[node]}; {mixed}" if mixed else reasons[node]
+    return replace(selection, float_nodes=reasons)
+
+
+def tensor_parameters(selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, TensorParameters]:
+    """Return scale and zero point of every quantized tensor. Raises ModelError when a scale exceeds float16."""
+    parameters: dict[str, TensorParameters] = {}
+    for name, (low, high) in shared_ranges(selection, ranges).items():
+        try:
+            affine = scheme.name == "S2"
+            parameters[name] = affine_parameters(low, high) if affine else symmetric_parameters(max(-low, high))
+        except ValueError as error:
+            raise ModelError(
+                f"Tensor {name} reaches {max(-low, high):.3g}", why="its scale does not fit into float16",
+                how="Exclude the nodes around it, or scale the model's values down.",
+            ) from error  # fmt: skip
+    return parameters
+
+
+def quantized_constants(
+    uses: Iterable[WeightUse],
+    constants: Mapping[str, TensorProto],
+    input_scales: Mapping[str, float],
+) -> tuple[dict[str, WeightParameters], dict[str, Floats], list[dict[str, Any]]]:
+    """Return weights, rounded biases and the notes about both.
+
+    Args:
+        input_scales: node -> scale of its input 0; biases of nodes that are absent stay as they are.
+
+    Notes are {"kind": "scale_floor" | "bias_clamped", "tensor": name, "channels": count}.
+    """
+    weights: dict[str, WeightParameters] = {}
+    biases: dict[str, Floats] = {}
+    notes: list[dict[str, Any]] = []
+    for use in uses:
+        if use.weight not in weights:
+            weights[use.weight] = quantize_weight(numpy_helper.to_array(constants[use.weight]), use.axis)
+            notes += _floor_note(use.weight, weights[use.weight], constants)
+        if use.bias and use.node in input_scales:
+            values = numpy_helper.to_array(constants[use.bias]).reshape(-1)
+            grid = bias_grid(input_scales[use.node], weights[use.weight].scale, values.size)
+            biases[use.bias], clamped = quantize_bias(values, grid)
+            notes += [{"kind": "bias_clamped", "tensor": use.bias, "channels": clamped}] if clamped else []
+    return weights, biases, notes
+
+
+_NUMBERS = (TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32, TensorProto.DOUBLE, TensorProto.FLOAT16)
+
+
+def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[str, TensorProto]) -> QuantPlan:
+    """Return the plan with the selection's nodes, its weights and its biases."""
+    inputs = selection.compute_inputs.items()
+    scales = {node: plan.tensors[name].scale for node, name in inputs if name in plan.tensors}
+    weights, biases, notes = quantized_constants(selection.weights, constants, scales)
+    return replace(
+        plan,
+        weights=weights,
+        biases=biases,
+        quantized_nodes=selection.quantized_nodes,
+        edges=selection.edges,
+        float_nodes=selection.float_nodes,
+        transforms=(*plan.transforms, *notes),
+    )
+
+
+def _observed(histogram: Histogram, limits: tuple[float, float], scheme: Scheme) -> dict[str, float]:
+    values = {"min": histogram.minimum, "max": histogram.maximum, "threshold": threshold(limits)}
+    return values | {"low": limits[0], "high": limits[1]} if scheme.name == "S2" else values
+
+
+def _floor_note(name: str, weight: WeightParameters, constants: Mapping[str, TensorProto]) -> list[dict[str, Any]]:
+    """Note channels whose scale was lifted to 2^-14, which costs them resolution; all-zero channels do not count."""
+    moved = np.abs(np.moveaxis(numpy_helper.to_array(constants[name]), weight.axis, 0))
+    largest = moved.reshape(moved.shape[0], -1).max(axis=1, initial=0.0)
+    lifted = int(np.count_nonzero((largest > 0) & (largest / 127.0 < 2.0**-14)))
+    return [{"kind": "scale_floor", "tensor": name, "channels": lifted}] if lifted else []
+
+
+def _is_bias(node: Any, constants: Mapping[str, TensorProto]) -> bool:
+    bias, weight = constants[node.inputs[2]], constants[node.inputs[1]]
+    if node.op_type == "Gemm":
+        channels = weight.dims[0 if node.attributes.get("transB", 0) else 1]
+    elif node.op_type == "ConvTranspose":
+        channels = weight.dims[1] * node.attributes.get("group", 1)
+    else:
+        channels = weight.dims[0]
+    shape = [int(axis) for axis in bias.dims]
+    return bias.data_type == TensorProto.FLOAT and shape in ([channels], [1, channels])
+
+
+def _float_tensors(model: onnx.ModelProto) -> set[str]:
+    values = (*model.graph.input, *model.graph.value_info, *model.graph.output)
+    return {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}

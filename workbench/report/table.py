@@ -1,0 +1,292 @@
+"""The comparison as rows and cells, shared by the terminal, HTML, PDF and Markdown.
+
+Rows are grouped by machine. Measured rows come first, INT8 before the float runs they are judged against; simulated,
+reference and recorded rows stand in a group of their own below, with that word in every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.report import numbers
+from workbench.report.formats import number_of, pair_of
+from workbench.report.names import PRECISION_TITLES
+from workbench.report.sheet import Sentence, Sheet, SheetRun
+
+BLANK = numbers.DASH
+STATUS_WORDS = {
+    "failed": "failed",
+    "crashed": "crashed",
+    "timed_out": "timed out",
+    "cancelled": "cancelled",
+    "not_available": "not measured",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the figure, below it its interval, below that its label or word.
+
+    `best` marks the row that no other reaches.
+    """
+
+    main: str
+    sub: str = ""
+    note: str = ""
+    state: str = ""
+    best: bool = False
+
+    @property
+    def text(self) -> str:
+        """All lines as one."""
+        return " ".join(part for part in (self.main, self.sub, self.note) if part)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: key, heading, unit under it, and whether figures stand to the right."""
+
+    key: str
+    title: str
+    unit: str
+    right: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run. `style`: "int8" | "float" | "word" (not measured by this program on a device).
+
+    `message` stands across all cells after the verdict where the run has no figures.
+    """
+
+    run: SheetRun
+    cells: tuple[Cell, ...]
+    style: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one machine, or the rows below the line."""
+
+    title: str
+    rows: tuple[Row, ...]
+    below_the_line: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and groups of the comparison."""
+
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+
+
+COLUMNS = (
+    Column("run", "Runtime", "version, precision", right=False),
+    Column("verdict", "Verdict", "on the interval", right=False),
+    Column("accuracy", "Accuracy", "% [95 %]"),
+    Column("change", "Change", "points [95 %]"),
+    Column("changed", "Answers", "changed r\N{RIGHTWARDS ARROW}w / w\N{RIGHTWARDS ARROW}r"),
+    Column("mac_share", "INT8", "% of MACs"),
+    Column("rate", "Sustained", "per s [95 %]"),
+    Column("own_fp32", f"{numbers.TIMES} own FP32", "[95 %]"),
+    Column("own_fp16", f"{numbers.TIMES} own FP16", "[95 %]"),
+    Column("fastest", f"{numbers.TIMES} best float", "here [95 %]"),
+    Column("latency", "P50 / P90", "ms"),
+    Column("size", "Size", "artifact"),
+)
+
+
+def comparison(sheet: Sheet) -> Table:
+    """Return the comparison of a sheet; columns that no row fills are left out."""
+    measured = [run for run in sheet.runs if not run.word]
+    machines = list(dict.fromkeys(run.machine for run in measured))
+    groups = [Group(_machine_title(sheet, name), _rows(sheet, measured, name)) for name in machines]
+    others = tuple(_row(sheet, run, "word") for run in sheet.runs if run.word)
+    if others:
+        groups.append(Group("Not measured on a runtime", others, below_the_line=True))
+    return _without_empty(Table(COLUMNS, tuple(groups)))
+
+
+def sentence_of(sheet: Sheet, run: SheetRun) -> Sentence | None:
+    """Return the verdict sentence of a run's row."""
+    return next((s for s in sheet.sentences if (s.label, s.candidate) == (run.label, run.candidate)), None)
+
+
+def conditions_of(sheet: Sheet) -> str:
+    """Return the conditions of the speed figures, in words, where all runs share them; else "see each run"."""
+    found = [run.fields.get("throughput.conditions") for run in sheet.runs]
+    texts = {"; ".join(f"{k} {v}" for k, v in entry.items()) for entry in found if isinstance(entry, Mapping)}
+    texts.discard("")
+    if len(texts) > 1:
+        return "conditions differ between runs: see each run"
+    return next(iter(texts), "")
+
+
+def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
+    mine = [run for run in runs if run.machine == machine]
+    order = {"int8": 0, "fp16": 1, "fp32": 2}
+    ranked = sorted(mine, key=lambda run: (0 if run.precision == "int8" else 1, order.get(run.precision, 3)))
+    rows = [_row(sheet, run, "int8" if run.precision == "int8" else "float") for run in ranked]
+    return tuple(_mark_best(rows))
+
+
+def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
+    name = f"{run.label} \N{MIDDLE DOT} {run.candidate}" if sheet.candidate_count > 1 else run.label
+    version = run.title.removeprefix(run.label).strip()
+    about = " ".join(part for part in (version, PRECISION_TITLES[run.precision]) if part)
+    first = Cell(numbers.shorten(name, 34), about)
+    if style == "word":
+        first = Cell(PRECISION_TITLES[run.precision]) if run.runtime == "reference" else first
+        cells = [_with_word(_fill(column.key, run), run.word) for column in COLUMNS[2:]]
+        return Row(run, (first, Cell(run.word), *cells), style)
+    if run.status != "ok":
+        blanks = (Cell(BLANK) for _ in COLUMNS[2:])
+        return Row(run, (first, _verdict(sheet, run), *blanks), style, _message(sheet, run))
+    return Row(run, (first, _verdict(sheet, run), *(_fill(column.key, run) for column in COLUMNS[2:])), style)
+
+
+def _message(sheet: Sheet, run: SheetRun) -> str:
+    found = sentence_of(sheet, run)
+    if found is not None and found.state == "missing" and found.detail:
+        return numbers.shorten(found.detail, 160)
+    return numbers.shorten(run.problem.message, 160) if run.problem else "no reason is on record"
+
+
+def _verdict(sheet: Sheet, run: SheetRun) -> Cell:
+    found = sentence_of(sheet, run)
+    if run.precision == "int8" and found is not None:
+        return Cell(found.word, state=found.state)
+    if run.status != "ok":
+        return Cell("refused" if run.refused else STATUS_WORDS[run.status], state="missing")
+    return Cell("baseline")
+
+
+def _with_word(cell: Cell, word: str) -> Cell:
+    return cell if cell.main == BLANK else Cell(cell.main, cell.sub, word)
+
+
+def _fill(key: str, run: SheetRun) -> Cell:
+    cell = _FILLERS[key](run.fields)
+    return cell or Cell(BLANK)
+
+
+Fields = Mapping[str, Any]
+
+
+def _accuracy(fields: Fields) -> Cell | None:
+    value, pair = number_of(fields.get("accuracy")), pair_of(fields.get("accuracy"))
+    if value is None or pair is None:
+        return None
+    return Cell(numbers.number(100 * value, 1), numbers.interval((100 * pair[0], 100 * pair[1]), 1))
+
+
+def _change(fields: Fields) -> Cell | None:
+    value, pair = number_of(fields.get("accuracy_change_points")), pair_of(fields.get("accuracy_change_points"))
+    if value is None or pair is None:
+        return None
+    digits = numbers.digits_for(pair)
+    return Cell(numbers.number(value, digits, signed=True), numbers.interval(pair, digits, signed=True))
+
+
+def _changed(fields: Fields) -> Cell | None:
+    found = fields.get("answers_changed")
+    if not isinstance(found, Mapping) or "changed" not in found:
+        return None
+    ways = [found.get("right_to_wrong"), found.get("wrong_to_right")]
+    sub = " / ".join(numbers.number(way) for way in ways if way is not None)
+    return Cell(numbers.number(found["changed"]), sub)
+
+
+def _mac_share(fields: Fields) -> Cell | None:
+    share = number_of(fields.get("int8_mac_share"))
+    return None if share is None else Cell(numbers.percent(share).removesuffix(" %"))
+
+
+def _rate(fields: Fields) -> Cell | None:
+    found = fields.get("throughput")
+    value, pair = number_of(found), pair_of(found)
+    if value is None or pair is None:
+        return None
+    label = str(found["label"]) if isinstance(found, Mapping) and "label" in found else ""
+    interval = f"[{numbers.significant(pair[0])}, {numbers.significant(pair[1])}]"
+    return Cell(numbers.significant(value), interval, label)
+
+
+def _ratio(key: str) -> Callable[[Fields], Cell | None]:
+    def fill(fields: Fields) -> Cell | None:
+        value, pair = number_of(fields.get(key)), pair_of(fields.get(key))
+        if value is None or pair is None:
+            return None
+        digits = numbers.ratio_digits(value, pair)
+        return Cell(numbers.number(value, digits) + numbers.TIMES, numbers.interval(pair, digits))
+
+    return fill
+
+
+def _latency(fields: Fields) -> Cell | None:
+    values = [number_of(fields.get(f"latency.{name}")) for name in ("p50", "p90")]
+    if all(value is None for value in values):
+        return None
+    return Cell(" / ".join(BLANK if value is None else numbers.significant(value) for value in values))
+
+
+def _size(fields: Fields) -> Cell | None:
+    count = number_of(fields.get("artifact_bytes"))
+    return None if count is None else Cell(numbers.size(int(count)))
+
+
+_FILLERS: dict[str, Callable[[Fields], Cell | None]] = {
+    "accuracy": _accuracy,
+    "change": _change,
+    "changed": _changed,
+    "mac_share": _mac_share,
+    "rate": _rate,
+    "own_fp32": _ratio("speedup.own_fp32"),
+    "own_fp16": _ratio("speedup.own_fp16"),
+    "fastest": _ratio("speedup.fastest_float"),
+    "latency": _latency,
+    "size": _size,
+}
+
+
+def _mark_best(rows: list[Row]) -> list[Row]:
+    """Mark the sustained rate whose interval lies above every other one of the same machine."""
+    index = next(i for i, column in enumerate(COLUMNS) if column.key == "rate")
+    pairs = [(pair_of(row.run.fields.get("throughput")), i) for i, row in enumerate(rows)]
+    known = sorted(((pair, i) for pair, i in pairs if pair is not None), key=lambda entry: -entry[0][0])
+    if len(known) < 2 or known[0][0][0] <= max(pair[1] for pair, _ in known[1:]):
+        return rows
+    winner = rows[known[0][1]]
+    cell = winner.cells[index]
+    marked = replace(cell, best=True)
+    cells = (*winner.cells[:index], marked, *winner.cells[index + 1 :])
+    return [replace(row, cells=cells) if row is winner else row for row in rows]
+
+
+def _without_empty(table: Table) -> Table:
+    rows = [row for group in table.groups for row in group.rows]
+    kept = [
+        i
+        for i, column in enumerate(table.columns)
+        if column.key in ("run", "verdict") or any(row.cells[i].main != BLANK for row in rows)
+    ]
+    groups = tuple(
+        Group(
+            group.title,
+            tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in group.rows),
+            group.below_the_line,
+        )
+        for group in table.groups
+    )
+    return Table(tuple(table.columns[i] for i in kept), groups)
+
+
+def _machine_title(sheet: Sheet, name: str) -> str:
+    fields = next((part.fields for part in sheet.machines if part.name == name), {})
+    known = [fields.get(key) for key in ("machine.accelerator", "machine.cpu", "machine.os")]
+    words = [str(value) for value in known if isinstance(value, str) and value != "NOT DISCLOSED"]
+    return " \N{MIDDLE DOT} ".join([name, *words])
