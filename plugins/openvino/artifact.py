@@ -32,10 +32,11 @@ class ArtifactGraph:
 
     Attributes:
         nodes: topologically sorted, without QuantizeLinear and DequantizeLinear.
-        outputs: names in the file's order.
+        inputs, outputs: names in the file's order.
     """
 
     nodes: tuple[ArtifactNode, ...]
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
@@ -48,7 +49,8 @@ def read_artifact(path: Path) -> ArtifactGraph:
     source = _through_qdq(graph)
     dequantized = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     nodes = tuple(_node(node, constants, source, dequantized) for node in graph.node if node.op_type not in _QDQ_OPS)
-    return ArtifactGraph(nodes, tuple(output.name for output in graph.output))
+    inputs = tuple(value.name for value in graph.input if value.name not in constants)
+    return ArtifactGraph(nodes, inputs, tuple(output.name for output in graph.output))
 
 
 def copy_model(model: Path, folder: Path) -> Path:

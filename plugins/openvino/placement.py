@@ -13,10 +13,9 @@ _EIGHT_BIT = frozenset({"i8", "u8"})
 _FLOATS = ("bf16", "f16", "f32", "f64")
 _NAMES = {"f32": "fp32", "f16": "fp16", "f64": "fp64", "i8": "int8", "u8": "int8", "i32": "int32", "i64": "int64"}
 _COMPUTE_OPS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"})
-COMPUTE_LAYERS = frozenset(
-    {"Convolution", "Deconvolution", "FullyConnected", "MatMul", "LSTMCell", "LSTMSequence", "GRUCell", "GRUSequence",
-     "RNNCell", "RNNSequence"}
-)  # fmt: skip
+_RECURRENT_OPS = frozenset({"LSTM", "GRU", "RNN"})
+_RECURRENT_LAYERS = frozenset({"RNNSeq", "RNNCell"})
+COMPUTE_LAYERS = frozenset({"Convolution", "Deconvolution", "FullyConnected", "MatMul"}) | _RECURRENT_LAYERS
 PASSIVE_LAYERS = frozenset({"Const", "Input", "Output"})
 
 
@@ -87,7 +86,9 @@ def place(
     """
     names = _names(graph)
     active = [op for op in ops if op.layer not in PASSIVE_LAYERS and not op.is_constant]
-    view = _View(graph, {op.name: _owned_nodes(op, names) for op in active}, time_shares, int8)
+    owners = {op.name: _owned_nodes(op, names) for op in active}
+    _claim_recurrent(graph, active, owners)
+    view = _View(graph, owners, time_shares, int8)
     placed: dict[str, Placement] = {}
     for node in graph.nodes:
         candidates = [op for op in active if node.name in view.owners[op.name]]
@@ -141,6 +142,15 @@ def _owned_nodes(op: RuntimeOp, names: Mapping[str, str]) -> list[str]:
     return owned
 
 
+def _claim_recurrent(graph: ArtifactGraph, active: list[RuntimeOp], owners: dict[str, list[str]]) -> None:
+    """Pair recurrent nodes, whose names OpenVINO loses, with its recurrent ops in order, if there are as many."""
+    claimed = {name for names in owners.values() for name in names}
+    nodes = [node.name for node in graph.nodes if node.op_type in _RECURRENT_OPS and node.name not in claimed]
+    ops = [op.name for op in active if op.layer in _RECURRENT_LAYERS and not owners[op.name]]
+    if len(nodes) == len(ops):
+        owners.update({op: [node] for op, node in zip(ops, nodes, strict=True)})
+
+
 def _best(node: ArtifactNode, candidates: list[RuntimeOp]) -> RuntimeOp:
     """Prefer the op that multiplies for a node that multiplies, else the first one."""
     if node.op_type in _COMPUTE_OPS:
@@ -176,7 +186,7 @@ def _reason(node: ArtifactNode, op: RuntimeOp, precision: str) -> str:
     if not node.quantized:
         return "no quantized input in the artifact"
     if op.layer in COMPUTE_LAYERS:
-        return f"OpenVINO built {_kernel_name(op)}, no INT8 kernel for data {op.input_precisions[:1]} here"
+        return f"OpenVINO built {_kernel_name(op)}, no INT8 kernel for {op.input_precisions[0]} data here"
     return f"OpenVINO computes {op.layer} in {precision} between INT8 tensors"
 
 

@@ -14,6 +14,7 @@ from workbench_plugins.openvino.artifact import ArtifactGraph, read_artifact
 from workbench_plugins.openvino.library import load_openvino
 from workbench_plugins.openvino.placement import RuntimeOp, not_float32, place
 
+from workbench.errors import ContractError, ModelError
 from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
 
 KNOWN_SETTINGS = ("cpu_pinning",)
@@ -26,11 +27,19 @@ _READ_BACK = (
 
 @dataclass(frozen=True)
 class _Compiled:
-    """One compiled model and its only request. `shapes` is None where the compiled shapes are dynamic."""
+    """One compiled model and its only request.
+
+    Attributes:
+        inputs: (name, dtype) per input port, in port order.
+        outputs: (name, port number) in the artifact's order.
+        shapes: shape per input port; None where the compiled shapes are dynamic.
+    """
 
     model: Any
     request: Any
-    shapes: dict[str, tuple[int, ...]] | None
+    inputs: tuple[tuple[str, np.dtype[Any]], ...]
+    outputs: tuple[tuple[str, int], ...]
+    shapes: tuple[tuple[int, ...], ...] | None
 
 
 class OpenVinoSession:
@@ -62,23 +71,21 @@ class OpenVinoSession:
 
     def run(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
         """See `workbench.spi.Session.run`. Raises ValueError when names or dtypes are not the model's."""
-        compiled = self._compiled_for(feeds)
-        for port in compiled.model.inputs:
-            _check_dtype(port, feeds[_name(port, feeds)])
+        main = self._opened()
+        arrays = _in_port_order(main, feeds)
+        compiled = main if main.shapes in (None, tuple(array.shape for array in arrays)) else self._opened_flexible()
         # Both sharing flags stay off: inputs are copied in, outputs are copied out.
-        results = compiled.request.infer(
-            {port: feeds[_name(port, feeds)] for port in compiled.model.inputs}, share_inputs=False, share_outputs=False
-        )
-        return {name: results[port] for name, port in zip(self._opened().outputs, compiled.model.outputs, strict=True)}
+        results = compiled.request.infer(arrays, share_inputs=False, share_outputs=False)
+        return {name: results[number] for name, number in compiled.outputs}
 
     def placement(self) -> list[Placement]:
         """See `workbench.spi.Session.placement`; the shares of time come from a short profiled copy."""
-        ops = runtime_ops(self._opened_model().model)
-        return place(self._opened(), ops, self._time_shares(ops), int8=self._options.precision == "int8")
+        ops = runtime_ops(self._opened().model)
+        return place(self._artifact_graph(), ops, self._time_shares(ops), int8=self._options.precision == "int8")
 
     def facts(self) -> dict[str, str]:
         """Settings as the compiled model reports them, the library's version and the CPU's name."""
-        model = self._opened_model().model
+        model = self._opened().model
         library = load_openvino()
         facts = {name.lower(): _as_text(model.get_property(name)) for name in _READ_BACK}
         facts["openvino"] = library.get_version()
@@ -87,20 +94,17 @@ class OpenVinoSession:
         facts["compiled_batch"] = str(self._options.batch)
         return facts
 
-    def _opened(self) -> ArtifactGraph:
+    def _artifact_graph(self) -> ArtifactGraph:
         if self._graph is None:
-            raise RuntimeError("the session is used before it was entered")
+            raise ContractError("the OpenVINO session is used before it was entered")
         return self._graph
 
-    def _opened_model(self) -> _Compiled:
+    def _opened(self) -> _Compiled:
         if self._main is None:
-            raise RuntimeError("the session is used before it was entered or after it was left")
+            raise ContractError("the OpenVINO session is used before it was entered or after it was left")
         return self._main
 
-    def _compiled_for(self, feeds: Arrays) -> _Compiled:
-        main = self._opened_model()
-        if main.shapes is None or main.shapes == {name: array.shape for name, array in feeds.items()}:
-            return main
+    def _opened_flexible(self) -> _Compiled:
         if self._flexible is None:
             self._flexible = self._compile(self._config, static=False)
         return self._flexible
@@ -111,9 +115,13 @@ class OpenVinoSession:
             model = core.read_model(str(self._artifact))
             shapes = _fix_batch(model, self._options.batch) if static else None
             compiled = core.compile_model(model, "CPU", dict(config))
-            return _Compiled(compiled, compiled.create_infer_request(), shapes)
+            request = compiled.create_infer_request()
         except RuntimeError as error:
-            raise RuntimeUnavailableError(f"OpenVINO cannot compile this model: {_last_line(error)}") from error
+            raise ModelError(f"OpenVINO cannot compile {self._artifact.name}", why=_last_line(error)) from error
+        graph = self._artifact_graph()
+        inputs = tuple((_name_of(port, graph.inputs), port.element_type.to_dtype()) for port in compiled.inputs)
+        outputs = tuple((name, _number_of(name, compiled.outputs)) for name in graph.outputs)
+        return _Compiled(compiled, request, inputs, outputs, shapes)
 
     def _refuse_other_than_float32(self, compiled: _Compiled) -> None:
         hint = _as_text(compiled.model.get_property("INFERENCE_PRECISION_HINT"))
@@ -212,18 +220,24 @@ def _info(op: Any, key: str) -> str:
     return str(value.astype(str)) if hasattr(value, "astype") else str(value)
 
 
-def _fix_batch(model: Any, batch: int) -> dict[str, tuple[int, ...]] | None:
-    """Give a symbolic first axis the batch; return the static input shapes, None where other axes stay dynamic."""
+def _fix_batch(model: Any, batch: int) -> tuple[tuple[int, ...], ...] | None:
+    """Give a symbolic first axis the batch; return the static input shapes, None where other axes stay dynamic.
+
+    Raises ValueError when several samples are asked for at once and the model takes another number.
+    """
     shapes: dict[Any, list[Any]] = {}
     for port in model.inputs:
         shape = list(port.partial_shape)
         if shape and shape[0].is_dynamic:
             shape[0] = batch
         shapes[port] = shape
+    first = model.inputs[0].partial_shape
+    if batch > 1 and len(first) and first[0].is_static and first[0].get_length() != batch:
+        raise ValueError(f"batch {batch} is asked for, the model takes {first[0].get_length()} at once")
     model.reshape(shapes)
     if any(port.partial_shape.is_dynamic for port in model.inputs):
         return None
-    return {name: tuple(port.shape) for port in model.inputs for name in [port.any_name]}
+    return tuple(tuple(port.shape) for port in model.inputs)
 
 
 def _seeded_input(port: Any, batch: int) -> npt.NDArray[Any]:
@@ -236,18 +250,22 @@ def _seeded_input(port: Any, batch: int) -> npt.NDArray[Any]:
     return np.zeros(shape, dtype)
 
 
-def _name(port: Any, feeds: Arrays) -> str:
-    """The feed's name of an input port: one of the names OpenVINO knows it by. Raises ValueError."""
-    for name in port.names:
-        if name in feeds:
-            return str(name)
-    raise ValueError(f"no feed for input {port.any_name!r}; given: {', '.join(sorted(feeds))}")
+def _in_port_order(compiled: _Compiled, feeds: Arrays) -> list[npt.NDArray[Any]]:
+    for name, dtype in compiled.inputs:
+        if name not in feeds:
+            raise ValueError(f"no feed for input {name!r}; given: {', '.join(sorted(feeds))}")
+        if feeds[name].dtype != dtype:
+            raise ValueError(f"input {name!r} is {feeds[name].dtype}, the model declares {dtype}")
+    return [feeds[name] for name, _ in compiled.inputs]
 
 
-def _check_dtype(port: Any, array: npt.NDArray[Any]) -> None:
-    declared = port.element_type.to_dtype()
-    if array.dtype != declared:
-        raise ValueError(f"input {port.any_name!r} is {array.dtype}, the model declares {declared}")
+def _name_of(port: Any, names: tuple[str, ...]) -> str:
+    """The artifact's name of an input port, which OpenVINO keeps among others."""
+    return next(name for name in names if name in port.names)
+
+
+def _number_of(name: str, ports: list[Any]) -> int:
+    return next(number for number, port in enumerate(ports) if name in port.names)
 
 
 def _as_text(value: Any) -> str:

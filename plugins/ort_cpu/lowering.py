@@ -8,8 +8,9 @@ from pathlib import Path
 from workbench.spi import Deviation, Dialect, GraphSummary, QuantPlan, Scheme
 
 OPSET = 13
-_UNSIGNED = Dialect(activation="uint8", activation_function="integer_clip", bias="float32", opset=OPSET)
-_SIGNED = Dialect(activation="int8", activation_function="integer_clip", bias="float32", opset=OPSET)
+# Biases are int32, because the session switches off the optimizer that would turn float biases into them.
+_UNSIGNED = Dialect(activation="uint8", activation_function="integer_clip", bias="int32", opset=OPSET)
+_SIGNED = Dialect(activation="int8", activation_function="integer_clip", bias="int32", opset=OPSET)
 DIALECTS = {"x64": _UNSIGNED, "x64-no-vnni": _UNSIGNED, "arm64": _SIGNED}
 FLOAT_ONLY_OPS = frozenset({"ConvTranspose"})
 """Ops of the schemes that ONNX Runtime computes in float between a DequantizeLinear and a QuantizeLinear."""

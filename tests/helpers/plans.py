@@ -40,7 +40,10 @@ def make_plan(model: onnx.ModelProto, feeds: Mapping[str, Any], scheme: Scheme |
     for node in chosen:
         if node.op_type in COMPUTE and len(node.input) > 2 and tensors:
             grid = np.float32(tensors[node.input[0]].scale) * weights[node.input[1]].scale
-            codes = np.rint(constants[node.input[2]].astype(np.float64).reshape(-1) / grid)
+            values = constants[node.input[2]].astype(np.float64).reshape(-1)
+            if values.shape != grid.shape:
+                continue
+            codes = np.rint(values / grid)
             biases[node.input[2]] = (codes.astype(np.float32) * grid).astype(np.float32)
     names = {node.name for node in chosen}
     return QuantPlan(
@@ -80,7 +83,9 @@ def _values(model: onnx.ModelProto, feeds: Mapping[str, Any]) -> dict[str, Any]:
     augmented.CopyFrom(model)
     have = {item.name for item in model.graph.output}
     for node in model.graph.node:
-        augmented.graph.output.extend(helper.make_empty_tensor_value_info(o) for o in node.output if o not in have)
+        augmented.graph.output.extend(
+            helper.make_empty_tensor_value_info(o) for o in node.output if o and o not in have
+        )
     return {**feeds, **run_graph(augmented, feeds)}
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import StudyError, WorkbenchError
 from workbench.execution.cells import Cell
 from workbench.execution.discovery import Manifest, load_runtime
-from workbench.execution.jobs import Outcome
+from workbench.execution.host import run_job
+from workbench.execution.jobs import Job, Outcome
 from workbench.execution.preparation import PreparedModel
 from workbench.execution.realised import load_realised
 from workbench.execution.stages import Stages
@@ -114,6 +117,26 @@ def _parity(
         stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S)
     )
     checked, mismatches = compare_with_plan(plan, load_realised(Path(value["parameters"])))
+    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
+
+
+def read_back_and_compare(cell: Cell, manifest: Manifest, plan: QuantPlan, place: Path) -> dict[str, Any]:
+    """Read a stored artifact back in a fresh worker and compare it with its plan, without touching the study.
+
+    Args:
+        place: the artifact's stage folder.
+
+    Raises:
+        StudyError: the artifact cannot be read back.
+    """
+    record = json.loads((place / "stage.json").read_text(encoding="utf-8"))["value"]
+    with tempfile.TemporaryDirectory(prefix="int8-workbench-") as scratch:
+        arguments = {"artifact": str((place / record["artifact"]).resolve())}
+        job = Job("read_back", manifest.ref, arguments, Path(scratch), READ_BACK_TIMEOUT_S, cell.python)
+        outcome = run_job(job)
+        if not outcome.is_ok:
+            raise StudyError(f"{cell.title}: the artifact cannot be read back", why=outcome.message, how=outcome.remedy)
+        checked, mismatches = compare_with_plan(plan, load_realised(Path((outcome.value or {})["parameters"])))
     return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
 
 

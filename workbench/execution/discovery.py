@@ -256,11 +256,11 @@ def _is_whole(value: object) -> bool:
 
 def _is_platforms(value: object) -> bool:
     names = {*SYSTEMS, *(f"{system}-{processor}" for system in SYSTEMS for processor in PROCESSORS)}
-    return isinstance(value, list) and set(value) <= names
+    return _is_texts(value) and set(cast("list[str]", value)) <= names
 
 
 def _is_schemes(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and set(value) <= set(SCHEME_TITLES)
+    return _is_texts(value) and bool(value) and set(cast("list[str]", value)) <= set(SCHEME_TITLES)
 
 
 # key -> (check, whether it must be there, what is expected in words)

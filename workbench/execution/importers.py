@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import math
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,12 +23,20 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import CodeNotAllowedError, MissingPartError, ModelError, UserError
+from workbench.execution.import_check import (
+    SQNR_FLOOR_DB,
+    ImportReport,
+    Outputs,
+    compare,
+    in_call_order,
+    under_names_of,
+)
 from workbench.execution.import_source import Kind, find_kind
 from workbench.files import write_bytes_atomic
 from workbench.reference import ReferenceSession
 
-SQNR_FLOOR_DB = 60.0
-"""Below this the ONNX file does not compute what the PyTorch model computes; float32 rounding alone gives > 100 dB."""
+__all__ = ["INSTALL_LINE", "OPSETS", "SQNR_FLOOR_DB", "ImportReport", "import_model"]
+
 OPSETS: Mapping[Kind, int] = {"torch.export": 18, "factory": 18, "TorchScript": 17}
 INSTALL_LINE = 'pip install "int8-workbench[torch]"'
 
@@ -53,35 +60,6 @@ _CODE_ERRORS = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, SyntaxError,
     TypeError, ValueError, EOFError,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """How a PyTorch model became ONNX.
-
-    Attributes:
-        kind: "torch.export" | "TorchScript" | "factory".
-        sqnr_db: smallest over the outputs, torch against ONNX Runtime; None when all are equal bit for bit.
-        agreement: share of equal argmax over the last axis of the first output; None where it has no such axis.
-        samples: rows along the first axis that were compared.
-        opset: version of the default ONNX domain.
-        dynamic_batch: the first axis of the first input is symbolic.
-        torch_version: version that exported it.
-        notes: what a person should know, one sentence each.
-    """
-
-    kind: Kind
-    sqnr_db: float | None
-    agreement: float | None
-    samples: int
-    opset: int
-    dynamic_batch: bool
-    torch_version: str
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dict."""
-        return {**asdict(self), "notes": list(self.notes)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,30 +162,15 @@ def _rows(tensors: Sequence[Any]) -> int:
     return int(tensors[0].shape[0]) if tensors and tensors[0].ndim else 0
 
 
-# --- comparing ---------------------------------------------------------------------------------------------------
-
-
 def _compared(
     job: _Job, written: Path, cases: Sequence[Sequence[Any]], is_dynamic: bool, notes: tuple[str, ...]
 ) -> ImportReport:
-    pairs = [_both(job, written, session, case) for session in [ReferenceSession(written)] for case in cases]
-    expected = [[pair[0][i] for pair in pairs] for i in range(len(pairs[0][0]))]
-    found = [[pair[1][i] for pair in pairs] for i in range(len(pairs[0][0]))]
-    if not all(np.isfinite(array).all() for arrays in expected for array in arrays):
-        raise ModelError(f"{job.name} gives values that are not finite", how="Give data it was made for.")
-    sqnr_db = min((_sqnr_db(a, b) for a, b in zip(expected, found, strict=True)), default=math.inf)
-    agreement = _agreement(expected[0], found[0])
-    if not sqnr_db >= SQNR_FLOOR_DB:
-        raise ModelError(
-            f"The ONNX file of {job.name} does not compute what torch computes",
-            why=f"SQNR {sqnr_db:.1f} dB, at least {SQNR_FLOOR_DB:.0f} dB is asked"
-            + (f"; {agreement:.1%} equal answers" if agreement is not None else ""),
-            how="Export the model to ONNX with its own tool and give that file.",
-        )
+    with ReferenceSession(written) as session:
+        figures = compare([_both(job, session, case) for case in cases], job.name)
     return ImportReport(
         kind=job.kind,
-        sqnr_db=sqnr_db if math.isfinite(sqnr_db) else None,
-        agreement=agreement,
+        sqnr_db=figures.sqnr_db,
+        agreement=figures.agreement,
         samples=sum(_rows(case) for case in cases),
         opset=OPSETS[job.kind],
         dynamic_batch=is_dynamic,
@@ -216,50 +179,11 @@ def _compared(
     )
 
 
-Outputs = list[npt.NDArray[Any]]
-
-
-def _both(job: _Job, written: Path, session: ReferenceSession, case: Sequence[Any]) -> tuple[Outputs, Outputs]:
+def _both(job: _Job, session: ReferenceSession, case: Sequence[Any]) -> tuple[Outputs, Outputs]:
     """Run one case in torch and in ONNX Runtime. Raises ModelError."""
     expected = _code_errors(job.name, "cannot be run", lambda: [_array(value) for value in job.model.call(case)])
     arrays = {name: _array(tensor) for name, tensor in zip(job.model.names, case, strict=True)}
-    found = list(session.run(_renamed(arrays, session.input_names, job.name)).values())
-    if [value.shape for value in expected] != [value.shape for value in found]:
-        raise ModelError(f"The ONNX file of {job.name} has other outputs than torch", why=_shapes(expected, found))
-    return expected, found
-
-
-def _renamed(arrays: dict[str, Any], wanted: Sequence[str], name: str) -> dict[str, Any]:
-    """Inputs under the names the ONNX file has; the exporter drops unused inputs and keeps the order."""
-    if set(wanted) <= set(arrays):
-        return {key: arrays[key] for key in wanted}
-    if len(wanted) == len(arrays):
-        return dict(zip(wanted, arrays.values(), strict=True))
-    raise ModelError(f"The inputs of {name} are called otherwise in its ONNX file", why=", ".join(wanted))
-
-
-def _shapes(expected: Outputs, found: Outputs) -> str:
-    return f"{[value.shape for value in expected]} in torch, {[value.shape for value in found]} in ONNX"
-
-
-def _sqnr_db(expected: Outputs, found: Outputs) -> float:
-    """10 log10(sum f^2 / sum (f - q)^2) over all cases of one output; infinite when equal bit for bit."""
-    noise = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in zip(expected, found, strict=True))
-    signal = sum(float(np.square(a.astype(np.float64)).sum()) for a in expected)
-    if noise == 0.0:
-        return math.inf
-    return 10.0 * math.log10(signal / noise) if signal > 0.0 else -math.inf
-
-
-def _agreement(expected: Outputs, found: Outputs) -> float | None:
-    """Share of equal argmax over the last axis; None for a scalar or a last axis of one."""
-    if not expected or expected[0].ndim == 0 or expected[0].shape[-1] < 2:
-        return None
-    equal = [(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in zip(expected, found, strict=True)]
-    return float(np.concatenate(equal).mean())
-
-
-# --- inputs ------------------------------------------------------------------------------------------------------
+    return expected, list(session.run(under_names_of(arrays, session.input_names, job.name)).values())
 
 
 def _examples(torch: Any, model: _Source, feeds: Sequence[Feeds] | None, name: str) -> tuple[Any, ...]:
@@ -270,20 +194,7 @@ def _examples(torch: Any, model: _Source, feeds: Sequence[Feeds] | None, name: s
             f"The input shapes of {name} are not known",
             how="Give data; a factory may return (module, example_inputs) instead.",
         )
-    return tuple(torch.from_numpy(np.array(array)) for array in _by_name(feeds[0], model.names, name))
-
-
-def _by_name(feed: Feeds, names: Sequence[str], name: str) -> list[npt.NDArray[Any]]:
-    """Arrays in call order: by name, or the only array for the only input."""
-    if set(names) <= set(feed):
-        return [feed[key] for key in names]
-    if len(names) == 1 and len(feed) == 1:
-        return list(feed.values())
-    raise ModelError(
-        f"The data do not fit the inputs of {name}",
-        why=f"it takes {', '.join(names)}; given are {', '.join(feed)}",
-        how="Name the arrays after the inputs.",
-    )
+    return tuple(torch.from_numpy(np.array(array)) for array in in_call_order(feeds[0], model.names, name))
 
 
 def _cases(job: _Job, is_dynamic: bool) -> tuple[list[list[Any]], str]:
@@ -301,7 +212,7 @@ def _cases(job: _Job, is_dynamic: bool) -> tuple[list[list[Any]], str]:
 
 def _given(job: _Job, feed: Feeds, is_dynamic: bool) -> Iterator[list[Any]]:
     """One case per feed; a fixed batch takes whole pieces of its size, the rest is left out."""
-    arrays = [np.array(array) for array in _by_name(feed, job.model.names, job.name)]
+    arrays = [np.array(array) for array in in_call_order(feed, job.model.names, job.name)]
     if is_dynamic or any(array.ndim == 0 for array in arrays):
         yield [job.torch.from_numpy(array) for array in arrays]
         return
@@ -330,9 +241,6 @@ def _tiled(tensor: Any, rows: int) -> Any:
 def _array(tensor: Any) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
     return array
-
-
-# --- loading -----------------------------------------------------------------------------------------------------
 
 
 def _load_torch() -> Any:
@@ -444,9 +352,6 @@ def _call_factory(source: str, search_path: Sequence[Path]) -> Any:
     finally:
         for folder in folders:
             sys.path.remove(folder)
-
-
-# --- around torch ------------------------------------------------------------------------------------------------
 
 
 def _code_errors(name: str, what: str, action: Callable[[], T]) -> T:

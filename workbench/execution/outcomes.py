@@ -43,7 +43,7 @@ def _timed_out(job: Job, waited_for: str, common: dict[str, Any]) -> Outcome:
 
 
 def _failed(error: Mapping[str, str], exit_code: int, common: dict[str, Any]) -> Outcome:
-    what = ": ".join(part.rstrip(".") for part in (error["what"], error["why"]) if part) or error["message"]
+    what = ": ".join(part.rstrip(".") for part in (error["what"], error["why"]) if part) or error.get("message", "")
     return Outcome(
         "failed",
         error_kind=error["kind"],

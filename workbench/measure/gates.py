@@ -111,7 +111,7 @@ def find_gate(name: str, limit: float | None = None) -> Gate:
     return gate
 
 
-def judge(  # noqa: PLR0913  (a figure and all that qualifies it)
+def judge(
     name: str,
     limit: float,
     value: float | None,
@@ -148,7 +148,7 @@ def judge(  # noqa: PLR0913  (a figure and all that qualifies it)
     return _judge_bounds(gate, -limit if gate.negated else limit, value, interval, n, figure)
 
 
-def _judge_bounds(  # noqa: PLR0913, PLR0917  (one figure)
+def _judge_bounds(
     gate: Gate, boundary: float, value: float, interval: tuple[float, float] | None, n: int | None, figure: str
 ) -> Judgement:
     low, high = interval if interval is not None else (value, value)

@@ -26,6 +26,7 @@ SUSTAINED_S = 60.0
 STEADY_SHIFT = 0.02
 SPREAD_LIMIT = 0.05
 CHANGE_LIMIT = 0.05
+CHANGE_WINDOWS = 5
 
 # Smallest number of runs at which the percentile may be printed: the smallest n with P(Binomial(n, 1 - p) <= 1) <= 1 %,
 # the rule behind LoadGen's early-stopping minimum of 64 queries for P90 and 662 for P99.
@@ -277,9 +278,9 @@ def percentiles_ms(latencies_ns: Nanoseconds) -> tuple[dict[str, float | None], 
 def find_steady_start(rates: npt.NDArray[np.float64]) -> int:
     """Index of the first window after the last lasting change of rate; 0 when there is none.
 
-    Binary segmentation: the split with the least squared error around two means counts as a change when the means
-    differ by more than 5 % and by more than four standard errors (pooled deviation of both sides); then the part after
-    it is searched. Each side has at least 3 windows.
+    Binary segmentation: the split with the least squared error around two means counts as a change when the medians
+    differ by more than 5 % and the means by more than four standard errors (pooled deviation of both sides); then the
+    part after it is searched. Each side has at least 5 windows, so that a hiccup of a window or two moves no median.
     """
     start = 0
     while (split := _best_split(rates[start:])) is not None:
@@ -288,15 +289,15 @@ def find_steady_start(rates: npt.NDArray[np.float64]) -> int:
 
 
 def _best_split(rates: npt.NDArray[np.float64]) -> int | None:
-    if rates.size < 6:
+    if rates.size < 2 * CHANGE_WINDOWS:
         return None
-    splits = range(3, rates.size - 2)
+    splits = range(CHANGE_WINDOWS, rates.size - CHANGE_WINDOWS + 1)
     costs = [float(rates[:i].var() * i + rates[i:].var() * (rates.size - i)) for i in splits]
     split = splits[int(np.argmin(costs))]
-    before, after = float(rates[:split].mean()), float(rates[split:].mean())
+    before, after = rates[:split], rates[split:]
     error = math.sqrt(min(costs) / (rates.size - 2) * (1 / split + 1 / (rates.size - split)))
-    changed = abs(after - before) > max(CHANGE_LIMIT * before, 4 * error)
-    return split if changed else None
+    lasting = abs(float(np.median(after) / np.median(before)) - 1) > CHANGE_LIMIT
+    return split if lasting and abs(float(after.mean() - before.mean())) > 4 * error else None
 
 
 def _instability(windows: npt.NDArray[np.float64], steady_from: int) -> str:

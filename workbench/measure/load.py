@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
@@ -141,6 +141,27 @@ def report_of(usages: tuple[Usage, ...], cores: int) -> LoadReport:
     mean = _others(first, last, cores)
     steal = max(0.0, (last.steal - first.steal) / (seconds * cores))
     return LoadReport(mean, max([mean, *spans]), steal, seconds, cores)
+
+
+def combine_reports(reports: Sequence[LoadReport]) -> LoadReport:
+    """One report over several blocks of one measurement: means weighted by time, the worst peak.
+
+    The rule of `LoadReport.disturbance` speaks of a whole measurement; judge the blocks of one cell together.
+
+    Raises:
+        ValueError: no reports.
+    """
+    if not reports:
+        raise ValueError("no reports to combine")
+    seconds = sum(report.seconds for report in reports)
+    weights = [report.seconds / seconds if seconds > 0 else 1 / len(reports) for report in reports]
+    return LoadReport(
+        others_mean=sum(weight * report.others_mean for weight, report in zip(weights, reports, strict=True)),
+        others_peak=max(report.others_peak for report in reports),
+        steal=sum(weight * report.steal for weight, report in zip(weights, reports, strict=True)),
+        seconds=seconds,
+        cores=max(report.cores for report in reports),
+    )
 
 
 def _others(before: Usage, after: Usage, cores: int) -> float:

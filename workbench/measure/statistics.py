@@ -93,11 +93,14 @@ def mcnemar_exact(n10: int, n01: int) -> float:
 
 
 def mcnemar_mid_p(n10: int, n01: int) -> float:
-    """McNemar mid-p: exact p less the observed table's probability (Fagerland, Lydersen, Laake, 2013)."""
+    """McNemar mid-p: exact p less the observed count's probability, half of it where n10 = n01.
+
+    Fagerland, Lydersen, Laake, BMC Medical Research Methodology 13:91 (2013).
+    """
     _check_counts(n10=n10, n01=n01)
     n, k = n10 + n01, min(n10, n01)
     if n10 == n01:
-        return 1.0 - _binomial_half_pmf(k, n) if n else 1.0
+        return 1.0 - _binomial_half_pmf(k, n) / 2 if n else 1.0
     return 2 * _binomial_half_cdf(k, n) - _binomial_half_pmf(k, n)
 
 

@@ -11,6 +11,7 @@ import shutil
 import struct
 import tempfile
 import threading
+import tokenize
 import weakref
 import zipfile
 import zlib
@@ -87,7 +88,7 @@ def open_arrays(path: Path) -> dict[str, RowArray]:
 
 
 def _open_npy(path: Path) -> RowArray:
-    return RowArray("", path.name, path.open("rb"), 0, None)
+    return RowArray("", path.name, path.open("rb", buffering=0), 0, None)
 
 
 def _open_npz(path: Path) -> dict[str, RowArray]:
@@ -105,7 +106,7 @@ def _open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
     if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
         with path.open("rb") as stream:
             start = _stored_start(stream, info)
-        return RowArray(name, where, path.open("rb"), start, info.file_size)
+        return RowArray(name, where, path.open("rb", buffering=0), start, info.file_size)
     return RowArray(name, where, _unpacked(archive, info, where), 0, None)
 
 
@@ -141,10 +142,12 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dty
         if version not in _HEADER_READERS:
             raise ValueError(f"array format {version} holds structured data")
         shape, fortran_order, dtype = _HEADER_READERS[version](stream)
-    except ValueError as error:
+    except (ValueError, SyntaxError, TypeError, KeyError, tokenize.TokenError) as error:
         raise DataError(f"{where} is not a numpy array", why=str(error).split("\n", maxsplit=1)[0]) from error
     if dtype.hasobject or dtype.fields:
         raise DataError(f"{where} holds Python objects or records", how="Save plain numbers.")
+    if any(length < 1 for length in shape[1:]) or (shape and shape[0] < 0):
+        raise DataError(f"{where} has samples of no values", why=f"its shape is {list(shape)}")
     if not shape or (fortran_order and len(shape) > 1):
         kind = "is in Fortran order" if shape else "is a single number"
         raise DataError(f"{where} {kind}", how="Save numpy.ascontiguousarray(array), with samples on the first axis.")

@@ -113,17 +113,17 @@ def _read(part: _Part, path: Path, tensor: TensorProto) -> bytes:
     length = wanted if part.length is None else part.length
     try:
         with path.open("rb") as stream:
+            there = min(length, max(0, path.stat().st_size - part.offset))
+            if there < length or length != wanted:
+                raise ModelError(
+                    f"External data {part.location!r} does not fit {tensor.name!r}",
+                    why=f"{wanted} bytes are needed, {there} are there",
+                    how="Copy the model and its data file again, both from the same export.",
+                )
             stream.seek(part.offset)
-            data = stream.read(length)
+            return stream.read(length)
     except OSError as error:
         raise ModelError(f"External data {part.location!r} cannot be read", why=error.strerror or "") from error
-    if len(data) < length or length != wanted:
-        raise ModelError(
-            f"External data {part.location!r} does not fit {tensor.name!r}",
-            why=f"{wanted} bytes are needed, {len(data)} are there",
-            how="Copy the model and its data file again, both from the same export.",
-        )
-    return data
 
 
 def _declared_bytes(tensor: TensorProto) -> int:

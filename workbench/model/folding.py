@@ -79,11 +79,11 @@ def _fold_once(proto: ModelProto) -> list[dict[str, Any]]:
 
 def _fold_node(node: NodeProto, state: _Folding) -> bool:
     """Fold one node if it can be; True if it is gone."""
-    if node.domain or node.op_type in _NEVER_FOLDED or not node.output or any(out in state.kept for out in node.output):
+    if node.domain or node.op_type in _NEVER_FOLDED or not node.output:
         return False
-    results = _evaluated(node, state)
+    _fix_reshape(node, state)
+    results = None if state.kept.intersection(node.output) else _evaluated(node, state)
     if results is None:
-        _fix_reshape(node, state)
         return False
     for name, value in zip(node.output, results, strict=True):
         tensor = numpy_helper.from_array(value, name)

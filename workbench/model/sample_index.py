@@ -96,7 +96,9 @@ def sample_index_from_json(document: Mapping[str, Any]) -> SampleIndex:
             ArraySpec(item["name"], item["dtype"], tuple(item["row_shape"])) for item in values["arrays"]
         )
         index = SampleIndex(**frozen)
-        fits = (index.sha256, index.labels_sha256) == (document["sha256"], document["labels_sha256"])
+        lengths = {len(column) for column in (index.files, index.content_sha256, index.labels or index.files)}
+        hashes = (document["sha256"], document["labels_sha256"])
+        fits = len(lengths) == 1 and (index.sha256, index.labels_sha256) == hashes
     except (KeyError, TypeError, ValueError) as error:
         raise FileFormatError("the stored list of samples is damaged", how="Scan the data again.") from error
     if not fits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import onnx
 from onnx import AttributeProto, ModelProto, NodeProto, helper
 
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
@@ -80,7 +81,16 @@ def _plain(value: Any) -> Any:
 
 
 def _shapes(proto: ModelProto, batch: str | None) -> dict[str, Shape]:
-    """Shapes of all tensors with the batch set to 1, initializers included."""
+    """Shapes of all tensors, initializers included, with the batch set to 1 unless the graph contradicts that."""
+    try:
+        return _inferred(proto, batch)
+    except onnx.shape_inference.InferenceError:
+        if batch is None:
+            raise
+        return _inferred(proto, None)
+
+
+def _inferred(proto: ModelProto, batch: str | None) -> dict[str, Shape]:
     single = light_copy(proto)
     large = {tensor.name for tensor in proto.graph.initializer} - {tensor.name for tensor in single.graph.initializer}
     for value in (*single.graph.input, *single.graph.output):

@@ -1,12 +1,13 @@
 """One streaming pass over the calibration samples: a histogram for every tensor asked for.
 
-The model always runs one sample at a time (or its own fixed batch): ONNX Runtime's kernels add up in another order
-at another batch size, so that floats, and with them a plan, would depend on how the samples were batched.
+The model always runs one sample at a time (or its own fixed batch). A kernel is free to add up in another order at
+another batch size; with one size, floats, and with them a plan, cannot depend on how the samples were batched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,9 +64,10 @@ def observe(model: onnx.ModelProto, names: Sequence[str], samples: SampleSource,
         DataError: there are no samples.
     """
     observers = {name: Observer() for name in names}
-    for arrays in stream(model, names, samples, watch):
-        for name, observer in observers.items():
-            observer.observe(arrays[name])
+    with closing(stream(model, names, samples, watch)) as values:
+        for arrays in values:
+            for name, observer in observers.items():
+                observer.observe(arrays[name])
     histograms = {name: observer.histogram() for name, observer in observers.items()}
     _refuse_non_finite(histograms)
     return histograms
@@ -73,7 +75,7 @@ def observe(model: onnx.ModelProto, names: Sequence[str], samples: SampleSource,
 
 def stream(
     model: onnx.ModelProto, names: Sequence[str], samples: SampleSource, watch: Watch
-) -> Iterator[dict[str, npt.NDArray[Any]]]:
+) -> Generator[dict[str, npt.NDArray[Any]], None, None]:
     """Yield the values of the named tensors, sample by sample (graph inputs come from the feeds).
 
     A model with a fixed batch of k > 1 gets k samples at a time; a remainder of fewer than k is left out.
@@ -87,9 +89,9 @@ def stream(
     if samples.n < step:
         raise DataError(f"{samples.n} samples are too few", how=f"Give at least {step}.")
     data = with_extra_outputs(model, wanted).SerializeToString()
-    with ReferenceSession(data, optimized=True) as session:
+    with ReferenceSession(data, optimized=True) as session, closing(runs(samples, step)) as feeds_of_runs:
         done = 0
-        for feeds in runs(samples, step):
+        for feeds in feeds_of_runs:
             watch.check_cancelled()
             values = session.run(feeds, wanted)
             values.update({name: feeds[name] for name in names if name in inputs})
@@ -110,13 +112,17 @@ def fixed_batch(model: onnx.ModelProto) -> int | None:
     return int(axes[0].dim_value) if len(axes) and axes[0].HasField("dim_value") else None
 
 
-def runs(samples: SampleSource, step: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Yield contiguous feeds of exactly `step` samples each, in order."""
-    chunk = _CHUNK * step if step == 1 else step
-    for arrays in samples.batches(chunk):
-        length = min((len(array) for array in arrays.values()), default=0)
-        for start in range(0, length - step + 1, step):
-            yield {name: np.ascontiguousarray(array[start : start + step]) for name, array in arrays.items()}
+def runs(samples: SampleSource, step: int) -> Generator[dict[str, npt.NDArray[Any]], None, None]:
+    """Yield contiguous feeds of exactly `step` samples each, in order; closing it closes the samples' iterator."""
+    batches = samples.batches(_CHUNK if step == 1 else step)
+    try:
+        for arrays in batches:
+            length = min((len(array) for array in arrays.values()), default=0)
+            for start in range(0, length - step + 1, step):
+                yield {name: np.ascontiguousarray(array[start : start + step]) for name, array in arrays.items()}
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
 
 
 def _refuse_non_finite(histograms: Mapping[str, Histogram]) -> None:

@@ -181,14 +181,26 @@ def plan_from_json(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[An
             weights={key: _weight_from_json(key, value, arrays) for key, value in document["weights"].items()},
             biases=_named_arrays("bias", document["biases"], arrays),
             float_values=_named_arrays("float", document["float_values"], arrays),
-            quantized_nodes=tuple(document["quantized_nodes"]),
-            edges={key: tuple(value) for key, value in document["edges"].items()},
-            float_nodes=document["float_nodes"],
-            transforms=tuple(document["transforms"]),
-            ranges=document["ranges"],
+            quantized_nodes=tuple(_list(document["quantized_nodes"])),
+            edges={key: tuple(_list(value)) for key, value in document["edges"].items()},
+            float_nodes={key: _text(value) for key, value in document["float_nodes"].items()},
+            transforms=tuple(dict(value) for value in _list(document["transforms"])),
+            ranges={key: dict(value) for key, value in document["ranges"].items()},
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise PlanError(f"{name} is damaged", why=f"{error} is missing or malformed") from error
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list in place of {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text in place of {value!r}")
+    return value
 
 
 def _tensor_json(value: TensorParameters) -> dict[str, Any]:
@@ -273,7 +285,7 @@ def _add_member(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) ->
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return {str(name): archive[str(number)] for number, name in enumerate(archive["index"])}
     except FileNotFoundError as error:
         raise PlanError(f"{path.name} is missing", how="Copy plan.json and plan.npz together.") from error

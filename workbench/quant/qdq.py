@@ -240,10 +240,12 @@ class _Writer:
         return name + DEQUANTIZED
 
     def _bias(self, node: onnx.NodeProto, name: str) -> str:
+        """Return the name a node reads: int32 codes [C] dequantized, or float32 where none are exact."""
         shape = tuple(self.constants[name].dims)
         values = self.plan.biases[name].astype(np.float32)
         scale = bias_scale(node, self.plan) if self.dialect.bias == "int32" else None
-        codes = grid_codes(values, scale) if scale is not None and len(shape) == 1 else None
+        is_per_channel = scale is not None and scale.shape == values.shape == shape[-1:]
+        codes = grid_codes(values, scale) if scale is not None and is_per_channel else None
         if scale is None or codes is None:
             self.initializers[name] = numpy_helper.from_array(values.reshape(shape), name)
             return name

@@ -38,7 +38,9 @@ def read_qdq(artifact: Path) -> RealisedParameters:
     for node in graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             reader.quantization(node)
-    dequantized = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+        elif node.op_type == "Clip":
+            reader.clip(node)
+    dequantized = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     for node in graph.node:
         if node.op_type in BIASED_OPS and len(node.input) > 2 and node.input[1] in dequantized:
             reader.float_bias(node.input[2])
@@ -54,10 +56,17 @@ class _Reader:
     tensors: dict[str, TensorParameters] = field(default_factory=dict)
     weights: dict[str, WeightParameters] = field(default_factory=dict)
     biases: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    quantizers: dict[str, tuple[str, TensorParameters]] = field(default_factory=dict)
+    """Tensor of codes -> the plan's name and the parameters with which it was quantized."""
+
+    def clip(self, node: onnx.NodeProto) -> None:
+        """A Clip on codes hands them on."""
+        if node.input and node.input[0] in self.quantizers:
+            self.quantizers.update(dict.fromkeys(node.output, self.quantizers[node.input[0]]))
 
     def quantization(self, node: onnx.NodeProto) -> None:
-        if len(node.input) < 3:
-            raise self._error(f"{node.name or node.op_type} has no zero point")
+        if len(node.input) < 3 or len(node.output) != 1:
+            raise self._error(f"{node.name or node.op_type} has no zero point or no output")
         if node.op_type == "DequantizeLinear" and node.input[0] in self.initializers:
             self._constant(node)
         else:
@@ -72,6 +81,8 @@ class _Reader:
         codes, scale, zero_point = (self._array(name) for name in node.input[:3])
         name = node.input[0].removesuffix(CODES)
         if codes.dtype == np.int32:
+            if scale.shape != codes.shape:
+                raise self._error(f"{name} has {codes.size} codes and {scale.size} scales")
             self.biases[name] = codes.astype(np.float32) * scale.astype(np.float32)
         else:
             axis = next((item.i for item in node.attribute if item.name == "axis"), DEFAULT_AXIS)
@@ -86,13 +97,19 @@ class _Reader:
         found = TensorParameters(float(scale.item()), int(zero_point.item()), dtype, None, CODE_RANGES[dtype])
         if self.tensors.setdefault(name, found) != found:
             self.tensors[f"{name} at {node.name}"] = found
+        if node.op_type == "QuantizeLinear":
+            self.quantizers[node.output[0]] = name, found
+            return
+        quantized, expected = self.quantizers.get(node.input[0], (name, found))
+        if expected != found:
+            self.tensors[f"{quantized} at {node.name}"] = found
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         if name not in self.initializers:
             raise self._error(f"{name} is not a constant")
         try:
             return numpy_helper.to_array(self.initializers[name])
-        except (ValueError, TypeError, OSError, onnx.checker.ValidationError) as error:
+        except (ValueError, TypeError, KeyError, OSError, onnx.checker.ValidationError) as error:
             raise self._error(f"{name} cannot be read") from error
 
     def _error(self, why: str) -> ModelError:

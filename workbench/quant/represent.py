@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +87,11 @@ def representation(  # noqa: PLR0913, PLR0917  (the rooms' agreed signature)
     if not tallies:
         return Representation(0, 0.0, 0.0, ())
     first = _First(samples, limit)
-    for arrays in stream(canonical, list(tallies), first, Watch(progress, check_cancelled, "Checking ranges")):
-        for name, tally in tallies.items():
-            tally.count(arrays[name])
+    watch = Watch(progress, check_cancelled, "Checking ranges")
+    with closing(stream(canonical, list(tallies), first, watch)) as values:
+        for arrays in values:
+            for name, tally in tallies.items():
+                tally.count(arrays[name])
     total = sum(tally.n for tally in tallies.values())
     rows = sorted((tally.row() for tally in tallies.values()), key=lambda row: (-row.beyond_clip, row.name))
     step = fixed_batch(canonical) or 1
@@ -132,11 +135,16 @@ class _First:
         self.n = min(samples.n, limit)
         self.sha256 = samples.sha256
 
-    def batches(self, batch: int, start: int = 0) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    def batches(self, batch: int, start: int = 0) -> Generator[dict[str, npt.NDArray[Any]], None, None]:
         """Yield batches until `n` samples have come."""
         left = self.n - start
-        for arrays in self._samples.batches(batch, start):
-            yield {name: array[:left] for name, array in arrays.items()}
-            left -= min(len(array) for array in arrays.values())
-            if left <= 0:
-                return
+        batches = self._samples.batches(batch, start)
+        try:
+            for arrays in batches:
+                yield {name: array[:left] for name, array in arrays.items()}
+                left -= min(len(array) for array in arrays.values())
+                if left <= 0:
+                    return
+        finally:
+            if isinstance(batches, Generator):
+                batches.close()

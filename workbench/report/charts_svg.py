@@ -79,7 +79,7 @@ def rates(sheet: Sheet, palette: Palette) -> Chart | None:
     series = series_of(sheet)
     runs.sort(key=lambda run: (series[(run.label, run.candidate)], run.precision != "int8"))
     top = max(pair[1] for run in runs if (pair := pair_of(run.fields["throughput"])))
-    left = min(250.0, max(text_width(_bar_name(sheet, run), 12) for run in runs) + 14)
+    left = max(text_width(_bar_name(sheet, run), 12) for run in runs) + 14
     scale = Scale(0, top * 1.02, left, WIDTH - 110)
     parts, y = [], 6.0
     for index, run in enumerate(runs):
@@ -143,7 +143,7 @@ def _points(sheet: Sheet, key: str, factor: float) -> list[_Point]:
 
 
 def _draw_scatter(points: Sequence[_Point], axis: str, limit: float | None, change: bool, palette: Palette) -> str:
-    frame = Box(58, 22, WIDTH - 74, 212)
+    frame = Box(58, 22, WIDTH - 74, 176)
     x_scale, y_scale = _scatter_scales(points, limit, change, frame)
     parts = _scatter_grid(x_scale, y_scale, frame, limit, change, palette)
     obstacles = []
@@ -163,7 +163,7 @@ def _draw_scatter(points: Sequence[_Point], axis: str, limit: float | None, chan
         obstacles.append(box)
         parts.append(svg.text(box.x, box.y + 12, words, palette.muted, 11))
     anchors = [(x_scale(p.x), y_scale(p.y)) for p in points]
-    boxes = place(anchors, [p.name for p in points], 12.5, frame, obstacles)
+    boxes = place(anchors, [p.name for p in points], 13, frame, obstacles)
     for point, box in zip(points, boxes, strict=True):
         colour = palette.series[point.series % 6]
         parts.append(svg.text(box.x, box.y + 12, point.name, colour, 12.5, weight=600))
@@ -241,7 +241,7 @@ def _cross(point: _Point, x_scale: Scale, y_scale: Scale, palette: Palette) -> l
 
 def _bar_name(sheet: Sheet, run: SheetRun) -> str:
     name = row_name(run.label, run.candidate, sheet.candidate_count > 1)
-    return f"{numbers.shorten(name, 28)} {run.precision.upper()}"
+    return f"{numbers.shorten(name, 26)} {run.precision.upper()}"
 
 
 def _rate_bar(sheet: Sheet, run: SheetRun, scale: Scale, y: float, palette: Palette, series: int) -> list[str]:

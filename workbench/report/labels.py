@@ -31,7 +31,7 @@ class Box:
 
 def text_width(text: str, size: float) -> float:
     """Return the width of a text in a sans-serif face, slightly overestimated, in the units of `size`."""
-    shares = (0.33 if c in _NARROW else 0.92 if c in _WIDE else 0.7 if c.isupper() else 0.6 for c in text)
+    shares = (0.36 if c in _NARROW else 0.96 if c in _WIDE else 0.74 if c.isupper() else 0.64 for c in text)
     return size * sum(shares)
 
 

@@ -17,9 +17,9 @@ _ASCII = {
     DASH: "-",
     "\N{EM DASH}": "-",
     "\N{MIDDLE DOT}": "|",
-    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{HORIZONTAL ELLIPSIS}": "~",
     "\N{BLACK DIAMOND}": "*",
-    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{RIGHTWARDS ARROW}": ">",
     "\N{NO-BREAK SPACE}": " ",
     "\N{THIN SPACE}": " ",
     "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
@@ -152,7 +152,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def ascii_only(text: str) -> str:
-    """Return `text` with typographic characters spelled in ASCII; what has no spelling becomes "?"."""
+    """Return `text` with each typographic character as one in ASCII, so that tables stay aligned; others become "?"."""
     for character, spelling in _ASCII.items():
         text = text.replace(character, spelling)
     return text.encode("ascii", "replace").decode("ascii")

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 from workbench.errors import MissingPartError
 from workbench.files import write_bytes_atomic
@@ -16,7 +16,7 @@ from workbench.report.sheet import Sheet, json_bytes
 from workbench.report.table import Row
 from workbench.report.view import view_of
 
-STANDARDS = ["a-3a", "ua-1"]
+STANDARDS: list[Literal["a-3a", "ua-1"]] = ["a-3a", "ua-1"]
 
 
 def render_pdf(sheet: Sheet) -> bytes:
@@ -33,15 +33,15 @@ def render_pdf(sheet: Sheet) -> bytes:
         ) from error
     with resources.fonts() as fonts, tempfile.TemporaryDirectory() as folder:
         main = _write_inputs(sheet, Path(folder))
-        pdf = typst.compile(
-            str(main),
-            root=folder,
-            font_paths=[str(fonts)],
+        pdf: bytes = typst.compile(
+            main,
+            root=Path(folder),
+            font_paths=[fonts],
             ignore_system_fonts=True,
             format="pdf",
-            pdf_standards=STANDARDS,
+            pdf_standards=[*STANDARDS],
         )
-    return cast("bytes", pdf)
+    return pdf
 
 
 def page_data(sheet: Sheet) -> dict[str, Any]:
@@ -60,6 +60,7 @@ def page_data(sheet: Sheet) -> dict[str, Any]:
         "charts": [{"key": chart.key, "caption": chart.caption, "alt": chart.alt} for chart in charts],
         "completeness": view.completeness,
         "not_disclosed": sheet.not_disclosed,
+        "missing": view.missing,
         "sections": [asdict(section) for section in view.sections],
         "sha256": sheet.sheet_sha256,
         "program": f"int8-workbench {sheet.program_version}",

@@ -27,9 +27,8 @@ class Palette:
     series: tuple[str, ...]
 
 
-LIGHT = Palette(
-    "#17202B", "#5C6875", "#DFE3E8", "#FFFFFF", "#E8F3EC", ("#2156D9", "#C8501E", "#0E8A7D", "#8A3FC7", "#A67C00", "#C2256B")
-)  # fmt: skip
+_SERIES = ("#2156D9", "#C8501E", "#0E8A7D", "#8A3FC7", "#A67C00", "#C2256B")
+LIGHT = Palette("#17202B", "#5C6875", "#DFE3E8", "#FFFFFF", "#E8F3EC", _SERIES)
 CSS = Palette(
     "var(--text)",
     "var(--muted)",
@@ -51,6 +50,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
+        """Return the drawing unit of a value."""
         low, high, at = (math.log10(v) for v in (self.low, self.high, value)) if self.log else self._plain(value)
         return self.start + (at - low) / (high - low) * (self.end - self.start)
 
@@ -70,7 +70,8 @@ def document(width: float, height: float, parts: Sequence[str], title: str) -> s
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1, dash: str = "") -> str:
     """Return a straight line."""
     dashed = f";stroke-dasharray:{dash}" if dash else ""
-    return f'<line x1="{_f(x1)}" y1="{_f(y1)}" x2="{_f(x2)}" y2="{_f(y2)}" style="stroke:{colour};stroke-width:{_f(width)}{dashed}"/>'
+    ends = f'x1="{_f(x1)}" y1="{_f(y1)}" x2="{_f(x2)}" y2="{_f(y2)}"'
+    return f'<line {ends} style="stroke:{colour};stroke-width:{_f(width)}{dashed}"/>'
 
 
 def rect(x: float, y: float, width: float, height: float, colour: str, radius: float = 0, opacity: float = 1) -> str:

@@ -86,10 +86,10 @@ class Table:
 
 COLUMNS = (
     Column("run", "Runtime", "version, precision", right=False),
-    Column("verdict", "Verdict", "on the interval", right=False),
+    Column("verdict", "Verdict", "by interval", right=False),
     Column("accuracy", "Accuracy", "% [95 %]"),
     Column("change", "Change", "points [95 %]"),
-    Column("changed", "Answers", "changed r\N{RIGHTWARDS ARROW}w / w\N{RIGHTWARDS ARROW}r"),
+    Column("changed", "Changed", "(r\N{RIGHTWARDS ARROW}w / w\N{RIGHTWARDS ARROW}r)"),
     Column("mac_share", "INT8", "% of MACs"),
     Column("rate", "Sustained", "per s [95 %]"),
     Column("own_fp32", f"{numbers.TIMES} own FP32", "[95 %]"),
@@ -198,7 +198,7 @@ def _changed(fields: Fields) -> Cell | None:
         return None
     ways = [found.get("right_to_wrong"), found.get("wrong_to_right")]
     sub = " / ".join(numbers.number(way) for way in ways if way is not None)
-    return Cell(numbers.number(found["changed"]), sub)
+    return Cell(numbers.number(found["changed"]), f"({sub})" if sub else "")
 
 
 def _mac_share(fields: Fields) -> Cell | None:
@@ -274,6 +274,7 @@ def _without_empty(table: Table) -> Table:
         for i, column in enumerate(table.columns)
         if column.key in ("run", "verdict") or any(row.cells[i].main != BLANK for row in rows)
     ]
+    kept = kept if len(kept) > 2 else [0, 1, 2]
     groups = tuple(
         Group(
             group.title,

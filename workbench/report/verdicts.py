@@ -181,7 +181,7 @@ def _unknown(run: Run, gates: Sequence[GateVerdict], samples: str) -> str:
 
 
 def _no_gates(run: Run, _gates: Sequence[GateVerdict], _samples: str) -> str:
-    return _joined([_change_words(run), *_speed_words(run)])
+    return _joined([_change_words(run), *_speed_words(run)]) or "No figure with an interval is on record."
 
 
 def _change_words(run: Run, *, bare: bool = False) -> str:

@@ -14,6 +14,7 @@ from workbench.report.sheet import Sheet, SheetRun, first_line
 from workbench.report.table import STATUS_WORDS, Table, comparison, conditions_of
 
 DOT = " \N{MIDDLE DOT} "
+NAMED_MISSING = 12
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,12 @@ class Section:
 
 @dataclass(frozen=True)
 class View:
-    """One page."""
+    """One page. `missing` names the first required fields that are not disclosed."""
 
     sheet: Sheet
     first_line: str
     completeness: str
+    missing: str
     conditions: str
     table: Table
     sections: tuple[Section, ...]
@@ -52,7 +54,13 @@ class View:
 def view_of(sheet: Sheet) -> View:
     """Return what a page of this sheet shows."""
     return View(
-        sheet, first_line(sheet), completeness(sheet), conditions_of(sheet), comparison(sheet), tuple(_sections(sheet))
+        sheet=sheet,
+        first_line=first_line(sheet),
+        completeness=completeness(sheet),
+        missing=_missing(sheet),
+        conditions=conditions_of(sheet),
+        table=comparison(sheet),
+        sections=tuple(_sections(sheet)),
     )
 
 
@@ -62,6 +70,13 @@ def completeness(sheet: Sheet) -> str:
     if count == 0:
         return "Complete: every required field is disclosed."
     return f"{numbers.number(count)} required {'field is' if count == 1 else 'fields are'} NOT DISCLOSED."
+
+
+def _missing(sheet: Sheet) -> str:
+    shown = sheet.not_disclosed[:NAMED_MISSING]
+    more = len(sheet.not_disclosed) - len(shown)
+    text = DOT.join(shown)
+    return f"{text}{DOT}and {numbers.number(more)} more, each marked below" if more else text
 
 
 def _sections(sheet: Sheet) -> list[Section]:

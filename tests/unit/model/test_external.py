@@ -103,3 +103,12 @@ def test_an_offset_is_followed(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"\1" * 64 + data)
     loaded = load_model(path).proto.graph.initializer[0]
     np.testing.assert_array_equal(np.frombuffer(loaded.raw_data, np.float32), np.frombuffer(data, np.float32))
+
+
+def test_an_enormous_tensor_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    path, _ = external_model(tmp_path, length="")
+    proto = onnx.load_model(path, load_external_data=False)
+    proto.graph.initializer[0].dims[0] = 1 << 55
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelError, match="864 are there"):
+        load_model(path)

@@ -146,7 +146,7 @@ def test_functions_are_inlined(tmp_path: Path) -> None:
 def test_a_foreign_domain_is_refused_by_name(tmp_path: Path) -> None:
     proto = relu_model(helper.make_node("FusedConv", ["x"], ["y"], domain="com.microsoft"))
     proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    with pytest.raises(ModelError, match="FusedConv of domain 'com.microsoft'"):
+    with pytest.raises(ModelError, match=r"FusedConv of domain 'com.microsoft'"):
         load_model(write(tmp_path, proto))
 
 

@@ -133,6 +133,23 @@ def test_weight_axis_of_gemm_and_matmul(op_type, shape, attributes, axis):
     assert np.abs(float_out - found).max() < 0.05 * np.abs(float_out).max()
 
 
+@pytest.mark.parametrize(("shape", "is_int32"), [([10], True), ([1, 10], True), ([4, 10], False)])
+def test_bias_of_gemm_has_one_code_per_channel_or_stays_float(shape, is_int32):
+    b = Builder(0)
+    bias = b.constant("bias", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape))
+    b.node("Gemm", [b.node("Flatten", ["x"], "f"), b.weight("w", 48, 10), bias], "y")
+    model = model_of(b, [4, 3, 4, 4], ["y"])
+    plan = make_plan(model, random_feeds(model, 4))
+    if not is_int32:
+        plan = replace(plan, biases={"bias": np.linspace(-1, 1, 40, dtype=np.float32)})
+    written = write_qdq(model, plan, Dialect("uint8", "integer_clip", "int32"))
+    names = {item.name for item in written.graph.initializer}
+    assert ("bias__codes" in names, "bias" in names) == (is_int32, not is_int32)
+    feeds = random_feeds(model, 4)
+    expected = run_graph(write_qdq(model, plan, SIMULATED), feeds)["y"]
+    assert np.array_equal(run_graph(written, feeds)["y"], expected)
+
+
 def test_weight_axis_of_conv_transpose():
     b = Builder(0)
     b.node("ConvTranspose", [b.conv("c", "x", 3, 4), b.weight("w", 4, 6, 2, 2)], "y", strides=[2, 2])

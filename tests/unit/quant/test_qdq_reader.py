@@ -61,6 +61,17 @@ def test_a_quantizer_that_disagrees_with_its_dequantizer_is_listed(tmp_path):
     assert set(found.tensors) != set(plan.tensors)
 
 
+@pytest.mark.parametrize("function", ["integer_clip", "leaky_relu", "fused"])
+def test_a_dequantizer_with_the_parameters_of_another_tensor_is_listed(tmp_path, function):
+    plan, model = written(dialect=Dialect("uint8", function))
+    name, other = list(plan.tensors)[1:3]
+    assert plan.tensors[name] != plan.tensors[other]
+    node = next(node for node in model.graph.node if node.name == f"{name}__dequantize")
+    node.input[1] = f"{other}__scale"
+    found = read_qdq(saved(model, tmp_path))
+    assert set(found.tensors) - set(plan.tensors) == {f"{name} at {name}__dequantize"}
+
+
 def test_garbage_truncated_missing_and_empty_files_are_model_errors(tmp_path):
     data = saved(written()[1], tmp_path).read_bytes()
     contents = {
@@ -86,6 +97,23 @@ def test_every_truncation_is_a_model_error_or_nothing_worse(tmp_path):
         path.write_bytes(data[:end])
         with pytest.raises(ModelError):
             read_qdq(path)
+
+
+def test_random_bytes_anywhere_are_a_model_error_or_readable(tmp_path):
+    data = saved(written(dialect=Dialect("uint8", "integer_clip", "int32"))[1], tmp_path).read_bytes()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "changed.onnx"
+    refused = 0
+    for _ in range(400):
+        changed = bytearray(data)
+        for _ in range(3):
+            changed[rng.integers(len(data))] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            read_qdq(path)
+        except ModelError:
+            refused += 1
+    assert refused > 0
 
 
 def test_a_computed_scale_is_refused(tmp_path):

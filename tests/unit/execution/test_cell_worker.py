@@ -1,0 +1,132 @@
+"""One cell called in this process: padding, the accuracy pass, timed blocks, and answers that change under load."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.onnx_models import conv_relu_net
+from helpers.plans import run_graph
+from helpers.workers import Files, write_files
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.errors import ContractError, JobCancelledError
+from workbench.execution.cell_worker import padded, run_cell
+from workbench.execution.worker import Channel
+from workbench.spi import Placement
+
+
+class Fake:
+    """A runtime and session in one; answers by ONNX Runtime, and from run `drift_from` on with one bit changed."""
+
+    def __init__(self, model: Path, drift_from: int = 10**9, batches: set[int] | None = None) -> None:
+        import onnx
+
+        self.proto, self.drift_from, self.runs, self.closed = onnx.load(model), drift_from, 0, False
+        self.batches: set[int] = batches if batches is not None else set()
+
+    def open(self, prepared: Any, options: Any) -> Fake:
+        self.options = options
+        return self
+
+    def __enter__(self) -> Fake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+
+    def run(self, feeds: Any) -> dict[str, Any]:
+        self.runs += 1
+        self.batches.add(len(feeds["input"]))
+        assert feeds["input"].flags["C_CONTIGUOUS"]
+        logits = run_graph(self.proto, feeds)["logits"]
+        return {"logits": np.nextafter(logits, np.float32(9)) if self.runs >= self.drift_from else logits}
+
+    def placement(self) -> list[Placement]:
+        return [Placement("conv", "Conv", "CPU", "fp32")]
+
+    def facts(self) -> dict[str, str]:
+        return {"threads": "1"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return write_files(tmp_path_factory.mktemp("files"), conv_relu_net())
+
+
+def cell(files: Files, runtime: Fake, tmp_path: Path, commands: tuple[dict[str, Any], ...] = (), **changes: Any) -> Any:
+    channel = Channel(io.StringIO(), tmp_path)
+    for command in commands:
+        channel.take(command)
+    arguments = files.cell_arguments(files.model, tmp_path / "outputs", **{"speed": bool(commands), **changes})
+    value = run_cell("fake", runtime, arguments, channel)  # type: ignore[arg-type]
+    stream = channel._out
+    assert isinstance(stream, io.StringIO)
+    return value, [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@given(rows=st.integers(1, 6), batch=st.integers(1, 6))
+def test_padding_repeats_the_last_sample(rows: int, batch: int) -> None:
+    array = np.arange(rows * 2).reshape(rows, 2)
+    found = padded({"x": array}, batch)["x"]
+    assert len(found) == max(rows, batch)
+    np.testing.assert_array_equal(found[:rows], array)
+    assert (found[rows:] == array[-1]).all()
+
+
+@pytest.mark.parametrize("batch", [1, 4, 10, 16])
+def test_every_sample_is_answered_once_in_fixed_batches(files: Files, tmp_path: Path, batch: int) -> None:
+    runtime = Fake(files.model)
+    value, events = cell(files, runtime, tmp_path, batch=batch)
+    samples = np.load(files.folder / "samples.npz")["input"]
+    # compared in batches of the same size, since a batch of another size may round otherwise
+    expected = run_graph(runtime.proto, {"input": samples})["logits"]
+    found = np.load(value["outputs"][0]["path"])
+    assert found.shape == (10, 10)
+    order = [next(i for i in range(10) if np.allclose(row, expected[i], atol=1e-5)) for row in found]
+    assert sorted(order) == list(range(10))
+    assert runtime.batches == {batch}
+    assert runtime.closed
+    assert value["n"] == 10
+    assert 0 < value["run_s"] <= value["wall_s"]
+    assert value["first_inference_ms"] > 0
+    assert [event["event"] for event in events if event["event"] != "progress"] == ["opened", "accuracy_done"]
+    assert events[-1]["outputs_sha256"] == value["outputs_sha256"]
+    assert value["placement"][0]["node"] == "conv"
+    assert value["facts"] == {"threads": "1"}
+
+
+def test_timed_answers_are_checked_against_the_accuracy_pass(files: Files, tmp_path: Path) -> None:
+    commands = ({"command": "block", "seconds": 0.3}, {"command": "finish"})
+    same, _ = cell(files, Fake(files.model), tmp_path / "same", commands)
+    assert same["answers_checked"] > 0
+    assert same["answers_differing"] == 0
+    drifting, events = cell(files, Fake(files.model, drift_from=11), tmp_path / "drifting", commands)
+    assert drifting["answers_differing"] == drifting["answers_checked"] > 0
+    block = next(event for event in events if event["event"] == "block_done")
+    assert block["answers_differing"] == drifting["answers_differing"]
+    assert np.load(block["path"]).size == block["runs"]
+
+
+def test_cancel_and_unknown_commands_end_the_session(files: Files, tmp_path: Path) -> None:
+    runtime = Fake(files.model)
+    with pytest.raises(JobCancelledError):
+        cell(files, runtime, tmp_path / "a", ({"command": "cancel"},))
+    assert (runtime.closed, runtime.runs) == (True, 0)
+    runtime = Fake(files.model)
+    with pytest.raises(ContractError, match="no command 'dance'"):
+        cell(files, runtime, tmp_path / "b", ({"command": "dance"},))
+    assert runtime.closed
+
+
+def test_the_index_may_be_a_file(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "index.json"
+    path.write_text(json.dumps(files.data["index"]), encoding="utf-8")
+    by_value, _ = cell(files, Fake(files.model), tmp_path / "a")
+    by_file, _ = cell(files, Fake(files.model), tmp_path / "b", index=str(path))
+    assert by_value["outputs_sha256"] == by_file["outputs_sha256"]

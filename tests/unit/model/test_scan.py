@@ -1,0 +1,201 @@
+"""Scanning: selection, hashes, undecodable files, labels and non-finite values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.errors import DataError
+from workbench.model.scan import DataSpec, chosen, data_spec_from_json, row_hashes, scan
+
+
+def image_folder(root: Path, count: int = 6) -> Path:
+    for i in range(count):
+        path = root / ("ant", "bee")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (i, 0, 0)).save(path)
+    return root
+
+
+def arrays_file(root: Path, **arrays: np.ndarray) -> DataSpec:
+    np.savez(root / "x.npz", **arrays)
+    return DataSpec("arrays", root / "x.npz")
+
+
+def test_order_is_the_seeded_permutation_of_the_sorted_list_then_the_limit(tmp_path):
+    folder = image_folder(tmp_path)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    expected = [names[i] for i in np.random.default_rng(7).permutation(6)]
+    assert list(scan(DataSpec("images", folder, seed=7)).files) == expected
+    first = scan(DataSpec("images", folder, limit=4, seed=7))
+    assert list(first.files) == expected[:4]
+    assert first.selection == "first 4 of 6 after a shuffle with seed 7"
+    assert first.available == 6
+    assert scan(DataSpec("images", folder, limit=99)).selection == "all 6 after a shuffle with seed 0"
+
+
+def test_hashes_are_of_the_files_and_labels_follow_the_order(tmp_path):
+    folder = image_folder(tmp_path)
+    index = scan(DataSpec("images", folder))
+    for file, content, label, size in zip(
+        index.files, index.content_sha256, index.labels or (), index.sizes, strict=True
+    ):
+        data = (folder / file).read_bytes()
+        assert (content, size) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert index.label_names[label] == file.split("/")[0]
+
+
+def test_two_scans_are_equal_and_one_changed_pixel_changes_the_hash(tmp_path):
+    spec = DataSpec("images", image_folder(tmp_path))
+    first = scan(spec)
+    assert scan(spec) == first
+    Image.new("RGB", (4, 4), (200, 0, 0)).save(tmp_path / "ant/0.png")
+    assert scan(spec).sha256 != first.sha256
+    assert scan(replace(spec, seed=1)).sha256 != first.sha256
+
+
+def test_undecodable_files_are_counted_named_and_not_replaced(tmp_path):
+    folder = image_folder(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "ant/cut.jpg")
+    whole = (folder / "ant/cut.jpg").read_bytes()
+    (folder / "ant/cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "bee/text.jpg").write_text("no picture at all")
+    (folder / "bee/zero.png").write_bytes(b"")
+    index = scan(DataSpec("images", folder))
+    reasons = dict(index.undecodable)
+    assert set(reasons) == {"ant/cut.jpg", "bee/text.jpg", "bee/zero.png"}
+    assert "truncated" in reasons["ant/cut.jpg"]
+    assert "not an image" in reasons["bee/text.jpg"]
+    assert "empty" in reasons["bee/zero.png"]
+    assert index.n == 6
+    assert index.available == 9
+    assert not set(index.files) & set(reasons)
+
+
+def test_files_named_in_the_csv_but_absent_are_named(tmp_path):
+    folder = image_folder(tmp_path / "images")
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label\nant/0.png,3\ngone.png,4\n")
+    index = scan(DataSpec("images", folder, str(csv)))
+    assert index.files == ("ant/0.png",)
+    assert index.labels == (3,)
+    assert index.undecodable == (("gone.png", "cannot be read: No such file or directory"),)
+    assert index.csv_sha256 == hashlib.sha256(csv.read_bytes()).hexdigest()
+
+
+def test_nothing_that_can_be_decoded_is_an_error(tmp_path):
+    (tmp_path / "x.png").write_text("text")
+    with pytest.raises(DataError, match=r"no image of .* can be decoded: x\.png: not an image"):
+        scan(DataSpec("images", tmp_path))
+
+
+def test_file_names_that_are_not_unicode_are_named(tmp_path):
+    folder = image_folder(tmp_path)
+    (folder / "ant/0.png").rename(Path(str(folder / "ant") + "/bad\udcff.png"))
+    index = scan(DataSpec("images", folder))
+    assert index.undecodable == (("ant/bad\\udcff.png", "its name is not valid Unicode"),)
+    json.dumps(index.to_json(), ensure_ascii=False).encode()
+
+
+def test_progress_reaches_the_total_and_may_end_the_scan(tmp_path):
+    spec = DataSpec("images", image_folder(tmp_path))
+    seen: list[tuple[int, int]] = []
+    scan(spec, lambda done, total, text: seen.append((done, total)))
+    assert seen == [(i, 6) for i in range(1, 7)]
+
+    def stop(done: int, total: int, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(spec, stop)
+
+
+def test_array_rows_are_hashed_over_all_arrays_in_name_order(tmp_path):
+    a, b = np.arange(6, dtype=np.float32).reshape(3, 2), np.arange(3, dtype=np.int64)
+    index = scan(arrays_file(tmp_path, b=b, a=a, labels=np.array([5, 6, 7])))
+    rows = np.random.default_rng(0).permutation(3)
+    assert list(index.rows) == rows.tolist()
+    assert index.labels == tuple((rows + 5).tolist())
+    assert index.files == tuple(f"x.npz[{row}]" for row in rows)
+    expected = [hashlib.sha256(a[row].tobytes() + b[row].tobytes()).hexdigest() for row in rows]
+    assert list(index.content_sha256) == expected
+    assert [spec.name for spec in index.arrays] == ["a", "b"]
+
+
+def test_row_hashes_do_not_depend_on_byte_order_in_memory():
+    values = np.arange(4, dtype=np.float32).reshape(2, 2)
+    assert row_hashes([values]) == row_hashes([values.astype(">f4")])
+
+
+def test_non_finite_values_of_the_chosen_rows_are_counted(tmp_path):
+    a = np.zeros((200, 3), np.float32)
+    a[5] = [np.nan, np.inf, -np.inf]
+    assert scan(arrays_file(tmp_path, a=a)).nonfinite == 3
+    a[:] = 0
+    assert scan(arrays_file(tmp_path, a=a)).nonfinite == 0
+
+
+def test_labels_may_be_names_a_column_or_left_out(tmp_path):
+    a = np.zeros((3, 1), np.float32)
+    named = scan(arrays_file(tmp_path, a=a, labels=np.array(["bee", "ant", "bee"])))
+    assert sorted(named.labels or ()) == [0, 1, 1]
+    assert named.label_names == ("ant", "bee")
+    assert sorted(scan(arrays_file(tmp_path, a=a, labels=np.array([[1], [2], [3]]))).labels or ()) == [1, 2, 3]
+    spec = arrays_file(tmp_path, a=a, labels=np.array([1, 2, 3]))
+    assert scan(replace(spec, labels="")).labels is None
+    assert scan(arrays_file(tmp_path, a=a)).labels is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": np.zeros((3, 1)), "labels": np.zeros(3)}, "labels of x.npz are float64"),
+        ({"a": np.zeros((3, 1)), "labels": np.zeros((3, 2), int)}, r"shape \[3, 2\]"),
+        ({"a": np.zeros((3, 1)), "labels": np.zeros(2, int)}, "differ in their number of rows: a 3, labels 2"),
+        ({"a": np.zeros((3, 1)), "b": np.zeros((4, 1))}, "a 3, b 4"),
+        ({"a": np.zeros((0, 1))}, "no samples"),
+        ({"a": np.array(["x", "y"])}, "no array of numbers"),
+        ({"labels": np.zeros(3, int)}, "no array of numbers"),
+        ({"a": np.zeros((2, 1)), "labels": np.array(["1", "cat"])}, "mixes numbers and names"),
+        ({"a": np.zeros((1, 1)), "labels": np.array([2**64 - 1], np.uint64)}, "beyond 64 bits"),
+    ],
+)
+def test_wrong_arrays_are_refused(tmp_path, arrays, message):
+    with pytest.raises(DataError, match=message):
+        scan(arrays_file(tmp_path, **arrays))
+
+
+def test_arrays_of_texts_are_noted(tmp_path):
+    index = scan(arrays_file(tmp_path, a=np.zeros((2, 1)), class_names=np.array(["x", "y", "z"])))
+    assert index.notes == ("arrays not of numbers, left out: class_names",)
+
+
+def test_missing_array_files_and_csv_for_arrays_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"absent\.npz does not exist"):
+        scan(DataSpec("arrays", tmp_path / "absent.npz"))
+    with pytest.raises(DataError, match="CSV of labels is for images"):
+        scan(replace(arrays_file(tmp_path, a=np.zeros((2, 1))), labels="labels.csv"))
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "image"}, {"limit": 0}, {"seed": -1}])
+def test_wrong_specs_are_refused(wrong):
+    with pytest.raises(DataError):
+        DataSpec(**{"kind": "images", "path": Path("x"), **wrong})
+
+
+def test_spec_json_gives_back_the_same():
+    spec = DataSpec("images", Path("folder"), "", 5, 3)
+    assert data_spec_from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_chosen_is_a_part_of_a_permutation():
+    spec = DataSpec("images", Path("x"), limit=10)
+    assert len(set(chosen(100, spec))) == 10
+    assert sorted(chosen(8, spec)) == list(range(8))

@@ -1,0 +1,147 @@
+"""The streaming pass: equal results however samples are batched, exact values, progress, cancel, non-finite findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import pytest
+from helpers.onnx_models import conv_relu_net, multi_io_net, nan_net, random_feeds, resnet_like
+
+from workbench.errors import DataError, JobCancelledError, ModelError
+from workbench.quant.calibrate import Watch, fixed_batch, observe, runs, stream, used_samples
+from workbench.quant.observers import Observer
+from workbench.reference import ReferenceSession
+
+
+class Samples:
+    """Arrays in memory, handed out in batches of any size."""
+
+    sha256 = "0" * 64
+
+    def __init__(self, arrays: dict[str, np.ndarray], forced_batch: int = 0) -> None:
+        self.arrays, self.forced = arrays, forced_batch
+        self.n = len(next(iter(arrays.values()))) if arrays else 0
+
+    def batches(self, batch: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        size = self.forced or batch
+        for at in range(start, self.n, size):
+            yield {name: array[at : at + size] for name, array in self.arrays.items()}
+
+
+def watch(log: list[tuple[int, int, str]] | None = None) -> Watch:
+    return Watch(lambda *event: log.append(event) if log is not None else None, lambda: None)
+
+
+def samples_for(model: onnx.ModelProto, n: int, forced: int = 0, seed: int = 0) -> Samples:
+    return Samples(random_feeds(model, n, seed), forced)
+
+
+def tensors_of(model: onnx.ModelProto) -> list[str]:
+    return [node.output[0] for node in model.graph.node if node.op_type in ("Conv", "Relu", "Gemm", "Add")]
+
+
+@pytest.mark.parametrize("forced", [1, 3, 16])
+def test_the_batch_size_of_the_source_changes_no_bit(forced: int) -> None:
+    model = resnet_like()
+    names = ["input", *tensors_of(model)]
+    whole = observe(model, names, samples_for(model, 7), watch())
+    other = observe(model, names, samples_for(model, 7, forced), watch())
+    for name in names:
+        np.testing.assert_array_equal(whole[name].counts, other[name].counts)
+        assert (whole[name].minimum, whole[name].maximum) == (other[name].minimum, other[name].maximum)
+
+
+def test_the_order_of_the_samples_changes_no_bit() -> None:
+    model = conv_relu_net()
+    forward = samples_for(model, 5)
+    backward = Samples({name: array[::-1] for name, array in forward.arrays.items()})
+    first, second = (observe(model, tensors_of(model), data, watch()) for data in (forward, backward))
+    for name, histogram in first.items():
+        np.testing.assert_array_equal(histogram.counts, second[name].counts)
+
+
+def test_histograms_hold_the_models_own_values() -> None:
+    model = conv_relu_net()
+    data = samples_for(model, 4)
+    output = model.graph.output[0].name
+    got = observe(model, [output, "input"], data, watch())
+    expected = {name: Observer() for name in got}
+    with ReferenceSession(model.SerializeToString()) as session:
+        for index in range(4):
+            feeds = {name: array[index : index + 1] for name, array in data.arrays.items()}
+            expected[output].observe(session.run(feeds)[output])
+            expected["input"].observe(feeds["input"])
+    for name, observer in expected.items():
+        np.testing.assert_array_equal(got[name].counts, observer.histogram().counts)
+
+
+def test_a_model_of_fixed_batch_1_runs_sample_by_sample() -> None:
+    model = conv_relu_net(batch=1)
+    free = conv_relu_net()
+    name = model.graph.output[0].name
+    data = samples_for(free, 5, 5)
+    assert fixed_batch(model) == 1
+    assert fixed_batch(free) is None
+    fixed, symbolic = (observe(one, [name], data, watch())[name] for one in (model, free))
+    np.testing.assert_array_equal(fixed.counts, symbolic.counts)
+
+
+def test_a_fixed_batch_above_1_takes_whole_batches_and_says_how_many_samples() -> None:
+    model = conv_relu_net(batch=4)
+    data = samples_for(conv_relu_net(), 10)
+    assert used_samples(model, data) == 8
+    name = model.graph.output[0].name
+    assert observe(model, [name], data, watch())[name].n == 8 * data_width(model)
+    with pytest.raises(DataError, match="too few"):
+        observe(model, [name], samples_for(conv_relu_net(), 3), watch())
+
+
+def data_width(model: onnx.ModelProto) -> int:
+    return int(model.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
+
+
+def test_several_inputs_advance_together() -> None:
+    model = multi_io_net()
+    got = observe(model, ["image", "features", "embedding"], samples_for(model, 3), watch())
+    assert got["features"].n == 18
+    assert got["embedding"].n == 36
+
+
+def test_runs_are_contiguous_single_samples() -> None:
+    data = Samples({"x": np.arange(40, dtype=np.float32).reshape(10, 2, 2).transpose(0, 2, 1)})
+    got = [feeds["x"] for feeds in runs(data, 1)]
+    assert [array.shape for array in got] == [(1, 2, 2)] * 10
+    assert all(array.flags["C_CONTIGUOUS"] for array in got)
+    np.testing.assert_array_equal(np.concatenate(got), data.arrays["x"])
+
+
+def test_non_finite_values_are_named_and_counted() -> None:
+    model = nan_net()
+    with pytest.raises(ModelError, match=r"Tensor log holds (\d+) NaN or infinite values of 768") as caught:
+        observe(model, ["conv", "log"], samples_for(model, 3), watch())
+    data = samples_for(model, 3)
+    values = [arrays["log"] for arrays in stream(model, ["log"], data, watch())]
+    assert str(np.count_nonzero(~np.isfinite(np.stack(values)))) in str(caught.value)
+
+
+def test_no_samples_are_an_error() -> None:
+    with pytest.raises(DataError, match="too few"):
+        observe(conv_relu_net(), ["input"], Samples({}), watch())
+
+
+def test_progress_counts_samples_and_cancelling_stops_before_the_next_run() -> None:
+    model = conv_relu_net()
+    log: list[tuple[int, int, str]] = []
+    observe(model, ["input"], samples_for(model, 4), watch(log))
+    assert log == [(done, 4, "Calibrating") for done in (1, 2, 3, 4)]
+    seen: list[int] = []
+
+    def check() -> None:
+        if len(seen) == 2:
+            raise JobCancelledError("stop")
+
+    with pytest.raises(JobCancelledError):
+        observe(model, ["input"], samples_for(model, 4), Watch(lambda done, *_: seen.append(done), check))
+    assert seen == [1, 2]

@@ -1,0 +1,54 @@
+"""Edges of a graph summary and the constants read off it."""
+
+from __future__ import annotations
+
+from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
+from workbench.quant.wiring import wire
+
+NODES = (
+    NodeSummary("a", "Conv", ("x", "W"), ("ta",), constant_inputs=(1,)),
+    NodeSummary("b", "Clip", ("ta", "low", "high"), ("tb",), constant_inputs=(1, 2)),
+    NodeSummary("c", "Pad", ("tb", "pads", ""), ("tc",), {"mode": "constant"}, constant_inputs=(1,)),
+    NodeSummary("d", "Gemm", ("tc", "V"), ("td",), constant_inputs=(1,)),
+    NodeSummary("e", "Relu", ("td",), ("te",)),
+)
+GRAPH = GraphSummary(
+    NODES,
+    (TensorSpec("x", "float32", ("N", 2)),),
+    (TensorSpec("te", "float32", ("N", 2)), TensorSpec("tb", "float32", ("N", 2))),
+    constants={"low": (0.0,), "high": (6.0,), "pads": (0.0, 0.0, 1.0, 1.0)},
+)
+
+
+def test_producers_readers_and_order() -> None:
+    wiring = wire(GRAPH)
+    assert wiring.tensors == ("x", "ta", "tb", "tc", "td", "te")
+    assert "x" not in wiring.producer
+    assert wiring.producer["tb"].name == "b"
+    assert [(reader.name, index) for reader, index in wiring.readers("V")] == [("d", 1)]
+    assert wiring.readers("te") == ()
+
+
+def test_only_reader_does_not_hold_for_graph_outputs() -> None:
+    wiring = wire(GRAPH)
+    assert wiring.is_only_reader(NODES[1], "ta")
+    assert not wiring.is_only_reader(NODES[2], "tb")
+    assert not wiring.is_only_reader(NODES[0], "ta")
+
+
+def test_paths_into_layers() -> None:
+    wiring = wire(GRAPH)
+    assert [wiring.leads_to_compute(node) for node in NODES] == [True, True, True, False, False]
+    assert wiring.tensors_before({"b"}) == {"x", "W", "ta", "low", "high"}
+
+
+def test_constants() -> None:
+    wiring = wire(GRAPH)
+    assert wiring.clip_bounds(NODES[1]) == (0.0, 6.0)
+    assert wiring.clip_bounds(NodeSummary("k", "Clip", ("ta", "", "te"), ("o",))) == (None, None)
+    assert wiring.clip_bounds(NodeSummary("k", "Clip", ("ta", "pads"), ("o",))) == (None, None)
+    assert wiring.clip_bounds(NodeSummary("k", "Clip", ("ta",), ("o",), {"max": 6})) == (None, 6.0)
+    assert wiring.pads_with_zero(NODES[2])
+    assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads", "high"), ("o",)))
+    assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads", "te"), ("o",)))
+    assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads"), ("o",), {"mode": "edge"}))

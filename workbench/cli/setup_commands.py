@@ -1,0 +1,210 @@
+"""doctor, runtimes, inspect: what is here, what is missing, what a model is."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from workbench.cli.common import add_json, aligned, print_json, print_text
+from workbench.errors import ModelError
+from workbench.execution.probing import RuntimeState, probe_all
+
+PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: is it there, what is it, how to mend it."""
+
+    ok: bool
+    name: str
+    text: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def add_to(commands: Any) -> None:
+    """Add this module's commands to the parser."""
+    doctor = commands.add_parser("doctor", help="what is missing, and the exact line that mends it")
+    add_json(doctor)
+    doctor.set_defaults(run_command=run_doctor)
+    runtimes = commands.add_parser("runtimes", help="which runtimes are usable here, and why others are not")
+    add_json(runtimes)
+    runtimes.set_defaults(run_command=run_runtimes)
+    inspect = commands.add_parser("inspect", help="a model's signature, ops, and what can be quantized")
+    inspect.add_argument("model", type=Path, metavar="MODEL", help="an .onnx file")
+    add_json(inspect)
+    inspect.set_defaults(run_command=run_inspect)
+
+
+def run_runtimes(options: argparse.Namespace) -> int:
+    """Print every runtime plugin and its state."""
+    states = probe_all()
+    if options.json:
+        print_json([state.to_json() for state in states])
+        return 0
+    for state in states:
+        print_text(runtime_text(state))
+    return 0
+
+
+def runtime_text(state: RuntimeState) -> str:
+    """Return one runtime's state: a line, then versions, devices, reason and remedy indented."""
+    lines = [f"{'usable ' if state.ok else 'missing'}  {state.id}  {state.title}"]
+    if state.versions:
+        lines.append("         " + ", ".join(f"{name} {value}" for name, value in state.versions.items()))
+    lines += [f"         {device}" for device in state.devices]
+    if state.ok:
+        lines.append(f"         precisions {', '.join(state.precisions)}; schemes {', '.join(state.schemes)}")
+    if state.reason:
+        lines.append(f"         {state.reason}")
+    if state.remedy:
+        lines.append(f"         remedy: {state.remedy}")
+    return "\n".join(lines)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Check the installation; exit code 1 when something needed is missing."""
+    findings = [_python(), _writable(), *map(_package, PARTS), _torch(), *map(_runtime, probe_all())]
+    ready = all(finding.ok for finding in findings if finding.needed)
+    if options.json:
+        print_json({"ready_without_network": ready, "findings": [vars(finding) for finding in findings]})
+        return 0 if ready else 1
+    for finding in findings:
+        mark = "ok     " if finding.ok else ("MISSING" if finding.needed else "absent ")
+        print_text(f"{mark}  {finding.name:<22} {finding.text}")
+        if finding.remedy:
+            print_text(f"         remedy: {finding.remedy}")
+    print_text(f"ready without network: {'yes' if ready else 'no'}")
+    return 0 if ready else 1
+
+
+def _python() -> Finding:
+    ok = sys.version_info >= (3, 11)
+    remedy = "" if ok else "Install Python 3.11 or newer."
+    return Finding(ok, "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", remedy)
+
+
+def _writable() -> Finding:
+    folder = tempfile.gettempdir()
+    ok = os.access(folder, os.W_OK)
+    return Finding(ok, "temporary folder", "writable" if ok else "cannot be written", "" if ok else "Set TMPDIR.")
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(True, name, version(name))
+    except PackageNotFoundError:
+        return Finding(False, name, "not installed", f"{sys.executable} -m pip install {name}")
+
+
+def _torch() -> Finding:
+    found = importlib.util.find_spec("torch") is not None
+    text = "PyTorch models can be imported" if found else "only needed to import PyTorch models"
+    remedy = "" if found else f'{sys.executable} -m pip install "int8-workbench[torch]"'
+    return Finding(found, "torch (optional)", text, remedy, needed=False)
+
+
+def _runtime(state: RuntimeState) -> Finding:
+    text = ", ".join(f"{name} {value}" for name, value in state.versions.items()) if state.ok else state.reason
+    return Finding(state.ok, f"runtime {state.id}", text, state.remedy, needed=False)
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    """Print what a model is and what the default scheme would quantize."""
+    document = inspect_document(options.model)
+    if options.json:
+        print_json(document)
+    else:
+        print_text(inspect_text(document))
+    return 0
+
+
+def inspect_document(path: Path) -> dict[str, Any]:
+    """Return a model's facts, op counts, quantizable and float nodes, and proposed tables. Raises ModelError."""
+    from workbench.execution.preparation import model_facts  # noqa: PLC0415  (loads onnx)
+    from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs  # noqa: PLC0415
+    from workbench.model.family import propose_preprocess, propose_task  # noqa: PLC0415  (with the above)
+    from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
+    from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.select import choose  # noqa: PLC0415  (with the above)
+    from workbench.quant.scheme import Scheme  # noqa: PLC0415  (with the above)
+
+    if path.suffix in (".pt", ".pt2", ".pth"):
+        raise ModelError(
+            f"{path.name} is a PyTorch model", how="Run a study on it with --allow-code; it is turned into ONNX first."
+        )
+    model = load_model(path)
+    compared = compared_outputs(model.proto, "logits")
+    canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared))
+    graph = graph_summary(canonical)
+    selection = choose(graph, Scheme())
+    preprocess, task = propose_preprocess(graph_summary(model.proto)), propose_task(graph_summary(model.proto))
+    quantized = set(selection.quantized_nodes)
+    int8_macs = sum(node.macs for node in graph.nodes if node.name in quantized)
+    return {
+        **model_facts(model),
+        "compared_outputs": list(compared),
+        "op_counts": dict(Counter(node.op_type for node in model.proto.graph.node).most_common()),
+        "quantized_nodes": len(quantized),
+        "quantizable_mac_share": int8_macs / graph.macs if graph.macs else None,
+        "float_nodes": {
+            node.name: {"op_type": node.op_type, "reason": selection.float_nodes[node.name]}
+            for node in graph.nodes
+            if node.name in selection.float_nodes
+        },
+        "proposed": {
+            "preprocess": {**preprocess.values},
+            "task": {**task.values},
+            "notes": [*preprocess.notes, *task.notes],
+        },
+    }
+
+
+def inspect_text(document: dict[str, Any]) -> str:
+    """Return the inspection for a person."""
+    share = document["quantizable_mac_share"]
+    rows = [
+        ["model", f"{document['name']} ({document['format']}, opset {document['opset']}, {document['family']})"],
+        ["SHA-256", document["sha256"]],
+        *([["input", _tensor(value)] for value in document["inputs"]]),
+        *([["output", _tensor(value)] for value in document["outputs"]]),
+        ["compared", ", ".join(document["compared_outputs"])],
+        ["batch", "any" if document["fixed_batch"] is None else f"fixed at {document['fixed_batch']}"],
+        ["size", f"{document['parameters']:,} parameters, {document['macs']:,} multiply-accumulates per sample"],
+        ["ops", ", ".join(f"{name} {count}" for name, count in document["op_counts"].items())],
+        [
+            "INT8",
+            f"{document['quantized_nodes']} nodes, {100 * share:.1f} % of MACs" if share is not None else "nothing",
+        ],
+        *([["note", note] for note in document["notes"]]),
+    ]
+    lines = [
+        aligned(rows),
+        "",
+        "stays float under S1:" if document["float_nodes"] else "everything can be INT8 under S1",
+    ]
+    lines += [f"  {value['op_type']:<16} {name}: {value['reason']}" for name, value in document["float_nodes"].items()]
+    return "\n".join([*lines, "", *_proposal(document["proposed"])])
+
+
+def _tensor(value: dict[str, Any]) -> str:
+    return f"{value['name']}  {value['dtype']}  [{', '.join(str(axis) for axis in value['shape'])}]"
+
+
+def _proposal(proposed: dict[str, Any]) -> list[str]:
+    import tomli_w  # noqa: PLC0415  (only here)
+
+    tables = {name: proposed[name] for name in ("preprocess", "task") if proposed[name]}
+    lines = ["proposed for the study file (check it, it is a guess from shapes):"]
+    lines += ["  " + line for line in tomli_w.dumps(tables).splitlines()]
+    return lines + [f"  # {note}" for note in proposed["notes"]]

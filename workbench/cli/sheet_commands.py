@@ -1,0 +1,93 @@
+"""sheet, check, compare: the disclosure sheet in every format, its completeness, several machines side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workbench.cli.common import add_json, can_show_unicode, print_json, print_text, terminal_width
+from workbench.errors import SheetError
+from workbench.execution.store import require_study_folder
+from workbench.files import write_bytes_atomic
+
+EXIT_OK, EXIT_GATE = 0, 3
+
+
+def add_to(commands: Any) -> None:
+    """Add this module's commands to the parser."""
+    sheet = commands.add_parser("sheet", help="write a study's disclosure sheet")
+    sheet.add_argument("source", type=Path, metavar="DIR|SHEET.json", help="a study folder, or a sheet")
+    sheet.add_argument("-f", "--formats", default="html,pdf", metavar="html,pdf,json,md,csv")
+    sheet.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or a folder for several"
+    )
+    sheet.set_defaults(run_command=run_sheet)
+    check = commands.add_parser("check", help="what a sheet or a vendor's claim leaves undisclosed")
+    check.add_argument("source", type=Path, metavar="SHEET.json|claim.toml")
+    check.add_argument("--line", metavar="TEXT", help="verify a line pasted from a slide against the sheet")
+    add_json(check)
+    check.set_defaults(run_command=run_check)
+    compare = commands.add_parser("compare", help="several sheets in one comparison; refuses what is not comparable")
+    compare.add_argument("sheets", type=Path, nargs="+", metavar="SHEET.json")
+    add_json(compare)
+    compare.set_defaults(run_command=run_compare)
+
+
+def run_sheet(options: argparse.Namespace) -> int:
+    """Render a sheet into one or several files."""
+    from workbench.report.render import FORMATS, render  # noqa: PLC0415  (templates and PDF)
+
+    formats = [name.strip() for name in options.formats.split(",") if name.strip()]
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise SheetError(f"There is no sheet format {(unknown or [''])[0]!r}", how=f"Choose from {', '.join(FORMATS)}.")
+    sheet = _sheet_of(options.source)
+    for name in formats:
+        target = _target(options.output, name, len(formats))
+        write_bytes_atomic(target, render(sheet, name))
+        print_text(str(target))
+    return EXIT_OK
+
+
+def _sheet_of(source: Path) -> Any:
+    """Return the sheet of a study folder (built anew from its result) or of a sheet file."""
+    from workbench.execution.load_result import load_result  # noqa: PLC0415  (with the next)
+    from workbench.report.sheet import build_sheet, load_sheet  # noqa: PLC0415  (not for --help)
+
+    if source.is_dir():
+        return build_sheet(load_result(require_study_folder(source) / "result.json"))
+    return load_sheet(source)
+
+
+def _target(output: Path, name: str, count: int) -> Path:
+    if count == 1 and output.suffix == f".{name}":
+        return output
+    return output / f"sheet.{name}"
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Print what is NOT DISCLOSED; 3 when something required is missing, edited, or the line does not match."""
+    from workbench.report.check import check_line, check_sheet  # noqa: PLC0415  (not for --help)
+    from workbench.report.sheet import load_sheet  # noqa: PLC0415  (with the above)
+
+    if options.line:
+        line = check_line(options.line, load_sheet(options.source))
+        print_json(vars(line)) if options.json else print_text(str(line))
+        return EXIT_OK if line.ok else EXIT_GATE
+    report = check_sheet(options.source)
+    print_json(report.to_json()) if options.json else print_text(str(report))
+    return EXIT_OK if report.complete else EXIT_GATE
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Print several sheets as one comparison."""
+    from workbench.report.compare import compare_sheets  # noqa: PLC0415  (not for --help)
+    from workbench.report.console import comparison_text  # noqa: PLC0415  (with the above)
+
+    sheet = compare_sheets([_sheet_of(path) for path in options.sheets])
+    if options.json:
+        print_json(sheet.model_dump(mode="json"))
+    else:
+        print_text(comparison_text(sheet, width=terminal_width(), ascii_only=not can_show_unicode()))
+    return EXIT_OK

@@ -1,0 +1,114 @@
+"""run and demo: a whole study, from the file to the sheet."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from workbench.cli.common import add_json, can_show_unicode, print_json, print_text, terminal_width
+from workbench.cli.junit import junit_xml
+from workbench.cli.progress import Progress
+from workbench.execution.engine import RunOptions, run_study
+from workbench.execution.result import Result
+from workbench.execution.study import PROFILE_SECONDS, Study, load_study
+from workbench.files import write_bytes_atomic, write_text_atomic
+
+EXIT_OK, EXIT_GATE, EXIT_INCOMPLETE = 0, 3, 4
+DEMO_FOLDER = Path("demo-study")
+
+
+def add_to(commands: Any) -> None:
+    """Add this module's commands to the parser."""
+    run = commands.add_parser("run", help="run a study; resumes a broken one")
+    run.add_argument("study", type=Path, metavar="STUDY.toml")
+    run.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the study folder")
+    run.add_argument("--quick", action="store_true", help="5 s per cell, whatever the study says")
+    run.add_argument("--profile", choices=sorted(PROFILE_SECONDS), help="overrides the study's profile")
+    run.add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan, never recalibrated")
+    run.add_argument("--junit", type=Path, metavar="FILE", help="also write cells and gates as JUnit XML")
+    run.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
+    add_json(run)
+    run.set_defaults(run_command=run_run)
+    demo = commands.add_parser("demo", help="run the bundled study: handwritten digits on every bundled runtime")
+    demo.add_argument("-o", "--output", type=Path, default=DEMO_FOLDER, metavar="DIR", help="default: demo-study")
+    add_json(demo)
+    demo.set_defaults(run_command=run_demo)
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """Run the study and print the comparison; exit code by gates and required runtimes."""
+    profile = "quick" if options.quick else options.profile
+    run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code)
+    result = _run(load_study(options.study), options.output, run_options)
+    if options.junit:
+        write_bytes_atomic(options.junit, junit_xml(result))
+    _show(result, options.output, as_json=options.json)
+    return exit_code(result)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Run the bundled study; its gates do not decide the exit code, only whether it ran."""
+    with as_file(files("workbench_resources") / "demo") as folder:
+        result = _run(load_study(folder / "study.toml"), options.output, RunOptions(profile="quick"))
+    _show(result, options.output, as_json=options.json)
+    return EXIT_INCOMPLETE if incomplete(result) else EXIT_OK
+
+
+def _run(study: Study, folder: Path, options: RunOptions) -> Result:
+    """Run a study with progress; Ctrl-C stops the workers and keeps what is finished."""
+    cancel = threading.Event()
+    progress = Progress()
+    former = signal.signal(signal.SIGINT, lambda *_: cancel.set())
+    try:
+        result = run_study(study, folder, options, progress, cancel)
+    finally:
+        signal.signal(signal.SIGINT, former)
+        progress.close()
+    _write_sheet(result, folder)
+    return result
+
+
+def _write_sheet(result: Result, folder: Path) -> None:
+    """Write sheet.json and the two files a person opens."""
+    from workbench.report.render import render  # noqa: PLC0415  (templates and PDF, only now)
+    from workbench.report.sheet import build_sheet, save_sheet  # noqa: PLC0415  (with the above)
+
+    sheet = build_sheet(result)
+    save_sheet(sheet, folder / "sheet.json")
+    for name in ("html", "pdf"):
+        write_bytes_atomic(folder / f"sheet.{name}", render(sheet, name))
+
+
+def _show(result: Result, folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+        return
+    from workbench.report.console import comparison_text  # noqa: PLC0415  (only for people)
+    from workbench.report.sheet import load_sheet  # noqa: PLC0415  (with the above)
+
+    text = comparison_text(load_sheet(folder / "sheet.json"), width=terminal_width(), ascii_only=not can_show_unicode())
+    write_text_atomic(folder / "comparison.txt", text + "\n")
+    print_text(text)
+    print_text(f"\nSheet: {folder / 'sheet.pdf'} (also .html, .json)")
+
+
+def exit_code(result: Result) -> int:
+    """Return 3 when a gate failed, 4 when something required is missing or cannot be judged, else 0."""
+    if any(item.verdict == "FAIL" for item in result.verdicts):
+        return EXIT_GATE
+    return EXIT_INCOMPLETE if incomplete(result) or _undecided(result) else EXIT_OK
+
+
+def incomplete(result: Result) -> bool:
+    """Whether a required run has no answer: not available, crashed, timed out or failed."""
+    return any(run.required and run.status != "ok" for run in result.runs)
+
+
+def _undecided(result: Result) -> bool:
+    """Whether a gate of a required run could not be judged; other runs may stay open."""
+    required = {(run.label, run.candidate) for run in result.runs if run.required}
+    return any(item.verdict == "CANNOT TELL" and (item.label, item.candidate) in required for item in result.verdicts)

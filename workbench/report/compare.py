@@ -1,0 +1,212 @@
+"""Several sheets in one comparison; refuses what is not comparable.
+
+Hash of the evaluation set and task must agree. Model, scheme, runtime version or machine may differ, and the title
+says which. Speed ratios are kept as each sheet measured them, within one machine; none is made across sheets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.errors import SheetError
+from workbench.report import numbers
+from workbench.report.fields import NOT_DISCLOSED, is_disclosed
+from workbench.report.sheet import Part, Sentence, Sheet, SheetRun, seal
+
+_MUST_AGREE = (
+    ("evaluation.sha256", "evaluation set"),
+    ("task.kind", "task"),
+    ("task.metric", "metric"),
+    ("preprocess", "preprocessing"),
+)
+
+
+def compare_sheets(sheets: Sequence[Sheet]) -> Sheet:
+    """Return one sheet that holds the runs of all; renderers and the terminal show it as any other.
+
+    Candidates and machines of equal facts are shown once; labels get a number where two sheets share a row.
+
+    Raises:
+        SheetError: fewer than two sheets, or the evaluation set, task, metric or preprocessing differ or are not
+            disclosed.
+    """
+    if len(sheets) < 2:
+        raise SheetError("A comparison needs at least two sheets", how="Name two or more sheet.json files.")
+    _refuse_different(sheets)
+    renamed = _with_distinct_names(sheets)
+    first = renamed[0]
+    differing = what_differs(sheets)
+    title = _title(sheets, differing)
+    merged = first.model_copy(
+        update={
+            "created_utc": max(sheet.created_utc for sheet in sheets),
+            "title": title,
+            "headline": _headline(renamed, title),
+            "chips": [chip for chip in first.chips if all(chip in sheet.chips for sheet in sheets)],
+            "sentences": [sentence for sheet in renamed for sentence in sheet.sentences],
+            "notes": _notes(sheets),
+            "study": _merged_study(sheets),
+            "candidates": _unique([part for sheet in renamed for part in sheet.candidates]),
+            "machines": _unique([part for sheet in renamed for part in sheet.machines]),
+            "runs": _without_repeats([run for sheet in renamed for run in sheet.runs]),
+            "disagreements": [entry for sheet in renamed for entry in sheet.disagreements],
+            "verdicts": [entry for sheet in renamed for entry in sheet.verdicts],
+            "gates": first.gates if all(sheet.gates == first.gates for sheet in sheets) else {},
+            "findings": list(dict.fromkeys(line for sheet in sheets for line in sheet.findings)),
+            "included": sorted({name for sheet in sheets for name in sheet.included}),
+        }
+    )
+    return seal(merged)
+
+
+def what_differs(sheets: Sequence[Sheet]) -> list[str]:
+    """Return in words what differs between sheets: model, scheme, plan, runtime, runtime version, machine."""
+    facts: dict[str, list[Any]] = {
+        "the model": [sheet.study.get("model.sha256") for sheet in sheets],
+        "the scheme": [[part.fields.get("scheme.requested") for part in sheet.candidates] for sheet in sheets],
+        "the plan": [[part.fields.get("scheme.plan_sha256") for part in sheet.candidates] for sheet in sheets],
+        "the runtime": [sorted({run.runtime for run in sheet.runs}) for sheet in sheets],
+        "the machine": [sorted((part.fields for part in sheet.machines), key=str) for sheet in sheets],
+        "the measuring profile": [sheet.study.get("profile") for sheet in sheets],
+    }
+    found = [words for words, values in facts.items() if any(value != values[0] for value in values)]
+    if _versions_differ(sheets):
+        found.append("the runtime version")
+    return found
+
+
+def _refuse_different(sheets: Sequence[Sheet]) -> None:
+    for key, words in _MUST_AGREE:
+        values = [sheet.study.get(key) for sheet in sheets]
+        if key == "evaluation.sha256" and not all(is_disclosed(value) for value in values):
+            raise SheetError("These sheets cannot be compared", why=f"the {words} is {NOT_DISCLOSED} in one of them")
+        if any(value != values[0] for value in values):
+            shown = " and ".join(_short(value) for value in dict.fromkeys(map(_short, values)))
+            raise SheetError(
+                "These sheets cannot be compared",
+                why=f"the {words} differs: {shown}",
+                how="Run both studies on the same evaluation set and task.",
+            )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return numbers.shorten(text, 24)
+
+
+def _versions_differ(sheets: Sequence[Sheet]) -> bool:
+    seen: dict[str, Any] = {}
+    for sheet in sheets:
+        for run in sheet.runs:
+            versions = run.fields.get("versions")
+            if run.status != "ok" or run.word or not is_disclosed(versions):
+                continue
+            if seen.setdefault(run.runtime, versions) != versions:
+                return True
+    return False
+
+
+def _with_distinct_names(sheets: Sequence[Sheet]) -> list[Sheet]:
+    """Return the sheets with labels, candidates and machines that no two of them share for different things."""
+    labels = _clashing([[(run.label, run.candidate) for run in sheet.runs if not run.word] for sheet in sheets])
+    found = []
+    for index, sheet in enumerate(sheets, start=1):
+        names = {label: f"{label} #{index}" for label, _ in labels}
+        machines = {part.name: _machine_name(part, sheets, index) for part in sheet.machines}
+        candidates = {part.name: _part_name(part, sheets, index) for part in sheet.candidates}
+        found.append(_renamed(sheet, names, machines, candidates))
+    return found
+
+
+def _clashing(rows: Sequence[Sequence[tuple[str, str]]]) -> set[tuple[str, str]]:
+    sets = [set(row) for row in rows]
+    return {row for i, mine in enumerate(sets) for other in sets[i + 1 :] for row in mine & other}
+
+
+def _machine_name(part: Part, sheets: Sequence[Sheet], index: int) -> str:
+    others = [other for sheet in sheets for other in sheet.machines if other.name == part.name]
+    return part.name if all(other.fields == part.fields for other in others) else f"{part.name} #{index}"
+
+
+def _part_name(part: Part, sheets: Sequence[Sheet], index: int) -> str:
+    others = [other for sheet in sheets for other in sheet.candidates if other.name == part.name]
+    return part.name if all(other.fields == part.fields for other in others) else f"{part.name} #{index}"
+
+
+def _renamed(sheet: Sheet, labels: dict[str, str], machines: dict[str, str], candidates: dict[str, str]) -> Sheet:
+    def who(entry: Any) -> dict[str, str]:
+        return {
+            "label": labels.get(entry.label, entry.label),
+            "candidate": candidates.get(entry.candidate, entry.candidate),
+        }
+
+    return sheet.model_copy(
+        update={
+            "runs": [_renamed_run(run, who(run), machines) for run in sheet.runs],
+            "sentences": [_renamed_sentence(entry, who(entry)) for entry in sheet.sentences],
+            "verdicts": [entry.model_copy(update=who(entry)) for entry in sheet.verdicts],
+            "disagreements": [
+                entry.model_copy(
+                    update={
+                        "label_a": labels.get(entry.label_a, entry.label_a),
+                        "label_b": labels.get(entry.label_b, entry.label_b),
+                        "candidate": candidates.get(entry.candidate, entry.candidate),
+                    }
+                )
+                for entry in sheet.disagreements
+            ],
+            "machines": [part.model_copy(update={"name": machines[part.name]}) for part in sheet.machines],
+            "candidates": [part.model_copy(update={"name": candidates[part.name]}) for part in sheet.candidates],
+        }
+    )
+
+
+def _renamed_run(run: SheetRun, who: dict[str, str], machines: dict[str, str]) -> SheetRun:
+    title = run.title.replace(run.label, who["label"], 1)
+    return run.model_copy(update={**who, "title": title, "machine": machines.get(run.machine, run.machine)})
+
+
+def _renamed_sentence(sentence: Sentence, who: dict[str, str]) -> Sentence:
+    return sentence.model_copy(update={**who, "lead": sentence.lead.replace(sentence.label, who["label"], 1)})
+
+
+def _title(sheets: Sequence[Sheet], differing: list[str]) -> str:
+    dot = " \N{MIDDLE DOT} "
+    head = [part for part in sheets[0].title.split(dot) if not part.startswith("what differs")]
+    head[0] = " / ".join(dict.fromkeys(sheet.title.split(dot)[0] for sheet in sheets))
+    return dot.join([*head, f"what differs: {', '.join(differing) or 'nothing but the run'}"])
+
+
+def _headline(sheets: Sequence[Sheet], title: str) -> str:
+    parts = [f"{s.lead.rstrip('.')}" for sheet in sheets for s in sheet.sentences]
+    return f"{title}. {'; '.join(parts) or 'Nothing was measured'}."
+
+
+def _notes(sheets: Sequence[Sheet]) -> list[str]:
+    origin = ", ".join(numbers.short_hash(sheet.sheet_sha256) for sheet in sheets)
+    shared = [note for note in sheets[0].notes if all(note in sheet.notes for sheet in sheets)]
+    return [*shared, f"Put together from the sheets {origin}.", "Speed ratios stand within one machine and one sheet."]
+
+
+def _merged_study(sheets: Sequence[Sheet]) -> dict[str, Any]:
+    keys = dict.fromkeys(key for sheet in sheets for key in sheet.study)
+    merged: dict[str, Any] = {}
+    for key in keys:
+        values = [sheet.study.get(key, NOT_DISCLOSED) for sheet in sheets]
+        same = all(value == values[0] for value in values)
+        merged[key] = values[0] if same else " | ".join(dict.fromkeys(str(value) for value in values))
+    return merged
+
+
+def _without_repeats(runs: Sequence[SheetRun]) -> list[SheetRun]:
+    """Return the runs without reference and simulated ones that another sheet brought already, figure by figure."""
+    found: list[SheetRun] = []
+    for run in runs:
+        if not (run.word and run in found):
+            found.append(run)
+    return found
+
+
+def _unique(parts: Sequence[Part]) -> list[Part]:
+    return list({part.name: part for part in parts}.values())

@@ -1,0 +1,89 @@
+"""Results as pandas frames, for tables and CSV/Parquet exports of the window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.execution.result import Result, Run
+from workbench.report import names
+from workbench.report.readers import speedup_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PLAIN = (
+    "runtime", "label", "candidate", "precision", "machine", "status", "required", "threads", "batch", "n", "sqnr_db",
+    "nmse", "kl_mean", "int8_mac_share", "load_s", "build_s", "first_inference_ms", "peak_rss_bytes", "artifact_bytes",
+    "mcnemar_p", "mcnemar_p_holm", "top5_overlap",
+)  # fmt: skip
+_INTEGERS = (
+    "n", "peak_rss_bytes", "artifact_bytes", "answers_changed", "right_to_wrong", "wrong_to_right", "latency_n",
+    "threads", "batch", "parity_checked", "parity_mismatches",
+)  # fmt: skip
+
+
+def runs_frame(result: Result) -> pd.DataFrame:
+    """Return one row per run, one column per figure, `<figure>_low` and `_high` for its interval.
+
+    Counts are nullable integers, other figures float64 with NaN where a run has none.
+    """
+    import pandas as pd  # noqa: PLC0415  (450 ms to import)
+
+    frame = pd.DataFrame([_row(run) for run in result.runs], columns=list(_row_keys()))
+    floats = [name for name in frame.columns if name not in _TEXTS and name not in _INTEGERS]
+    return frame.astype({**dict.fromkeys(_INTEGERS, "Int64"), **dict.fromkeys(floats, "float64")})
+
+
+def verdicts_frame(result: Result) -> pd.DataFrame:
+    """Return one row per gate and run."""
+    import pandas as pd  # noqa: PLC0415  (450 ms to import)
+
+    columns = ["gate", "label", "candidate", "verdict", "limit", "value", "low", "high", "needs_n"]
+    rows = [
+        (v.gate, v.label, v.candidate, v.verdict, v.limit, v.value, *(v.interval or (None, None)), v.needs_n)
+        for v in result.verdicts
+    ]
+    kinds = {"limit": "float64", "value": "float64", "low": "float64", "high": "float64", "needs_n": "Int64"}
+    return pd.DataFrame(rows, columns=columns).astype(kinds)
+
+
+_TEXTS = ("runtime", "label", "candidate", "precision", "machine", "status", "required", "word", "title", "rate_label")
+
+
+def _row_keys() -> tuple[str, ...]:
+    intervals = ("accuracy", "accuracy_change_points", "top1_agreement", "rate_per_s", "own_fp32", "fastest_float")
+    figures = [key for name in intervals for key in (name, f"{name}_low", f"{name}_high")]
+    counts = ["answers_changed", "right_to_wrong", "wrong_to_right", "parity_checked", "parity_mismatches"]
+    latency = ["latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_n"]
+    return (*_PLAIN, "word", "title", *figures, *counts, *latency, "rate_label")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    rate = run.throughput_per_s
+    changed, parity, latency = run.answers_changed, run.parity, run.latency_ms
+    own, fastest = speedup_of(run, "own_fp32"), speedup_of(run, "fastest_float")
+    return {
+        **{key: getattr(run, key) for key in _PLAIN},
+        "word": names.word_of(run),
+        "title": names.run_title(run),
+        **_figure("accuracy", run.accuracy),
+        **_figure("accuracy_change_points", run.accuracy_change_points),
+        **_figure("top1_agreement", run.top1_agreement),
+        **_figure("own_fp32", own),
+        **_figure("fastest_float", fastest),
+        **({"rate_per_s": rate.sustained, "rate_label": rate.label, **_ends("rate_per_s", rate)} if rate else {}),
+        **(changed.model_dump(include={"right_to_wrong", "wrong_to_right"}) if changed else {}),
+        "answers_changed": changed.changed if changed else None,
+        **({"parity_checked": parity.checked, "parity_mismatches": len(parity.mismatches)} if parity else {}),
+        **({f"latency_{name}_ms": getattr(latency, name) for name in ("p50", "p90", "p99")} if latency else {}),
+        "latency_n": latency.n if latency else None,
+    }
+
+
+def _figure(name: str, estimate: Any) -> dict[str, Any]:
+    return {} if estimate is None else {name: estimate.value, **_ends(name, estimate)}
+
+
+def _ends(name: str, estimate: Any) -> dict[str, Any]:
+    low, high = estimate.interval or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
