@@ -40,8 +40,8 @@ BLOCKS = (  # kind, output channels, stride
     ("depthwise", 64, 1),
 )
 EXPANSION = 3
-EPOCHS, BATCH, LEARNING_RATE = 6, 32, 4e-3
-GAIN_SPREAD = 2.0  # standard deviation of ln(gain) at the start: channels of unlike ranges
+EPOCHS, BATCH, LEARNING_RATE = 5, 32, 4e-3
+GAIN_SPREAD = 1.8  # standard deviation of ln(gain) at the start: channels of unlike ranges
 PREPROCESS = Preprocess(resize=(SIDE, SIDE), color="GRAY", mean=(127.5,), std=(127.5,))
 
 FloatArray = npt.NDArray[np.float32]

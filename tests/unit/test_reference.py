@@ -55,9 +55,10 @@ def test_arrays_are_the_callers_own() -> None:
 def test_unoptimized_runs_every_node_as_written() -> None:
     model = conv_relu_net()
     feeds = random_feeds(model, 2)
-    with ReferenceSession(model.SerializeToString()) as fast, ReferenceSession(
-        model.SerializeToString(), optimized=False
-    ) as plain:
+    with (
+        ReferenceSession(model.SerializeToString()) as fast,
+        ReferenceSession(model.SerializeToString(), optimized=False) as plain,
+    ):
         for name, value in fast.run(feeds).items():
             np.testing.assert_allclose(plain.run(feeds)[name], value, rtol=1e-4, atol=1e-5)
 

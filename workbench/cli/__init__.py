@@ -13,11 +13,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 import workbench
-from workbench.cli import plan_commands, setup_commands, sheet_commands, study_commands
+import workbench.cli.plan_commands
+import workbench.cli.setup_commands
+import workbench.cli.sheet_commands
+import workbench.cli.study_commands
 from workbench.errors import JobCancelledError, JobFailedError, UserError
 
 EXIT_OK, EXIT_USER, EXIT_USAGE, EXIT_GATE, EXIT_INCOMPLETE, EXIT_CANCELLED = 0, 1, 2, 3, 4, 130
 Command = Callable[[argparse.Namespace], int]
+
+COMMANDS = (
+    workbench.cli.study_commands.add_to,
+    workbench.cli.setup_commands.add_to,
+    workbench.cli.plan_commands.add_to,
+    workbench.cli.sheet_commands.add_to,
+)
 
 log = logging.getLogger("workbench")
 
@@ -26,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     root = argparse.ArgumentParser(
         prog="int8-workbench",
-        description="One logical INT8 scheme on many runtimes: how far the answers move, how fast it is, and a sheet that proves it.",
+        description="One INT8 scheme on many runtimes: how far the answers move, how fast it is, a sheet to prove it.",
     )
     root.add_argument("--version", action="version", version=f"int8-workbench {workbench.__version__}")
     root.add_argument("--verbose", action="store_true", help="print the cause of an error with its traceback")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (study_commands, setup_commands, plan_commands, sheet_commands):
-        module.add_to(commands)
+    for add_to in COMMANDS:
+        add_to(commands)
     return root
 
 

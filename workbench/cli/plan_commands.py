@@ -69,8 +69,8 @@ def run_calibrate(options: argparse.Namespace) -> int:
         progress.close()
         save_plan(plan, options.output)
     print_text(
-        f"{options.output}: {len(plan.tensors)} tensors, {len(plan.weights)} weights, {len(plan.float_nodes)} nodes in float, "
-        f"{plan.calibration.method} on {plan.calibration.n} samples, plan {plan.sha256[:12]}"
+        f"{options.output}: {len(plan.tensors)} tensors, {len(plan.weights)} weights, "
+        f"{len(plan.float_nodes)} nodes in float, {plan.calibration.method} on {plan.calibration.n} samples, plan {plan.sha256[:12]}"
     )
     return 0
 
@@ -103,7 +103,8 @@ def run_quantize(options: argparse.Namespace) -> int:
     print_text(
         f"{options.output}: {artifact.record['artifact_bytes']:,} bytes for {manifest.title} on "
         f"{options.target or native_target(_machine())}, same numbers as the plan: "
-        f"{'yes' if not found['mismatches'] else 'NO'} ({found['checked']} checked), SHA-256 {artifact.record['artifact_sha256']}"
+        f"{'yes' if not found['mismatches'] else 'NO'} ({found['checked']} checked), "
+        f"SHA-256 {artifact.record['artifact_sha256']}"
     )
     return 0 if not found["mismatches"] else 3
 
@@ -225,7 +226,8 @@ def parity_text(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     details = [
-        f"  {row['label']}: {item['kind']} {item['name']} {item['field']}: planned {item['planned']}, found {item['found']}"
+        f"  {row['label']}: {item['kind']} {item['name']} {item['field']}: "
+        f"planned {item['planned']}, found {item['found']}"
         for row in rows
         for item in row["mismatches"]
     ]

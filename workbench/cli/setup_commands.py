@@ -136,8 +136,8 @@ def inspect_document(path: Path) -> dict[str, Any]:
     from workbench.model.family import propose_preprocess, propose_task  # noqa: PLC0415  (with the above)
     from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
-    from workbench.quant.select import choose  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import Scheme  # noqa: PLC0415  (with the above)
+    from workbench.quant.select import choose  # noqa: PLC0415  (with the above)
 
     if path.suffix in (".pt", ".pt2", ".pth"):
         raise ModelError(

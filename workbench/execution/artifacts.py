@@ -1,4 +1,4 @@
-"""Artifacts: a plan or a float model lowered by a plugin, then read back in a fresh worker and compared with the plan."""
+"""Artifacts: a plan or a float model lowered by a plugin, read back in a fresh worker, compared with the plan."""
 
 from __future__ import annotations
 

@@ -260,23 +260,24 @@ def _measured(run: records.Run, gate: str) -> tuple[float | None, tuple[float, f
         return None, None, None, run.problem.message if run.problem else run.status
     own = next((item for item in run.speedup if item.baseline == "own_fp32"), None)
     speed, windows = run.throughput_per_s, len(run.throughput_per_s.windows_per_s) if run.throughput_per_s else None
-    disturbed = speed.conditions["label_reason"] if speed and speed.label == "DISTURBED" else ""
+    disturbed = speed.label_reason if speed and speed.label == "DISTURBED" else ""
     untimed = run.reasons.get("throughput_per_s", "not timed")
     change, agreement = run.accuracy_change_points, run.top1_agreement
+    timed = (None, None, None, untimed) if speed is None else (speed.sustained, speed.interval, windows, disturbed)
+    faster = (None, None, None, untimed) if own is None else (own.value, own.interval, windows, disturbed)
+    changed = run.answers_changed.changed if run.answers_changed else None
     figures: dict[str, tuple[float | None, tuple[float, float] | None, int | None, str]] = {
         "max_accuracy_drop_points": _of(change, run.reasons.get("accuracy_change_points", "")),
         "min_top1_agreement": _of(agreement, run.reasons.get("top1_agreement", "")),
         "min_sqnr_db": (run.sqnr_db, None, run.n, run.reasons.get("sqnr_db", "") if run.sqnr_db is None else ""),
-        "max_answers_changed": (
-            run.answers_changed.changed if run.answers_changed else None, None, run.n, run.reasons.get("answers_changed", "")
-        ),
-        "min_speedup": (own.value, own.interval, windows, disturbed) if own else (None, None, None, untimed),
-        "min_throughput_per_s": (speed.sustained, speed.interval, windows, disturbed) if speed else (None, None, None, untimed),
+        "max_answers_changed": (changed, None, run.n, run.reasons.get("answers_changed", "")),
+        "min_speedup": faster,
+        "min_throughput_per_s": timed,
         "max_latency_ms_p90": _latency(run, "p90", disturbed or untimed),
         "max_latency_ms_p99": _latency(run, "p99", disturbed or untimed),
         "min_int8_mac_share": (run.int8_mac_share, None, None, ""),
         "max_artifact_bytes": (run.artifact_bytes, None, None, ""),
-    }  # fmt: skip
+    }
     return figures[gate]
 
 

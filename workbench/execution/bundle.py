@@ -1,4 +1,4 @@
-"""A set of samples as JSON, so that any worker can open the same ones: where, which, how preprocessed, for which inputs."""
+"""A set of samples as JSON, so that any worker opens the same ones: where, which, preprocessing, inputs."""
 
 from __future__ import annotations
 

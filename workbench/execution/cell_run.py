@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
             if kept is not None:
                 stages.stage(f"Run {job.cell.title}", "kept")
                 results[job.cell.name] = kept
+                stages.left.done(job.cell)
                 continue
             opened = OpenCell(job, stages.store.begin(folder), Worker(stages.progress))
             open_cells.append(opened)
@@ -96,6 +97,7 @@ def _accuracy(stages: Stages, opened: OpenCell) -> None:
     job = Job("cell", opened.job.manifest.ref, arguments, opened.folder / "work", ACCURACY_TIMEOUT_S, cell.python)
     opened.worker.start(job)
     _guarded(stages, opened, lambda: opened.record.update(_event(stages, opened, "accuracy_done", ACCURACY_TIMEOUT_S)))
+    stages.left.done(cell, "accuracy")
 
 
 def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) -> None:
@@ -104,13 +106,15 @@ def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) 
     session = uuid.uuid4().hex
     for opened in cells:
         stages.stage(f"Warm up {opened.job.cell.title}", "start")
-        _guarded(stages, opened, lambda item=opened: _warm_up(stages, item))  # type: ignore[misc]
+        _guarded(stages, opened, lambda item=opened: _warm_up(stages, item))
         opened.record["speed_session"] = session
+        stages.left.done(opened.job.cell, "warm_up")
     for number in range(rounds):
         stages.stage(f"Speed, round {number + 1} of {rounds}", "start")
         for opened in cells:
             if opened.outcome is None:
-                _guarded(stages, opened, lambda item=opened: _block(stages, item, seconds / rounds))  # type: ignore[misc]
+                _guarded(stages, opened, lambda item=opened: _block(stages, item, seconds / rounds))
+            stages.left.done(opened.job.cell, f"block {number}")
 
 
 def _warm_up(stages: Stages, opened: OpenCell) -> None:
@@ -124,7 +128,7 @@ def _block(stages: Stages, opened: OpenCell, seconds: float) -> None:
     with LoadMonitor() as monitor:
         opened.worker.send({"command": "block", "seconds": seconds})
         event = _event(stages, opened, "block_done", seconds * 2 + BLOCK_GRACE_S)
-    opened.blocks.append({**_timing(event), "disturbed": monitor.report().disturbance})
+    opened.blocks.append({**_timing(event), "load": asdict(monitor.report())})
     opened.record.update(answers_checked=event["answers_checked"], answers_differing=event["answers_differing"])
 
 
@@ -170,7 +174,7 @@ def _gathered(opened: OpenCell) -> list[dict[str, Any]]:
     arrays = {f"block_{number}": np.load(block["path"]) for number, block in enumerate(opened.blocks)}
     if "warm_up" in opened.record:
         arrays["warm_up"] = np.load(opened.record["warm_up"].pop("path"))
-    np.savez(opened.folder / "latencies.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(opened.folder / "latencies.npz", **arrays)
     return [{key: value for key, value in block.items() if key != "path"} for block in opened.blocks]
 
 

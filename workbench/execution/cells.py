@@ -10,6 +10,8 @@ from workbench.errors import StudyError
 from workbench.execution.study import Candidate, RuntimeSection, Study
 
 FLOAT = ("fp32", "fp16")
+LOAD_S = 1.0
+WARM_UP_S = 2.3
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,34 @@ def _precisions(row: RuntimeSection, candidate: Candidate) -> list[str]:
     ]
 
 
-def work_left_s(cells: list[Cell], n: int, sample_s: float, speed_s: float, overhead_s: float = 3.0) -> float:
-    """Estimate the seconds that `cells` will take: samples at the reference's pace, the timed part, load and warm-up."""
-    return sum(n * sample_s / max(1, cell.row.threads) + speed_s + overhead_s for cell in cells)
+class TimeLeft:
+    """Seconds that parts of the cells will still take, at the pace of the reference run."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, ...], float] = {}
+
+    def plan(self, cells: list[Cell], samples_s: float, rounds: int, speed_s: float) -> None:
+        """Estimate every part: all samples at the reference's pace, load and warm-up, and the timed rounds.
+
+        Args:
+            samples_s: seconds the reference took for all samples.
+            rounds, speed_s: timed blocks per cell, and their seconds together.
+        """
+        for cell in cells:
+            self._parts[(*cell.name, "accuracy")] = LOAD_S + samples_s / cell.row.threads
+            if rounds:
+                self._parts[(*cell.name, "warm_up")] = WARM_UP_S
+                self._parts |= {(*cell.name, f"block {number}"): speed_s / rounds for number in range(rounds)}
+
+    def done(self, cell: Cell, part: str = "") -> None:
+        """Strike one part of a cell, or all of it."""
+        for key in [key for key in self._parts if key[:3] == cell.name and part in ("", key[3])]:
+            del self._parts[key]
+
+    @property
+    def seconds(self) -> float:
+        """The estimate; 0 when nothing is planned or left."""
+        return sum(self._parts.values())
 
 
 def native_target(machine: str) -> str:

@@ -20,10 +20,11 @@ from workbench.execution import assemble
 from workbench.execution import result as records
 from workbench.execution.artifacts import CellFailedError, announced_deviations, make_artifact
 from workbench.execution.assemble import CellState
-from workbench.execution.cell_run import CellJob, groups_of, run_group
-from workbench.execution.cells import FLOAT, Cell, cells_of, work_left_s
+from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
+from workbench.execution.cells import FLOAT, Cell, cells_of
 from workbench.execution.discovery import Manifest, find_plugin
 from workbench.execution.evaluate import Judge, Outputs, judge_of, open_outputs
+from workbench.execution.facts import candidate_record, data_findings, data_record, model_record
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
 from workbench.execution.preparation import (
@@ -96,8 +97,6 @@ class _Run:
     models: dict[str, _Models] = field(default_factory=dict)
     plans: dict[str, _Plans] = field(default_factory=dict)
     states: list[CellState] = field(default_factory=list)
-    cells_left: list[Cell] = field(default_factory=list)
-    sample_s: float = 0.0
 
     @property
     def profile(self) -> str:
@@ -133,7 +132,7 @@ def run_study(
         save_study(with_absolute_paths(study), folder / "study.toml")
         stages = Stages(store, on_event, cancel or threading.Event())
         run = _prepared(study, options, stages, cells)
-        stages.remaining_s = lambda: _remaining(run)
+        _plan_time(run, cells)
         _run_cells(run, cells, manifests)
         result = _result(run)
         write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
@@ -148,7 +147,6 @@ def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cel
     if evaluation is None:
         raise StudyError("The study names no evaluation data", how="Add [data.evaluation].")
     run = _Run(study, options, stages, machine, evaluation, prepare_data(stages, study, "calibration"))
-    run.cells_left = list(cells)
     for candidate in study.candidates:
         if candidate.source not in run.models:
             run.models[candidate.source] = _model(run, candidate.source)
@@ -161,7 +159,6 @@ def _model(run: _Run, source: str) -> _Models:
     task = run.study.file.task
     prepared = prepare_model(run.stages, run.study, source, run.options.allow_code, run.calibration or run.evaluation)
     folder, record = reference_outputs(run.stages, run.study, prepared, run.evaluation)
-    run.sample_s = record["run_s"] / max(1, record["n"])
     judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), run.evaluation.index)
     return _Models(prepared, graph_summary(onnx.load(str(prepared.canonical))), record, judge)
 
@@ -189,13 +186,14 @@ def _run_cells(run: _Run, cells: list[Cell], manifests: Mapping[str, Manifest]) 
         if key not in probes:
             probes[key] = probe(manifest, cell.python)
         job = _build(run, state, manifest, probes[key])
-        jobs += [job] if job else []
-        run.cells_left = [item.cell for item in jobs] + cells[len(run.states) :]
+        if job is None:
+            run.stages.left.done(cell)
+        else:
+            jobs.append(job)
     by_name = {state.cell.name: state for state in run.states}
     for group in groups_of(jobs):
         for name, outcome in run_group(run.stages, group, run.profile, run.seconds).items():
             _take(run, by_name[name], outcome)
-        run.cells_left = [cell for cell in run.cells_left if cell.name not in {job.cell.name for job in group}]
 
 
 def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob | None:
@@ -271,9 +269,10 @@ def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> Non
     state.speed = speed_of(state.cell, state.folder, outcome, run.seconds)
 
 
-def _remaining(run: _Run) -> float | None:
-    """Seconds left, as far as the reference's pace tells."""
-    return work_left_s(run.cells_left, run.evaluation.index.n, run.sample_s, run.seconds) if run.sample_s else None
+def _plan_time(run: _Run, cells: list[Cell]) -> None:
+    """Estimate the time the cells will take, at the reference's pace."""
+    samples_s = max((float(model.reference_record["wall_s"]) for model in run.models.values()), default=0.0)
+    run.stages.left.plan(cells, samples_s, ROUNDS[run.profile] if run.seconds else 0, run.seconds)
 
 
 def _result(run: _Run) -> records.Result:
@@ -283,6 +282,7 @@ def _result(run: _Run) -> records.Result:
     runs = assemble.with_holm(runs)
     gates = run.study.file.gates
     first = run.models[run.study.candidates[0].source]
+    parts = {"calibration": run.calibration, "evaluation": run.evaluation}
     disagreements = [
         item
         for source, model in run.models.items()
@@ -296,11 +296,11 @@ def _result(run: _Run) -> records.Result:
         study_sha256=run.study.sha256,
         created_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         profile=run.profile,
-        model=_model_facts(first),
-        candidates=[_candidate_facts(run, candidate) for candidate in run.study.candidates],
+        model=model_record(first.prepared),
+        candidates=[_candidate(run, candidate) for candidate in run.study.candidates],
         task=run.study.file.task.model_dump(mode="json"),
         preprocess=run.study.preprocess.to_json(),
-        data=_data_facts(run),
+        data={name: data_record(part) for name, part in parts.items() if part},
         overlap=overlap_of(run.calibration, run.evaluation),
         resolution_points=assemble.resolution(run.evaluation.index.n, discordant),
         machines=[run.machine],
@@ -308,7 +308,7 @@ def _result(run: _Run) -> records.Result:
         disagreements=disagreements,
         gates=gates,
         verdicts=assemble.verdicts_of(runs, gates),
-        findings=_findings(run),
+        findings=data_findings(run.calibration, run.evaluation),
     )
 
 
@@ -356,71 +356,8 @@ def _source(run: _Run, candidate: str) -> str:
     return next(item.source for item in run.study.candidates if item.name == candidate)
 
 
-def _model_facts(model: _Models) -> records.ModelFacts:
-    facts = model.prepared.facts
-    names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
-    return records.ModelFacts(**{name: facts[name] for name in names}, compared_outputs=model.prepared.compared)
-
-
-def _candidate_facts(run: _Run, candidate: Candidate) -> records.CandidateFacts:
-    plans, scheme = run.plans.get(candidate.name), candidate.scheme
-    facts = records.CandidateFacts(
-        name=candidate.name,
-        model_sha256=run.models[candidate.source].prepared.sha256,
-        scheme=scheme.to_json(),
-        scheme_title=scheme.title,
-    )
-    if plans is None:
-        return facts
-    plan = plans.plan
-    return facts.model_copy(
-        update={
-            "scheme": plan.scheme.to_json(),
-            "scheme_title": plan.scheme.title,
-            "plan_sha256": plan.sha256,
-            "calibration": plan.to_json()["calibration"],
-            "quantized_tensors": len(plan.tensors),
-            "quantized_weights": len(plan.weights),
-            "float_nodes": dict(plan.float_nodes),
-            "transforms": [dict(item) for item in plan.transforms],
-            "representation": _representation(plans.record["representation"]),
-        }
-    )
-
-
-def _representation(found: Mapping[str, Any] | None) -> records.Representation | None:
-    if not found:
-        return None
-    worst = [dict(item) for item in found["tensors"][:5]]
-    return records.Representation(share_beyond_clip=found["beyond_clip"], worst_tensors=worst, n=found["n"])
-
-
-def _data_facts(run: _Run) -> dict[str, records.DataFacts]:
-    parts = {"calibration": run.calibration, "evaluation": run.evaluation}
-    return {name: _facts_of(part) for name, part in parts.items() if part}
-
-
-def _facts_of(data: PreparedData) -> records.DataFacts:
-    index = data.index
-    return records.DataFacts(
-        name=data.spec.path.name,
-        kind=index.kind,
-        n=index.n,
-        sha256=index.sha256,
-        selection=index.selection,
-        labelled=index.labels is not None,
-        undecodable=[f"{file}: {reason}" for file, reason in index.undecodable],
-    )
-
-
-def _findings(run: _Run) -> list[str]:
-    found = []
-    for name, part in (("calibration", run.calibration), ("evaluation", run.evaluation)):
-        if part and part.index.undecodable:
-            found.append(f"{len(part.index.undecodable)} {name} files cannot be decoded")
-        if part and part.index.nonfinite:
-            found.append(f"{part.index.nonfinite} {name} values are NaN or infinite")
-    shared = overlap_of(run.calibration, run.evaluation)
-    if shared:
-        found.append(f"{shared} evaluation samples are also in the calibration set")
-    return found
+def _candidate(run: _Run, candidate: Candidate) -> records.CandidateFacts:
+    plans = run.plans.get(candidate.name)
+    representation = plans.record["representation"] if plans else None
+    model_sha256 = run.models[candidate.source].prepared.sha256
+    return candidate_record(candidate, model_sha256, plans.plan if plans else None, representation)

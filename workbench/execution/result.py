@@ -114,6 +114,7 @@ class Throughput(Record):
     Attributes:
         sustained: median over steady 1-s windows, with a bootstrap interval.
         first_5s: rate of the first 5 s after load.
+        measured_s: timed seconds; label_reason: why the label, in words.
         label: SUSTAINED | SHORT | DISTURBED; conditions: scenario, batch, threads, profile, interleaving, in words.
     """
 
@@ -127,6 +128,8 @@ class Throughput(Record):
     windows_per_s: list[float]
     answers_checked: int
     answers_differing: int
+    measured_s: float = 0.0
+    label_reason: str = ""
     conditions: dict[str, str] = Field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from workbench.execution import result as records
 from workbench.execution.cells import FLOAT, Cell
 from workbench.measure.latency import Block, SpeedSummary, WarmUp, ratio_interval, summarise
+from workbench.measure.load import LoadReport, combine_reports
 
 CellName = tuple[str, str, str]
 
@@ -36,7 +37,7 @@ def speed_of(cell: Cell, folder: Path, record: Mapping[str, Any], profile_s: flo
             Block(block["start_ns"], arrays[f"block_{number}"], block["wall_ns"])
             for number, block in enumerate(record["blocks"])
         ]
-    disturbed = next((block["disturbed"] for block in record["blocks"] if block["disturbed"]), "")
+    disturbed = combine_reports([LoadReport(**block["load"]) for block in record["blocks"]]).disturbance
     return MeasuredSpeed(cell, summarise(blocks, warm, cell.row.batch, profile_s, disturbed), record["speed_session"])
 
 
@@ -59,10 +60,10 @@ def throughput_record(speed: MeasuredSpeed, record: Mapping[str, Any], profile: 
             "batch": str(cell.row.batch),
             "threads": str(cell.row.threads),
             "profile": profile,
-            "label_reason": summary.label_reason,
-            "measured_s": f"{summary.measured_s:.1f}",
             "rounds": f"{len(summary.rounds)}, cells taking turns",
         },
+        label_reason=summary.label_reason,
+        measured_s=summary.measured_s,
     )
 
 
@@ -87,7 +88,7 @@ def speedups(speed: MeasuredSpeed, all_speeds: Mapping[CellName, MeasuredSpeed])
 
 
 def _speedup(speed: MeasuredSpeed, baseline: MeasuredSpeed, kind: Any) -> records.Speedup:
-    interleaved = speed.session == baseline.session
+    interleaved = speed.session == baseline.session and len(speed.summary.rounds) == len(baseline.summary.rounds)
     value, low, high = ratio_interval(speed.summary.rounds, baseline.summary.rounds, interleaved)
     return records.Speedup(
         baseline=kind,

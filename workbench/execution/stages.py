@@ -14,6 +14,7 @@ from typing import Any
 import workbench
 from workbench import errors
 from workbench.errors import UserError
+from workbench.execution.cells import TimeLeft
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome, PluginRef
@@ -29,13 +30,13 @@ class Stages:
 
     Attributes:
         store: the study folder; on_event: receives stage and progress events; cancel: set to stop.
-        remaining_s: asked for the estimated seconds left, for progress lines.
+        left: the estimated time left, for progress lines.
     """
 
     store: Store
     on_event: OnEvent
     cancel: threading.Event
-    remaining_s: Callable[[], float | None] = field(default=lambda: None)
+    left: TimeLeft = field(default_factory=TimeLeft)
 
     def keep(
         self, name: str, folder: Path, key: Mapping[str, Any], work: Callable[[Path], dict[str, Any]]
@@ -60,14 +61,14 @@ class Stages:
 
     def stage(self, name: str, state: str, text: str = "") -> None:
         """Tell and log that a stage starts, is done, kept or failed."""
-        event = {"event": "stage", "name": name, "state": state, "text": text, "remaining_s": self.remaining_s()}
+        event = {"event": "stage", "name": name, "state": state, "text": text, "remaining_s": self.left.seconds or None}
         self.store.log_event(event)
         self.on_event(event)
 
     def progress(self, event: Mapping[str, Any]) -> None:
         """Pass a worker's progress on, with the time left."""
         if event.get("event") == "progress":
-            self.on_event({**event, "remaining_s": self.remaining_s()})
+            self.on_event({**event, "remaining_s": self.left.seconds or None})
 
     def core_job(self, kind: str, arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Run a job of the core itself; a user's mistake found there is raised here. Raises UserError and others."""

@@ -117,7 +117,7 @@ class RuntimeSection(Section):
     threads: int = Field(default=1, ge=1, le=1024)
     batch: int = Field(default=1, ge=1, le=65536)
     options: dict[str, Any] = Field(default_factory=dict)
-    precisions: list[Literal["fp32", "fp16", "int8"]] = Field(default_factory=lambda: ["fp32", "int8"])
+    precisions: list[Literal["fp32", "fp16", "int8"]] = ["fp32", "int8"]
     python: str | None = None
     target: Literal["x64", "x64-no-vnni", "arm64", "wasm", "device"] | None = None
     required: bool = True

@@ -41,8 +41,9 @@ class _Folding:
 def fold_constants(proto: ModelProto) -> list[dict[str, Any]]:
     """Fold constants and shape arithmetic in place until nothing changes; shapes are inferred anew.
 
-    A symbolic batch stays symbolic: a Reshape to a shape with one unknown size gets -1 there, which is the same
-    size for every batch. Nodes that produce a graph output, draw random numbers or (de)quantize stay.
+    A symbolic batch stays symbolic: a Reshape to a shape with one unknown size gets -1 there, or 0 for an axis
+    that it copies, which is right for every batch. Nodes that produce a graph output, draw random numbers or
+    (de)quantize stay.
 
     Returns:
         One transform per folded node; a Constant that becomes an initializer changes nothing and has none.
@@ -108,7 +109,7 @@ def _evaluated(node: NodeProto, state: _Folding) -> list[Array] | None:
     known = partial_value(node, lambda name: _known(name, state), state.shapes)
     if known is None:
         return None
-    if any(value is None for value in known.ravel()):
+    if not all(isinstance(value, int) for value in known.ravel()):
         state.partial[node.output[0]] = known
         return None
     return [known.astype(_type_of(node.output[0], state))]
@@ -152,16 +153,26 @@ def _reference(node: NodeProto, state: _Folding) -> list[Array] | None:
 
 
 def _fix_reshape(node: NodeProto, state: _Folding) -> None:
-    """Give a Reshape whose target has one unknown size a constant target with -1 in that place."""
+    """Give a Reshape a constant target where the unknown sizes can be said with one -1 and copied axes (0)."""
     if node.op_type != "Reshape" or node.input[1] not in state.partial:
         return
-    target = [-1 if value is None else int(value) for value in state.partial[node.input[1]].ravel()]
-    if target.count(-1) != 1 or 0 in target:
+    entries = list(state.partial[node.input[1]].ravel())
+    target = _reshape_target(entries, state.shapes.get(node.input[0], ()))
+    if target is None or 0 in entries or any(attribute.name == "allowzero" for attribute in node.attribute):
         return
     name = fresh_name(f"{node.name}__shape", state.taken)
     state.proto.graph.initializer.append(numpy_helper.from_array(np.asarray(target, np.int64), name))
     node.input[1] = name
     state.transforms.append({"kind": "fold_shape", "node": node.name, "into": name})
+
+
+def _reshape_target(entries: Sequence[Any], source: Sequence[int | str]) -> list[int] | None:
+    """Return a target with the unknown entry as -1, or with entries that name the source's same axis as 0."""
+    target = [entry if isinstance(entry, int) else -1 for entry in entries]
+    if target.count(-1) > 1:
+        same = [entry == size and isinstance(entry, str) for entry, size in zip(entries, source, strict=False)]
+        target = [0 if index < len(same) and same[index] else size for index, size in enumerate(target)]
+    return target if target.count(-1) <= 1 else None
 
 
 def _known(name: str, state: _Folding) -> Known | None:

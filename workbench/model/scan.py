@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,13 +125,14 @@ def _scan_images(spec: DataSpec, report: OnProgress) -> SampleIndex:
 
 def _check_files(folder: Path, files: Sequence[str], report: OnProgress) -> Iterator[_Checked]:
     """Read and decode the files in a few threads (Pillow and hashlib release the GIL), results in order."""
-    with (
-        ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="scan") as pool,
-        closing(pool.map(lambda file: _check_file(folder, file), files)) as results,  # type: ignore[type-var]
-    ):
-        for done, result in enumerate(results, 1):
+    waiting: deque[Future[_Checked]] = deque()
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
+        for done in range(1, len(files) + 1):
+            ahead = files[done - 1 + len(waiting) : done + 4 * workers]
+            waiting.extend(pool.submit(_check_file, folder, file) for file in ahead)
+            yield waiting.popleft().result()
             report(done, len(files), _printable(files[done - 1]))
-            yield result
 
 
 def _check_file(folder: Path, file: str) -> _Checked:

@@ -1,4 +1,4 @@
-"""Shape arithmetic with unknown sizes: integer vectors in which the symbolic entries are None."""
+"""Shape arithmetic with unknown sizes: integer vectors with a name (str) or None for what is not known."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def partial_value(node: NodeProto, lookup: Lookup, shapes: Shapes) -> Known | No
     """Compute a node of shape arithmetic as far as it is known.
 
     Args:
-        lookup: tensor name -> object array of int and None, rank 0 or 1; None if nothing is known of it.
+        lookup: tensor name -> object array of rank 0 or 1, entries int, a symbolic axis's name, or None where
+            not even that is known; None instead of the array if nothing is known of the tensor.
         shapes: tensor name -> shape.
 
     Returns:
-        An object array of int and None, or None if the node is no shape arithmetic or an input is not known.
+        An object array of the same kind, or None if the node is no shape arithmetic or an input is not known.
     """
     if node.op_type == "Shape":
         return _shape(node, shapes)
@@ -41,7 +42,7 @@ def _shape(node: NodeProto, shapes: Shapes) -> Known | None:
         return None
     attributes = _attributes(node)
     sizes = shape[attributes.get("start", 0) : attributes.get("end", len(shape))]
-    return _objects([dim if isinstance(dim, int) else None for dim in sizes])
+    return _objects(list(sizes))
 
 
 def _gather(attributes: Mapping[str, Any], values: list[Any]) -> Known | None:
@@ -91,7 +92,8 @@ def _cast(attributes: Mapping[str, Any], values: list[Any]) -> Known | None:
 def _elementwise(combine: Callable[[int, int], int | None]) -> Callable[[Mapping[str, Any], list[Any]], Known | None]:
     def rule(attributes: Mapping[str, Any], values: list[Any]) -> Known | None:
         a, b = np.broadcast_arrays(*values)
-        entries = [None if x is None or y is None else combine(x, y) for x, y in zip(a.ravel(), b.ravel(), strict=True)]
+        pairs = zip(a.ravel(), b.ravel(), strict=True)
+        entries = [combine(x, y) if isinstance(x, int) and isinstance(y, int) else None for x, y in pairs]
         return _objects(entries).reshape(a.shape)
 
     return rule
@@ -118,12 +120,12 @@ _RULES: dict[str, Callable[[Mapping[str, Any], list[Any]], Known | None]] = {
 
 def _objects(values: list[Any]) -> Known:
     array = np.empty(len(values), dtype=object)
-    array[:] = [None if value is None else int(value) for value in values]
+    array[:] = values
     return array
 
 
 def _unknown(value: Known) -> bool:
-    return any(entry is None for entry in value.ravel())
+    return not all(isinstance(entry, int) for entry in value.ravel())
 
 
 def _attributes(node: NodeProto) -> dict[str, Any]:

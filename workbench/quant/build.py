@@ -32,7 +32,7 @@ from workbench.quant.thresholds import clip_range
 Floats = npt.NDArray[np.float32]
 
 
-def build_plan(  # noqa: PLR0913, PLR0917  (the rooms' agreed signature)
+def build_plan(
     model_sha256: str,
     canonical: onnx.ModelProto,
     transforms: Sequence[Mapping[str, Any]],
@@ -109,14 +109,15 @@ def calibrated_tensors(
 ) -> list[str]:
     """Return the tensors whose ranges may be needed, however the 8x rule decides, in topological order.
 
-    Sources of both extremes: all Concats shared, none shared; and what a Concat after the last INT8 layer joins.
-    Outputs of pass-through ops are left out, since they take their input's scale.
+    Sources of both extremes: all Concats shared, none shared; what a Concat after the last INT8 layer joins; and the
+    graph's outputs, so that a model that ends in NaN is found. Outputs of pass-through ops are left out, since they
+    take their input's scale.
     """
     shared = choose(graph, scheme, vetoes)
     concats = [name for name, role in shared.roles.items() if role == "concat"]
     apart = choose(graph, scheme, {**vetoes, **dict.fromkeys(concats, "not shared")})
-    wanted = set(shared.sources) | set(apart.sources)
     floats = _float_tensors(canonical)
+    wanted = {*shared.sources, *apart.sources, *(spec.name for spec in graph.outputs if spec.name in floats)}
     for names in float_concat_inputs(graph, shared).values():
         wanted.update(name for name in names if name in floats)
     order = [spec.name for spec in graph.inputs] + [name for node in graph.nodes for name in node.outputs]

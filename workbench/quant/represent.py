@@ -68,7 +68,7 @@ class Representation:
         }
 
 
-def representation(  # noqa: PLR0913, PLR0917  (the rooms' agreed signature)
+def representation(
     canonical: onnx.ModelProto,
     plan: QuantPlan,
     samples: SampleSource,

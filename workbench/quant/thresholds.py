@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from workbench.quant.affine import affine_grid, fp16_up
+from workbench.quant.affine import SCALE_CEILING, affine_grid, fp16_up
 from workbench.quant.observers import Density, Histogram, density, magnitudes
 from workbench.quant.scheme import Scheme
 
@@ -64,11 +64,12 @@ def mse_threshold(histogram: Histogram) -> float:
     """Return the T that minimises sum h * (x - Q(x))^2 for s8 codes [-128, 127] and scale fp16_up(T / 127).
 
     Candidates are fractions of max|x| from 1 down to 0.02, first coarse, then fine around the best; of equal ones
-    the largest wins. Inside a bin the error is integrated over evenly spread values.
+    the largest wins. Inside a bin the error is integrated over evenly spread values. A range too wide for any
+    float16 scale comes back unchanged.
     """
     largest = histogram.largest
-    if largest == 0.0:
-        return 0.0
+    if not 0.0 < largest / 127.0 <= SCALE_CEILING:
+        return largest
     values = density(histogram)
 
     def errors(fractions: Float64) -> Float64:
@@ -84,8 +85,8 @@ def mse_range(histogram: Histogram) -> tuple[float, float]:
     First both ends shrink together, then each end alone, twice in turn.
     """
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
-    if histogram.largest == 0.0:
-        return 0.0, 0.0
+    if not 0.0 < (high - low) / 255.0 <= SCALE_CEILING:
+        return low, high
     values = density(histogram)
     low_fraction = high_fraction = _best_fraction(lambda f: _affine_errors(values, f * low, f * high))
     for _ in range(2 if low < 0.0 < high else 0):

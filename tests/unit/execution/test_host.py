@@ -167,7 +167,7 @@ def test_an_interactive_job_from_start_to_end(tmp_path: Path) -> None:
 def test_waiting_too_long_ends_the_job(tmp_path: Path) -> None:
     with Worker() as worker:
         worker.start(Job("probe", probing(tmp_path, "time.sleep(100)"), {}, tmp_path / "work", 60))
-        with pytest.raises(JobFailedError, match="'never' did not come within 0.2 s") as caught:
+        with pytest.raises(JobFailedError, match=r"'never' did not come within 0\.2 s") as caught:
             worker.wait_event("never", 0.2)
         assert caught.value.kind == "TimeoutError"
         assert worker.finish().status == "timed_out"

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+
 from workbench.errors import CodeNotAllowedError, MissingPartError, ModelError
 from workbench.execution import importers
 from workbench.execution.importers import ImportReport, import_model
 
-MODELS = '''
+MODELS = """
 import torch
 from torch import nn
 
@@ -39,15 +40,29 @@ class EncoderLike(nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = nn.Embedding(30, 16)
-        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.qkv = nn.Linear(16, 48)
         self.norm = nn.LayerNorm(16)
         self.feed = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 16))
         self.head = nn.Linear(16, 3)
 
+    def attend(self, x):
+        q, k, v = self.qkv(x).reshape(-1, 9, 3, 4, 4).permute(2, 0, 3, 1, 4)
+        weights = torch.softmax(q @ k.transpose(-1, -2) / 2.0, -1)
+        return (weights @ v).transpose(1, 2).reshape(-1, 9, 16)
+
     def forward(self, tokens):
         x = self.embed(tokens)
-        x = self.norm(x + self.attention(x, x, x, need_weights=True)[0])
+        x = self.norm(x + self.attend(x))
         return self.head((x + self.feed(x)).mean(1))
+
+
+class MultiHead(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, frames):
+        return self.attention(frames, frames, frames)[0]
 
 
 class LstmLike(nn.Module):
@@ -85,6 +100,26 @@ def lstm():
     return seeded(LstmLike()), (torch.zeros(1, 6, 10),)
 
 
+def multihead():
+    return seeded(MultiHead()), (torch.zeros(1, 5, 8),)
+
+
+def fixed():
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return (x.reshape(1, 12) * torch.arange(12.0)).reshape(1, 3, 4)
+
+    return Fixed(), (torch.zeros(1, 3, 4),)
+
+
+def not_a_number():
+    class Log(nn.Module):
+        def forward(self, x):
+            return torch.log(x)
+
+    return Log(), (torch.zeros(1, 4),)
+
+
 def bare():
     return seeded(ResNetLike())
 
@@ -99,8 +134,9 @@ def nothing():
 
 def failing():
     raise RuntimeError("the weights are on another planet")
-'''
-MODEL_NAMES = ("resnet", "encoder", "lstm")
+"""
+INPUT_NAMES = {"resnet": "image", "encoder": "tokens", "lstm": "frames"}
+MODEL_NAMES = tuple(INPUT_NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +170,6 @@ def save_as(kind: str, name: str, torch: Any, factories: Any, folder: Path) -> s
         return f"models_to_import:{name}"
     model, examples = getattr(factories, name)()
     if kind == "TorchScript":
-        torch.backends.mha.set_fastpath_enabled(False)  # its fused operator exists in no ONNX exporter
         path = folder / f"{name}.pt"
         with torch.no_grad():
             quietly(lambda: torch.jit.trace(model, examples, check_trace=False).save(str(path)))
@@ -162,12 +197,147 @@ def test_a_model_comes_in_and_computes_the_same(
     kind: str, name: str, torch: Any, factories: Any, package: Path, tmp_path: Path
 ) -> None:
     source = save_as(kind, name, torch, factories, tmp_path)
-    report = import_model(source, tmp_path / "out.onnx", feeds_of(name) if kind == "TorchScript" else None, True, [package])
-    print(kind, name, report)
+    feeds = feeds_of(name) if kind == "TorchScript" else None
+    report = import_model(source, tmp_path / "out.onnx", feeds, True, [package])
     assert report.kind == kind
     assert report.sqnr_db is None or report.sqnr_db >= 80.0
     assert report.agreement == 1.0
+    assert report.dynamic_batch
     proto = onnx.load(tmp_path / "out.onnx")
     onnx.checker.check_model(proto)
-    assert [value.name for value in proto.graph.input] == [{"resnet": "image", "encoder": "tokens", "lstm": "frames"}[name]]
+    assert [value.name for value in proto.graph.input] == [INPUT_NAMES[name]]
     assert proto.opset_import[0].version == report.opset
+    assert not [item for item in tmp_path.iterdir() if item.name.startswith(".import-")]
+
+
+@pytest.mark.parametrize("kind", ["torch.export", "factory"])
+def test_multihead_attention_comes_in(kind: str, torch: Any, factories: Any, package: Path, tmp_path: Path) -> None:
+    source = save_as(kind, "multihead", torch, factories, tmp_path)
+    report = import_model(source, tmp_path / "out.onnx", None, True, [package])
+    assert report.sqnr_db is None or report.sqnr_db >= 80.0
+
+
+def test_traced_multihead_attention_is_refused_with_a_way_out(torch: Any, factories: Any, tmp_path: Path) -> None:
+    source = save_as("TorchScript", "multihead", torch, factories, tmp_path)
+    feeds = [{"frames": np.ones((1, 5, 8), np.float32)}]
+    with pytest.raises(ModelError, match=r"_native_multi_head_attention.*torch\.export") as caught:
+        import_model(source, tmp_path / "out.onnx", feeds, True)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_same_source_gives_the_same_bytes_without_paths_and_traces(package: Path, tmp_path: Path) -> None:
+    for name in ("one.onnx", "two.onnx"):
+        import_model("models_to_import:resnet", tmp_path / name, None, True, [package])
+    one, two = (tmp_path / "one.onnx").read_bytes(), (tmp_path / "two.onnx").read_bytes()
+    assert one == two
+    assert b".py" not in one
+    assert str(package).encode() not in one
+
+
+def test_a_batch_that_the_model_fixes_is_said(package: Path, tmp_path: Path) -> None:
+    report = import_model("models_to_import:fixed", tmp_path / "out.onnx", None, True, [package])
+    assert not report.dynamic_batch
+    assert "batch is fixed at 1" in report.notes[0]
+    assert report.sqnr_db is None or report.sqnr_db > 80.0
+    assert onnx.load(tmp_path / "out.onnx").graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
+def test_a_program_saved_with_a_fixed_batch_says_so(torch: Any, factories: Any, tmp_path: Path) -> None:
+    model, examples = factories.resnet()
+    with torch.no_grad():
+        quietly(lambda: torch.export.save(torch.export.export(model, examples), str(tmp_path / "m.pt2")))
+    report = import_model(str(tmp_path / "m.pt2"), tmp_path / "out.onnx", feeds_of("resnet"), True)
+    assert not report.dynamic_batch
+    assert any("saved for a batch of 1" in note for note in report.notes)
+    assert report.samples == 4
+
+
+def test_a_bare_module_takes_its_shapes_from_the_data(package: Path, tmp_path: Path) -> None:
+    report = import_model("models_to_import:bare", tmp_path / "out.onnx", feeds_of("resnet"), True, [package])
+    assert report.sqnr_db is None or report.sqnr_db >= 80.0
+    assert "Compared with torch on the given data." in report.notes
+    with pytest.raises(ModelError, match="input shapes of models_to_import:bare are not known"):
+        import_model("models_to_import:bare", tmp_path / "no.onnx", None, True, [package])
+    feeds = [{"a": np.zeros((1, 3)), "b": np.zeros((1, 3))}]
+    with pytest.raises(ModelError, match="do not fit the inputs"):
+        import_model("models_to_import:bare", tmp_path / "no.onnx", feeds, True, [package])
+
+
+def test_several_inputs_and_outputs_keep_their_names_and_order(package: Path, tmp_path: Path) -> None:
+    report = import_model("models_to_import:two_inputs", tmp_path / "out.onnx", None, True, [package])
+    proto = onnx.load(tmp_path / "out.onnx")
+    assert [value.name for value in proto.graph.input] == ["left", "right"]
+    assert len(proto.graph.output) == 2
+    assert report.sqnr_db is None  # bit for bit
+
+
+def test_code_is_not_loaded_unless_allowed(torch: Any, factories: Any, package: Path, tmp_path: Path) -> None:
+    for source in (save_as("TorchScript", "resnet", torch, factories, tmp_path), "models_to_import:failing"):
+        with pytest.raises(CodeNotAllowedError, match="--allow-code"):
+            import_model(source, tmp_path / "out.onnx", None, False, [package])
+    assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("failing", "another planet"),
+        ("nothing", "returned int, not a torch.nn.Module"),
+        ("absent", "no attribute 'absent'"),
+        ("not_a_number", "not finite"),
+    ],
+)
+def test_a_factory_that_fails_is_one_line(function: str, message: str, package: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        import_model(f"models_to_import:{function}", tmp_path / "out.onnx", None, True, [package])
+    assert "\n" not in str(caught.value)
+    assert str(package) not in sys.path
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_an_onnx_file_that_departs_is_refused_and_not_left_behind(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importers._strip
+
+    def damage(path: Path) -> bool:
+        dynamic = real(path)
+        proto = onnx.load(path)
+        for tensor in proto.graph.initializer:
+            if len(tensor.dims) == 4:
+                values = onnx.numpy_helper.to_array(tensor).copy()
+                values[0] *= 1.1
+                tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        onnx.save(proto, path)
+        return dynamic
+
+    monkeypatch.setattr(importers, "_strip", damage)
+    with pytest.raises(ModelError, match=r"SQNR \d+\.\d dB, at least 60 dB is asked; \d+\.\d% equal answers"):
+        import_model("models_to_import:resnet", tmp_path / "out.onnx", None, True, [package])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_program_is_one_line(torch: Any, factories: Any, tmp_path: Path) -> None:
+    good = Path(save_as("torch.export", "resnet", torch, factories, tmp_path))
+    cut = tmp_path / "cut.pt2"
+    cut.write_bytes(good.read_bytes()[:-200])
+    with pytest.raises(ModelError) as caught:
+        import_model(str(cut), tmp_path / "out.onnx", None, True)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_torch_the_install_line_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingPartError, match=r'pip install "int8-workbench\[torch\]"'):
+        import_model("package.module:function", tmp_path / "out.onnx", None, True)
+
+
+def test_torch_keeps_its_thread_count(torch: Any, package: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    import_model("models_to_import:two_inputs", tmp_path / "out.onnx", None, True, [package])
+    assert torch.get_num_threads() == before
+
+
+def test_a_report_is_json_ready() -> None:
+    report = ImportReport("factory", None, 1.0, 4, 18, True, "2.13.0", ("note",))
+    assert report.to_json()["notes"] == ["note"]

@@ -113,9 +113,30 @@ def test_large_results_stay_computed() -> None:
     assert transforms == []
 
 
-def test_a_target_with_zero_or_two_unknowns_is_left() -> None:
+def view_as(target: list[int], axis: int) -> onnx.ModelProto:
+    """Reshape [N, 3, M] to size `axis` of the input followed by `target`."""
     b = Builder(0)
-    b.node("Reshape", ["x", b.node("Shape", ["x"], "sizes")], "y")
-    model, transforms = folded(b.model({"x": ["N", "M"]}, {"y": ["N", "M"]}))
-    assert [node.op_type for node in model.graph.node] == ["Shape", "Reshape"]
+    picked = b.node("Gather", [b.node("Shape", ["x"], "sizes"), b.constant("i", [axis], np.int64)], "picked")
+    joined = b.node("Concat", [picked, b.constant("rest", target, np.int64)], "target", axis=0)
+    b.node("Reshape", ["x", joined], "y")
+    return b.model({"x": ["N", 3, "M"]}, {"y": ["A", "B"]})
+
+
+def test_a_copied_axis_beside_a_minus_one_is_zero() -> None:
+    model, transforms = folded(view_as([-1], axis=0))
+    assert constants(model)["y_node__shape"] == [0, -1]
+    assert [entry["kind"] for entry in transforms] == ["fold_shape"]
+    feeds = {"x": np.zeros((5, 3, 2), np.float32)}
+    assert run(model, feeds).shape == (5, 6)
+
+
+def test_another_axis_beside_a_minus_one_is_left() -> None:
+    model, transforms = folded(view_as([-1], axis=2))
     assert transforms == []
+    assert run(model, {"x": np.zeros((5, 3, 2), np.float32)}).shape == (2, 15)
+
+
+def test_a_target_that_copies_an_axis_by_zero_is_left() -> None:
+    model, transforms = folded(view_as([0], axis=0))
+    assert transforms == []
+    assert model.graph.node[-1].input[1] == "target"

@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from workbench.model.shape_values import partial_value
 
 
-def objects(*values: int | None) -> np.ndarray:
+def objects(*values: int | str | None) -> np.ndarray:
     array = np.empty(len(values), object)
     array[:] = values
     return array
@@ -46,6 +46,8 @@ def compute(op: str, values: list[Any], shapes: dict[str, Any] | None = None, **
         ("Squeeze", [objects(7), objects(0)], {}, 7),
         ("Reshape", [scalar(7), objects(-1)], {}, [7]),
         ("Cast", [objects(None, 7)], {"to": TensorProto.INT64}, [None, 7]),
+        ("Gather", [objects("N", 3), objects(0)], {}, ["N"]),
+        ("Mul", [objects(3, "N"), objects(4, 4)], {}, [12, None]),
         ("Mul", [objects(3, None), objects(4, 4)], {}, [12, None]),
         ("Add", [objects(3, 4), scalar(1)], {}, [4, 5]),
         ("Sub", [scalar(3), scalar(1)], {}, 2),
@@ -71,7 +73,7 @@ def test_what_it_does_not_know_is_none(op: str, values: list[Any], attributes: d
 
 def test_shape_with_a_symbolic_axis_and_bounds() -> None:
     shapes = {"v0": ("N", 3, 4, 5)}
-    assert compute("Shape", [objects(0)], shapes) == [None, 3, 4, 5]
+    assert compute("Shape", [objects(0)], shapes) == ["N", 3, 4, 5]
     assert compute("Shape", [objects(0)], shapes, start=1, end=-1) == [3, 4]
     assert compute("Shape", [objects(0)]) is None
 

@@ -79,12 +79,12 @@ def test_codes_are_those_of_onnx_quantize_linear(values: np.ndarray, threshold: 
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [20])],
         [helper.make_tensor_value_info("q", TensorProto.INT8 if dtype == "int8" else TensorProto.UINT8, [20])],
         [
-            onnx.numpy_helper.from_array(np.float32(parameters.scale), "s"),
+            onnx.numpy_helper.from_array(np.asarray(parameters.scale, np.float32), "s"),
             onnx.numpy_helper.from_array(np.asarray(parameters.zero_point, dtype), "z"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    expected = ReferenceEvaluator(model).run(None, {"x": values})[0]
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": values})
     np.testing.assert_array_equal(quantize(values, parameters), expected)
 
 

@@ -1,4 +1,4 @@
-"""The streaming pass: equal results however samples are batched, exact values, progress, cancel, non-finite findings."""
+"""The streaming pass: equal results however samples are batched, progress, cancel, non-finite findings."""
 
 from __future__ import annotations
 

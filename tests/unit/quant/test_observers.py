@@ -65,7 +65,7 @@ def test_a_strided_view_is_counted_by_its_own_values() -> None:
 
 def test_other_dtypes_are_refused() -> None:
     with pytest.raises(ValueError, match="float64"):
-        Observer().observe(np.zeros(3))
+        Observer().observe(np.zeros(3))  # type: ignore[arg-type]
 
 
 @given(hnp.arrays(np.float32, st.integers(1, 60), elements=st.floats(-(2.0**100), 2.0**100, width=32)))

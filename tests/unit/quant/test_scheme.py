@@ -55,7 +55,7 @@ def test_wrong_values_are_refused_with_what_is_possible(options: dict[str, Any],
 
 
 def test_unknown_keys_are_refused() -> None:
-    with pytest.raises(SchemeError, match="'metod'.*method"):
+    with pytest.raises(SchemeError, match=r"'metod'.*method"):
         scheme_from_json({"name": "S1", "metod": "mse"})
 
 

@@ -173,3 +173,11 @@ def test_ranges_stay_inside_what_was_observed(method: str, values: np.ndarray) -
     assert -low == high <= histogram.largest * (1 + 1e-12)
     low, high = clip_range(histogram, Scheme(name="S2", method=method))  # type: ignore[arg-type]
     assert min(histogram.minimum, 0) <= low <= 0 <= high <= max(histogram.maximum, 0)
+
+
+@pytest.mark.parametrize("scheme", ["S1", "S2"])
+def test_a_range_too_wide_for_float16_scales_comes_back_unchanged(scheme: str) -> None:
+    histogram = observed(np.asarray([-1e30, 1.0], np.float32))
+    low, high = clip_range(histogram, Scheme(name=scheme))  # type: ignore[arg-type]
+    assert low == histogram.minimum
+    assert high == (1.0 if scheme == "S2" else -histogram.minimum)

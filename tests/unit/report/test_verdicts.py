@@ -1,0 +1,111 @@
+"""The finding in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helpers import results
+from workbench.execution.result import GateVerdict, Result
+from workbench.report import verdicts
+
+
+def spoken(result: Result) -> list[str]:
+    return [f"{entry['lead']} {entry['detail']}" for entry in verdicts.sentences(result)]
+
+
+def test_sentences_in_the_manner_of_the_design() -> None:
+    ship, unknown, crashed, absent = spoken(results.ordinary())
+    assert ship == (
+        "ONNX Runtime: ship. Keeps accuracy within 1 point (−0.2 [−0.6, +0.2]), 2.8× [2.7, 2.9] its own FP32, "
+        "1.90× the fastest float here."
+    )
+    assert unknown.startswith(
+        "OpenVINO: cannot tell. −0.9 [−1.6, −0.2] points against a limit of 1 point; needs about 4,900 images."
+    )
+    assert crashed.startswith("TensorRT: crashed (SIGSEGV). The worker died while building the engine.")
+    assert absent == "Core ML: not measured. Artifact verified; needs macOS. Run the bundle on a Mac."
+
+
+def test_failed_gate_says_by_how_much() -> None:
+    document = results.ordinary_document()
+    document["verdicts"][0]["verdict"] = "FAIL"
+    document["verdicts"][0]["limit"] = 0.1
+    line = spoken(Result.model_validate(document))[0]
+    assert line.startswith("ONNX Runtime: do not ship. −0.2 [−0.6, +0.2] points, more than the 0.1 points allowed,")
+
+
+def test_other_gates_speak_with_their_own_text() -> None:
+    document = results.ordinary_document()
+    document["verdicts"][0].update(gate="min_speedup", verdict="FAIL", text="2.8 times, 3 were asked for.")
+    line = spoken(Result.model_validate(document))[0]
+    assert line.startswith("ONNX Runtime: do not ship. 2.8 times, 3 were asked for, −0.2 [−0.6, +0.2] points,")
+
+
+def test_without_gates_the_sentence_is_neutral() -> None:
+    line = spoken(results.without_gates())[0]
+    assert line.startswith("ONNX Runtime: no gates set. −0.2 [−0.6, +0.2] points, 2.8×")
+
+
+def test_without_labels_agreement_speaks() -> None:
+    assert "Same answer as FP32 on 82.9 % [81.2, 84.5]" in spoken(results.unlabelled())[0]
+
+
+def test_refused_scheme_is_called_so() -> None:
+    document = results.ordinary_document()
+    refusing = {"node": None, "requested": "S2", "realised": "nothing", "reason": "symmetric only", "refuses": True}
+    document["runs"][-1]["deviations"] = [refusing]
+    assert spoken(Result.model_validate(document))[-1] == "Core ML: refused. symmetric only."
+
+
+def test_figure_without_interval_is_not_said() -> None:
+    document = results.ordinary_document()
+    for run in document["runs"]:
+        for speedup in run.get("speedup", []):
+            speedup["interval"] = None
+    assert "×" not in spoken(Result.model_validate(document))[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [([], "none"), (["PASS"], "pass"), (["PASS", "CANNOT TELL"], "unknown"), (["CANNOT TELL", "FAIL"], "fail")],
+)
+def test_worst_gate_counts(found: list[Any], expected: str) -> None:
+    common: dict[str, Any] = {"gate": "g", "label": "a", "candidate": "b", "limit": 1, "value": 1, "interval": None}
+    gates = [GateVerdict(**common, text="", verdict=verdict) for verdict in found]
+    assert verdicts.overall(gates) == expected
+
+
+def test_title_names_what_differs() -> None:
+    title = "MobileNet · INT8 S1 against FP32 · 2,000 images · what differs: the runtime"
+    assert verdicts.title(results.ordinary()) == title
+
+
+def test_notes_and_resolution() -> None:
+    assert verdicts.notes(results.ordinary()) == ["They disagree on 31 of 2,000.", "This set resolves 0.7 points."]
+
+
+def test_short_runs_are_noted() -> None:
+    document = results.ordinary_document()
+    document["runs"][2]["throughput_per_s"]["label"] = "SHORT"
+    assert any("SHORT" in note for note in verdicts.notes(Result.model_validate(document)))
+
+
+def test_chips_tell_parity_and_overlap() -> None:
+    document = results.ordinary_document()
+    document["overlap"] = 3
+    document["runs"][3]["parity"]["mismatches"] = [
+        {"kind": "weight", "name": "w", "field": "scale", "planned": "1", "found": "2"}
+    ]
+    chips = {chip["text"]: chip["state"] for chip in verdicts.chips(Result.model_validate(document))}
+    assert chips["same numbers in every artifact: no, 1 differ"] == "bad"
+    assert chips["overlap 3"] == "bad"
+
+
+@pytest.mark.parametrize("build", [results.all_null, results.no_runtimes, results.long_names])
+def test_odd_results_have_a_headline(build: Any) -> None:
+    result = build()
+    line = verdicts.headline(result, verdicts.sentences(result))
+    assert line.endswith(".")
+    assert "None" not in line

@@ -1,0 +1,76 @@
+"""Identity of what a study compared, as records: model, candidates, data, and findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.execution import result as records
+from workbench.execution.preparation import PreparedData, PreparedModel, overlap_of
+from workbench.execution.study import Candidate
+from workbench.quant.plan import QuantPlan
+
+
+def model_record(prepared: PreparedModel) -> records.ModelFacts:
+    """Return the identity of a model."""
+    facts = prepared.facts
+    names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
+    return records.ModelFacts(**{name: facts[name] for name in names}, compared_outputs=prepared.compared)
+
+
+def candidate_record(
+    candidate: Candidate, model_sha256: str, plan: QuantPlan | None, representation: Mapping[str, Any] | None
+) -> records.CandidateFacts:
+    """Return a candidate's scheme and, where it has one, its plan in figures; a ready plan brings its own scheme."""
+    scheme = plan.scheme if plan else candidate.scheme
+    facts = records.CandidateFacts(
+        name=candidate.name, model_sha256=model_sha256, scheme=scheme.to_json(), scheme_title=scheme.title
+    )
+    if plan is None:
+        return facts
+    return facts.model_copy(
+        update={
+            "plan_sha256": plan.sha256,
+            "calibration": plan.to_json()["calibration"],
+            "quantized_tensors": len(plan.tensors),
+            "quantized_weights": len(plan.weights),
+            "float_nodes": dict(plan.float_nodes),
+            "transforms": [dict(item) for item in plan.transforms],
+            "representation": _representation(representation),
+        }
+    )
+
+
+def data_record(data: PreparedData) -> records.DataFacts:
+    """Return a set of samples as a record: the folder's or file's name, never its path."""
+    index = data.index
+    return records.DataFacts(
+        name=data.spec.path.name,
+        kind=index.kind,
+        n=index.n,
+        sha256=index.sha256,
+        selection=index.selection,
+        labelled=index.labels is not None,
+        undecodable=[f"{file}: {reason}" for file, reason in index.undecodable],
+    )
+
+
+def data_findings(calibration: PreparedData | None, evaluation: PreparedData) -> list[str]:
+    """Return what a reader must know about the data: undecodable files, non-finite values, overlap."""
+    found = []
+    for name, part in (("calibration", calibration), ("evaluation", evaluation)):
+        if part and part.index.undecodable:
+            found.append(f"{len(part.index.undecodable)} {name} files cannot be decoded")
+        if part and part.index.nonfinite:
+            found.append(f"{part.index.nonfinite} {name} values are NaN or infinite")
+    shared = overlap_of(calibration, evaluation)
+    if shared:
+        found.append(f"{shared} evaluation samples are also in the calibration set")
+    return found
+
+
+def _representation(found: Mapping[str, Any] | None) -> records.Representation | None:
+    if not found:
+        return None
+    worst = [dict(item) for item in found["tensors"][:5]]
+    return records.Representation(share_beyond_clip=found["beyond_clip"], worst_tensors=worst, n=found["n"])
