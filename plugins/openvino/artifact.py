@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+CANONICAL_NODES = "canonical_nodes.json"
+_THROUGH_OPS = frozenset({"BatchNormalization", "Dropout", "Identity"})
 _QDQ_OPS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
@@ -33,24 +37,38 @@ class ArtifactGraph:
     Attributes:
         nodes: topologically sorted, without QuantizeLinear and DequantizeLinear.
         inputs, outputs: names in the file's order.
+        aliases: name of a folded node, or of its output -> the node that it was folded into.
     """
 
     nodes: tuple[ArtifactNode, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_artifact(path: Path) -> ArtifactGraph:
-    """Read the graph of an ONNX file without its external data. Raises OSError, google DecodeError."""
+    """Read the graph of an ONNX file without its external data. Raises OSError, google DecodeError.
+
+    Nodes are those of the canonical graph where `write_canonical_nodes` listed them beside the file; a float model
+    still has nodes that are folded there (BatchNormalization). Without the list every node counts.
+    """
     import onnx  # noqa: PLC0415  (probe and realise must not load it)
 
     graph = onnx.load(str(path), load_external_data=False).graph
+    wanted = _canonical_nodes(path, graph)
     constants = _constants(graph)
-    source = _through_qdq(graph)
+    source = _sources(graph, wanted)
     dequantized = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
-    nodes = tuple(_node(node, constants, source, dequantized) for node in graph.node if node.op_type not in _QDQ_OPS)
+    nodes = tuple(_node(node, constants, source, dequantized) for node in graph.node if node.name in wanted)
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
-    return ArtifactGraph(nodes, inputs, tuple(output.name for output in graph.output))
+    outputs = tuple(value.name for value in graph.output)
+    return ArtifactGraph(nodes, inputs, outputs, _aliases(graph, wanted, source))
+
+
+def write_canonical_nodes(artifact: Path, names: Iterable[str]) -> None:
+    """List the canonical graph's nodes in a file beside the artifact."""
+    text = json.dumps({"schema_version": 1, "nodes": list(names)})
+    (artifact.parent / CANONICAL_NODES).write_text(text, encoding="utf-8")
 
 
 def copy_model(model: Path, folder: Path) -> Path:
@@ -80,13 +98,31 @@ def _constants(graph: Any) -> set[str]:
     return names
 
 
-def _through_qdq(graph: Any) -> dict[str, str]:
-    """Map the output of each Q and DQ to the float tensor that it stands for."""
+def _canonical_nodes(path: Path, graph: Any) -> set[str]:
+    listed = path.parent / CANONICAL_NODES
+    names = {node.name for node in graph.node if node.op_type not in _QDQ_OPS}
+    if not listed.is_file():
+        return names
+    return names & set(json.loads(listed.read_text(encoding="utf-8"))["nodes"])
+
+
+def _sources(graph: Any, wanted: set[str]) -> dict[str, str]:
+    """Map the output of each Q, DQ and folded node to the tensor that it stands for."""
     source: dict[str, str] = {}
     for node in graph.node:
-        if node.op_type in _QDQ_OPS:
+        if node.name not in wanted and node.input and (node.op_type in _QDQ_OPS or node.op_type in _THROUGH_OPS):
             source[node.output[0]] = source.get(node.input[0], node.input[0])
     return source
+
+
+def _aliases(graph: Any, wanted: set[str], source: dict[str, str]) -> dict[str, str]:
+    producer = {output: node.name for node in graph.node if node.name in wanted for output in node.output}
+    aliases: dict[str, str] = {}
+    for node in graph.node:
+        if node.name not in wanted and node.op_type in _THROUGH_OPS and source.get(node.output[0]) in producer:
+            folded_into = producer[source[node.output[0]]]
+            aliases.update({node.name: folded_into, node.output[0]: folded_into})
+    return aliases
 
 
 def _node(node: Any, constants: set[str], source: dict[str, str], dequantized: set[str]) -> ArtifactNode:

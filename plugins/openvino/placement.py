@@ -120,7 +120,7 @@ def _names(graph: ArtifactGraph) -> dict[str, str]:
     An Identity computes nothing, so its output's name stands for the node before it.
     """
     producer = {output: node for node in graph.nodes for output in node.outputs}
-    names: dict[str, str] = {}
+    names: dict[str, str] = dict(graph.aliases)
     for tensor, node in producer.items():
         source = node
         while source.op_type == "Identity" and source.inputs and source.inputs[0] in producer:
@@ -144,9 +144,10 @@ def _owned_nodes(op: RuntimeOp, names: Mapping[str, str]) -> list[str]:
 
 def _claim_recurrent(graph: ArtifactGraph, active: list[RuntimeOp], owners: dict[str, list[str]]) -> None:
     """Pair recurrent nodes, whose names OpenVINO loses, with its recurrent ops in order, if there are as many."""
-    claimed = {name for names in owners.values() for name in names}
+    recurrent = [op.name for op in active if op.layer in _RECURRENT_LAYERS]
+    claimed = {name for op in recurrent for name in owners[op]}
     nodes = [node.name for node in graph.nodes if node.op_type in _RECURRENT_OPS and node.name not in claimed]
-    ops = [op.name for op in active if op.layer in _RECURRENT_LAYERS and not owners[op.name]]
+    ops = [op for op in recurrent if not owners[op]]
     if len(nodes) == len(ops):
         owners.update({op: [node] for op, node in zip(ops, nodes, strict=True)})
 
@@ -221,8 +222,11 @@ def _missing(node: ArtifactNode, before: Placement | None) -> Placement:
         where = "constant" if not node.inputs else "input"
         return Placement(node.name, "removed", "CPU", "none", where, "folded away when the model was compiled")
     host = before.fused_into or before.node
+    precision = before.precision
+    if node.op_type in _COMPUTE_OPS and precision == "int8":
+        precision = "unknown" if node.quantized else "fp32"  # a neighbour's integers prove nothing for its own product
     return Placement(
-        node.name, "removed", "CPU", before.precision, host, "has no op of its own: merged when the model was compiled"
+        node.name, "removed", "CPU", precision, host, "has no op of its own: merged when the model was compiled"
     )
 
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench_plugins.openvino.artifact import copy_model
+from workbench_plugins.openvino.artifact import copy_model, write_canonical_nodes
 from workbench_plugins.openvino.session import OpenVinoSession
 
 from workbench.spi import (
@@ -59,7 +59,9 @@ class OpenVinoRuntime:
         """Write the artifact: the float model as it is, or the plan as Q/DQ. Raises ValueError for fp16."""
         context.check_cancelled()
         if context.precision == "fp32":
-            return Prepared(copy_model(model, context.work_dir), notes={"format": "ONNX, unchanged"})
+            artifact = copy_model(model, context.work_dir)
+            write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))
+            return Prepared(artifact, notes={"format": "ONNX, unchanged"})
         if context.precision != "int8" or plan is None:
             raise ValueError(f"openvino prepares fp32 and int8 with a plan, not {context.precision!r}")
         artifact = context.qdq_model(DIALECT)

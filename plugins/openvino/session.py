@@ -21,7 +21,8 @@ KNOWN_SETTINGS = ("cpu_pinning",)
 _PROFILED_RUNS = 5
 _READ_BACK = (
     "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS",
-    "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES", "RUNTIME_REQUIREMENTS",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE", "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES",
+    "RUNTIME_REQUIREMENTS",
 )  # fmt: skip
 
 
@@ -177,6 +178,7 @@ def compile_config(options: OpenOptions) -> dict[str, Any]:
         "INFERENCE_PRECISION_HINT": "f32",
         "EXECUTION_MODE_HINT": "ACCURACY",
         "PERFORMANCE_HINT": "LATENCY",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,  # never quantize activations behind a weight-only plan
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": options.threads,
         "ENABLE_CPU_PINNING": bool(options.settings.get("cpu_pinning", False)),

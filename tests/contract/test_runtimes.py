@@ -14,6 +14,7 @@ import onnx
 import pytest
 from helpers.plans import run_graph
 from helpers.workers import living_children, run
+from onnx import numpy_helper
 
 from workbench.execution.handlers import artifact_sha256
 from workbench.execution.realised import load_realised
@@ -168,6 +169,38 @@ def test_parameters_read_back_without_the_plan_are_the_plan(subject: Any, tmp_pa
     checked, mismatches = compare_with_plan(subject.plan, realised)
     assert mismatches == []
     assert checked == len(subject.plan.tensors) + len(subject.plan.weights) + len(subject.plan.biases)
+
+
+def test_one_changed_scale_code_and_bias_are_found_and_nothing_else(subject: Any, tmp_path: Path) -> None:
+    made = run("prepare", subject.manifest.ref, subject.files.prepare_arguments(tmp_path / "made", "int8"), tmp_path)
+    artifact = Path(made.require()["artifact"])
+    names = {
+        "tensor": next(iter(subject.plan.tensors)),
+        "weight": next(iter(subject.plan.weights)),
+        "bias": next(iter(subject.plan.biases)),
+    }
+    change_three(artifact if artifact.is_file() else next(artifact.rglob("*.onnx")), names)
+    outcome = run("read_back", subject.manifest.ref, {"artifact": str(artifact)}, tmp_path / "elsewhere")
+    realised = load_realised(Path(outcome.require()["parameters"]))
+    _, mismatches = compare_with_plan(subject.plan, realised)
+    assert sorted((found.kind, found.name) for found in mismatches) == sorted(names.items())
+
+
+def change_three(path: Path, names: dict[str, str]) -> None:
+    """Change one scale, one code and one bias element of a Q/DQ file, whichever way it writes them."""
+    model = onnx.load(path)
+    arrays = {item.name: numpy_helper.to_array(item).copy() for item in model.graph.initializer}
+    bias = names["bias"] if names["bias"] in arrays else f"{names['bias']}__codes"
+    changed = {f"{names['tensor']}__scale": 2.0, f"{names['weight']}__codes": None, bias: None}
+    for item in model.graph.initializer:
+        if item.name in changed:
+            value = arrays[item.name]
+            if changed[item.name]:
+                value = value * value.dtype.type(2)
+            else:
+                value.flat[0] += 1 if value.flat[0] < 100 else -1
+            item.CopyFrom(numpy_helper.from_array(value, item.name))
+    onnx.save(model, path)
 
 
 def test_nothing_is_loaded_before_enter(subject: Any, tmp_path: Path) -> None:

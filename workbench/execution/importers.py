@@ -82,11 +82,7 @@ class _Source:
 
 
 def import_model(
-    source: str,
-    out: Path,
-    feeds: Sequence[Feeds] | None,
-    allow_code: bool,
-    search_path: Sequence[Path] = (),
+    source: str, out: Path, feeds: Sequence[Feeds] | None, allow_code: bool, search_path: Sequence[Path] = ()
 ) -> ImportReport:
     """Write `source` as one ONNX file and compare it with torch.
 
@@ -122,12 +118,15 @@ def _import(job: _Job) -> ImportReport:
     except ModelError as error:
         if job.model.batch_is_decided:
             raise
-        reason = f"The batch is fixed at {_rows(job.examples)}, because a symbolic one failed: {error}."
-    return _attempt(job, False, (reason,))
+        reason = str(error).rstrip(".")
+    rows = _rows(job.examples)
+    return _attempt(job, False, (f"The batch is fixed at {rows}, because a symbolic one failed: {reason}.",))
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
+    """One import: what `import_model` was asked, the loaded model and its example inputs."""
+
     torch: Any
     model: _Source
     kind: Kind

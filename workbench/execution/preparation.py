@@ -113,7 +113,7 @@ def _write_graphs(model: Model, compare: str, place: Path) -> dict[str, Any]:
     canonical, transforms = canonical_graph(fp32)
     save_proto(fp32, place / "fp32.onnx")
     save_proto(canonical, place / "canonical.onnx")
-    specs = {spec.name: spec for spec in graph_summary(fp32).outputs}
+    specs = {spec.name: spec for spec in graph_summary(canonical).outputs}
     return {
         **model_facts(model),
         "compared": list(compared),

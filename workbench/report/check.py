@@ -24,7 +24,7 @@ from workbench.report.sheet import (
     sheet_hash,
 )
 
-_MARK = re.compile(r"\[?sheet ([0-9a-f]{8,64})\]?", re.IGNORECASE)
+_MARK = re.compile(r"\[?sheet\s+([0-9a-f]{8,64})\]?", re.IGNORECASE)
 _CLAIM_KEYS = {"schema_version", "label", "name", "runs"}
 
 

@@ -17,6 +17,6 @@ def render_html(sheet: Sheet) -> bytes:
         view=view_of(sheet),
         sheet=sheet,
         charts=charts_svg.charts(sheet, svg.CSS),
-        document=json_bytes(sheet).decode("utf-8").replace("</", "<\\/"),
+        document=json_bytes(sheet).decode("utf-8").replace("<", "\\u003c"),
     )
     return page.encode("utf-8")

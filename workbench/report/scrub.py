@@ -17,9 +17,8 @@ HOST_MARK = "[host]"
 PRIVATE_FACT_KEYS = frozenset(
     {"host", "hostname", "host_name", "node", "node_name", "fqdn", "user", "username", "user_name", "home", "cwd", "ip"}
 )
-_HOME = re.compile(r"(?:file://)?/(?:home|Users)/[^\n\"':;]*/(?P<last>[^\s\"':;,)\]]+)")
-_POSIX = re.compile(r"(?:file://)?(?<![\w:/.\]])/(?:[^\s/\"':;,()\[\]]+/)+(?P<last>[^\s/\"':;,()\[\]]*)")
-_FILE_URL = re.compile(r"file://(?P<last>/?\S*)")
+_HOME = re.compile(r"/(?:home|Users)/[^\n\"':;]*/(?P<last>[^\s\"':;,)\]]+)")
+_POSIX = re.compile(r"(?<![\w:/.~\]])/(?:[^\s/\"':;,()\[\]]+/)+(?P<last>[^\s/\"':;,()\[\]]*)")
 _WINDOWS = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]:[\\/]|\\\\)(?:[^\\/\n\"':;]+[\\/])*(?P<last>[^\s\\/\"':;,)]*)")
 _TILDE = re.compile(r"(?<!\w)~\w*/(?:[^\s/]+/)*(?P<last>[^\s/\"':;,)]*)")
 _COMMON_HOSTS = frozenset({"localhost", "localhost.localdomain", "host", "linux", "debian", "ubuntu"})
@@ -45,7 +44,8 @@ class Scrubber:
             value = re.sub(rf"(?<![\w-]){re.escape(host)}(?![\w-])", HOST_MARK, value, flags=re.IGNORECASE)
         if not self.paths:
             return value
-        for pattern in (_HOME, _POSIX, _WINDOWS, _TILDE, _FILE_URL):
+        value = value.replace("file://", "")
+        for pattern in (_HOME, _POSIX, _WINDOWS, _TILDE):
             value = pattern.sub(self._last_part, value)
         return value
 

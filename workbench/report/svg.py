@@ -120,7 +120,8 @@ def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round values (steps of 1, 2 or 5 times a power of ten) from `low` to `high`."""
     step = _round_step((high - low) / max(about, 1))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 10) for i in range(first, last + 1)]
+    digits = 1 - math.floor(math.log10(step))
+    return [round(i * step, digits) for i in range(first, last + 1)]
 
 
 def log_ticks(low: float, high: float, most: int = 7) -> list[float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from helpers.workers import living_children, plugin, run, write_files
 
@@ -47,6 +48,13 @@ def probing(folder: Path, body: str) -> PluginRef:
     return PluginRef("acting", folder / "acting")
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def probe(tmp_path: Path, body: str, timeout_s: float = 30, **more: Any) -> Outcome:
     return run("probe", probing(tmp_path, body), {}, tmp_path / "work", timeout_s, **more)
 
@@ -78,9 +86,14 @@ def test_a_worker_that_ignores_termination_is_killed_in_time(tmp_path: Path) -> 
 
 
 def test_a_child_in_a_session_of_its_own_is_killed_after_a_crash(tmp_path: Path) -> None:
-    body = "subprocess.Popen(['sleep', '100'], start_new_session=True); os.abort()"
+    body = "print(subprocess.Popen(['sleep', '100'], start_new_session=True).pid, flush=True); os.abort()"
     outcome = probe(tmp_path, body)
     assert (outcome.signal, outcome.leftover) == ("SIGABRT", ("sleep",))
+    child = int(outcome.log_tail[0])
+    limit_s = time.monotonic() + STOP_BOUND_S
+    while is_alive(child) and time.monotonic() < limit_s:
+        time.sleep(0.01)
+    assert not is_alive(child)
 
 
 def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
@@ -91,8 +104,9 @@ def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
 
 def test_the_log_is_kept_and_its_tail_is_of_this_job(tmp_path: Path) -> None:
     first = probe(tmp_path / "a", "print('first')")
+    third = run("probe", probing(tmp_path / "c", "print('third')"), {}, tmp_path / "a/work")
     second = run("probe", probing(tmp_path / "b", "[print('line', n) for n in range(20_000)]"), {}, tmp_path / "a/work")
-    assert first.log_tail == ("first",)
+    assert (first.log_tail, third.log_tail) == (("first",), ("third",))
     assert second.log_tail[-1] == "line 19999"
     assert "first" not in second.log_tail
     log = (tmp_path / "a" / "work" / LOG_NAME).read_text(encoding="utf-8")

@@ -125,8 +125,9 @@ def test_names_of_what_stays_are_kept() -> None:
     assert produced < {name for node in proto.graph.node for name in node.output}
 
 
-def test_every_tensor_between_nodes_has_a_shape() -> None:
-    canonical, _ = canonical_graph(onnx_models.resnet_like())
+@pytest.mark.parametrize("name", ["resnet_like", "depthwise_net"])
+def test_every_tensor_between_nodes_has_a_shape(name: str) -> None:
+    canonical, _ = canonical_graph(getattr(onnx_models, name)())
     stated = {value.name for value in (*canonical.graph.value_info, *canonical.graph.output)}
     assert {name for node in canonical.graph.node for name in node.output} == stated
 
@@ -207,3 +208,14 @@ def test_weights_behind_a_transpose_become_weights() -> None:
     (tensor,) = canonical.graph.initializer
     assert (tensor.name, numpy_helper.to_array(tensor).shape) == ("wt", (4, 6))
     assert_same_answers(proto, canonical, n=2)
+
+
+def test_a_shared_bias_is_separated() -> None:
+    b = Builder(0)
+    bias = b.constant("bias", np.arange(4))
+    b.node(
+        "Conv", [b.node("Conv", ["x", b.weight("w1", 4, 4, 1, 1), bias], "a"), b.weight("w2", 4, 4, 1, 1), bias], "y"
+    )
+    canonical, transforms = canonical_graph(b.model({"x": ["N", 4, 3, 3]}, {"y": ["N", 4, 3, 3]}))
+    assert [node.input[2] for node in canonical.graph.node] == ["bias", "bias__y_node"]
+    assert [entry["kind"] for entry in transforms] == ["copy_initializer"]

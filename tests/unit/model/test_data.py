@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import workbench.model.data as data_module
 from workbench.model.data import DataSpec, open_samples, overlap, sample_index_from_json, scan
 from workbench.model.graph import TensorSpec
-from workbench.model.preprocess import Preprocess
+from workbench.model.preprocess import Preprocess, preprocess_from_json
 
 
 def top1(model: Path, spec: DataSpec, preprocess: Preprocess, class_offset: int = 0) -> float:
@@ -75,3 +76,27 @@ def test_calibration_and_evaluation_of_the_real_data_do_not_overlap(shared_data)
     assert (calibration.n, evaluation.n) == (50, 200)
     assert overlap(calibration, evaluation) == 0
     assert overlap(evaluation, evaluation) == 200
+
+
+DEMO = Path(__file__).resolve().parents[3] / "resources" / "demo"
+
+
+def test_the_bundled_study_reads_its_own_images_and_model():
+    """Its section and the images that the model was trained for belong together."""
+    study = tomllib.loads((DEMO / "study.toml").read_text(encoding="utf-8"))
+    preprocess = preprocess_from_json(study["preprocess"])
+    calibration, evaluation = (
+        DataSpec(study["data"][part]["kind"], DEMO / study["data"][part]["path"])
+        for part in ("calibration", "evaluation")
+    )
+    indices = scan(calibration), scan(evaluation)
+    assert [(index.n, index.undecodable, index.label_range) for index in indices] == [
+        (120, (), (0, 9)),
+        (1000, (), (0, 9)),
+    ]
+    assert overlap(*indices) == 0
+    assert top1(DEMO / study["model"]["path"], evaluation, preprocess) == pytest.approx(0.942, abs=0.003)
+
+
+def test_the_bundled_study_is_small():
+    assert sum(path.stat().st_size for path in DEMO.rglob("*") if path.is_file()) < 2_500_000

@@ -259,6 +259,10 @@ def test_large_models_are_saved_with_external_data(tmp_path: Path, monkeypatch: 
     save_proto(proto, tmp_path / "big.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big.onnx", "big.onnx.data"]
     monkeypatch.undo()
+    stored = onnx.load_model(tmp_path / "big.onnx", load_external_data=False).graph.initializer
+    offsets = [int(entry.value) for tensor in stored for entry in tensor.external_data if entry.key == "offset"]
+    assert offsets
+    assert all(offset % 64 == 0 for offset in offsets)
     loaded = load_model(tmp_path / "big.onnx")
     feeds = random_feeds(proto, n=2)
     np.testing.assert_array_equal(run(loaded.proto.SerializeToString(), feeds)[0], run(tmp_path / "big.onnx", feeds)[0])

@@ -26,18 +26,19 @@ def test_nothing_is_a_valid_number_of_items():
 
 def test_no_more_than_depth_items_are_made_ahead():
     made: list[int] = []
-    third = threading.Event()
+    third, fourth = threading.Event(), threading.Event()
 
     def items() -> Iterator[int]:
         for i in range(10):
             made.append(i)
-            if i == 2:
-                third.set()
+            if i in (2, 3):
+                (third, fourth)[i - 2].set()
             yield i
 
     line = prefetched(items(), 2)
     assert next(line) == 0
     assert third.wait(5)
+    assert not fourth.wait(0.2)
     assert made == [0, 1, 2]
     line.close()
     assert not threads()

@@ -122,7 +122,7 @@ def test_a_file_changed_since_the_scan_is_refused(tmp_path, longer):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data) + b"x" * longer)
-    os.utime(path, ns=(0, 12345))
+    os.utime(path, ns=(0, index.modified_ns[3] if longer else 12345))
     with pytest.raises(DataError, match="changed since the data was scanned"):
         open_samples(spec, index, Preprocess(), IMAGE_INPUT)
 

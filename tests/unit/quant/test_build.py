@@ -165,7 +165,8 @@ def wide_concat(ratio: float) -> onnx.ModelProto:
     small = b.node("Conv", [x, b.weight("small_w", 4, 8, 1, 1, gain=1.0)], "small")
     pooled = b.node("MaxPool", [b.node("Concat", [big, small], "joined", axis=1)], "pooled", kernel_shape=[2, 2])
     b.conv("head", pooled, 8, 4)
-    return b.model({"input": ["N", 3, 8, 8]}, {"head": ["N", 4, 7, 7]})
+    model: onnx.ModelProto = b.model({"input": ["N", 3, 8, 8]}, {"head": ["N", 4, 7, 7]})
+    return model
 
 
 def test_a_concat_of_ranges_8x_apart_stays_float_with_both_thresholds_and_the_rest_goes_on() -> None:

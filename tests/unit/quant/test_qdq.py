@@ -190,6 +190,18 @@ def test_relu_disappears_where_saturation_does_it():
     assert not nodes_by_op(written, "Clip")
 
 
+def test_a_clip_below_the_highest_code_stays_under_an_affine_scheme():
+    model = conv_clip_conv(0.0, 0.5)
+    plan = make_plan(model, random_feeds(model, 2), Scheme(name="S2"))
+    wide = replace(plan.tensors["act"], scale=2 * plan.tensors["act"].scale)
+    plan = replace(plan, tensors={**plan.tensors, "act": wide}, biases={})
+    written = write_qdq(model, plan, X64)
+    assert len(nodes_by_op(written, "Clip")) == 1
+    feeds = random_feeds(model, 2, seed=5)
+    expected = run_graph(write_qdq(model, plan, SIMULATED), feeds)["y"]
+    assert np.array_equal(run_graph(written, feeds)["y"], expected)
+
+
 def test_leaky_relu_keeps_a_clip_that_saturation_does_not_replace():
     model = conv_clip_conv(0.0, 0.5)
     plan = make_plan(model, random_feeds(model, 2))

@@ -72,6 +72,32 @@ def test_a_dequantizer_with_the_parameters_of_another_tensor_is_listed(tmp_path,
     assert set(found.tensors) - set(plan.tensors) == {f"{name} at {name}__dequantize"}
 
 
+def test_two_pairs_of_one_tensor_that_differ_are_listed(tmp_path):
+    plan, model = written(dialect=Dialect("uint8", "leaky_relu"))
+    after = next(name for name in plan.tensors if any(node.output[0] == name for node in leaky_relus(model)))
+    (relu,) = [node for node in leaky_relus(model) if node.output[0] == after]
+    before = relu.input[0].removesuffix("__dequantized")
+    model.graph.initializer.append(numpy_helper.from_array(np.asarray(100, np.uint8), "other"))
+    for node in model.graph.node:
+        if node.name in (f"{before}__quantize", f"{before}__dequantize"):
+            node.input[2] = "other"
+    extra = set(read_qdq(saved(model, tmp_path)).tensors) - set(plan.tensors)
+    assert extra
+    assert all(name.startswith(f"{after} at ") for name in extra)
+
+
+def leaky_relus(model):
+    return [node for node in model.graph.node if node.op_type == "LeakyRelu"]
+
+
+def test_an_axis_that_is_not_written_is_one(tmp_path):
+    plan, model = written()
+    name = next(name for name, weight in plan.weights.items() if weight.axis == 0)
+    node = next(node for node in model.graph.node if node.name == f"{name}__dequantize")
+    del node.attribute[:]
+    assert read_qdq(saved(model, tmp_path)).weights[name].axis == 1
+
+
 def test_garbage_truncated_missing_and_empty_files_are_model_errors(tmp_path):
     data = saved(written()[1], tmp_path).read_bytes()
     contents = {

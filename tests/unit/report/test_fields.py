@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from helpers import results
+
 from workbench.report.fields import BY_KEY, FIELDS, NOT_DISCLOSED, disclose, fields_of, is_disclosed
 from workbench.report.formats import FORMATTERS
 

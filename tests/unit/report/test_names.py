@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from helpers import results
+
 from workbench.report import names
 
 RESULT = results.ordinary()

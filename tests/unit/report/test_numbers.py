@@ -62,7 +62,9 @@ def test_significant(value: float, expected: str) -> None:
     assert numbers.significant(value) == expected
 
 
-@pytest.mark.parametrize(("count", "expected"), [(4861, "4,900"), (99, "99"), (4900, "4,900"), (100, "100"), (101, "110")])
+@pytest.mark.parametrize(
+    ("count", "expected"), [(4861, "4,900"), (99, "99"), (4900, "4,900"), (100, "100"), (101, "110")]
+)
 def test_about_rounds_up(count: int, expected: str) -> None:
     assert numbers.about(count) == expected
 

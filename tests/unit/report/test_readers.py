@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from helpers import results
+
 from workbench.execution.result import Machine
 from workbench.report import readers
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from helpers import results
+
 from workbench.errors import FileFormatError, SheetError
 from workbench.execution.result import Result
 from workbench.report import sheet as sheets
@@ -65,7 +65,10 @@ def test_missing_fields_are_counted_and_literal() -> None:
 
 def test_failed_and_absent_runtimes_keep_their_place() -> None:
     sheet = build_sheet(results.ordinary(), hosts=())
-    assert [(run.label, run.status) for run in sheet.runs[-2:]] == [("TensorRT", "crashed"), ("Core ML", "not_available")]
+    assert [(run.label, run.status) for run in sheet.runs[-2:]] == [
+        ("TensorRT", "crashed"),
+        ("Core ML", "not_available"),
+    ]
     assert [entry.label for entry in sheet.sentences] == ["ONNX Runtime", "OpenVINO", "TensorRT", "Core ML"]
 
 

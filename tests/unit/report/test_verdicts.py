@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from helpers import results
+
 from workbench.execution.result import GateVerdict, Result
 from workbench.report import verdicts
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from helpers import onnx_models
 from onnx import TensorProto, helper, numpy_helper
-from workbench_plugins.openvino.artifact import copy_model, read_artifact
+from workbench_plugins.openvino.artifact import copy_model, read_artifact, write_canonical_nodes
 
 
 def qdq_model() -> onnx.ModelProto:
@@ -50,3 +50,18 @@ def test_a_copy_brings_its_external_data(tmp_path: Path) -> None:
     copy = copy_model(source / "net.onnx", tmp_path / "copy")
     assert (tmp_path / "copy" / "net.data").read_bytes() == (source / "net.data").read_bytes()
     onnx.checker.check_model(str(copy))
+
+
+def test_folded_nodes_are_seen_through_and_named(tmp_path: Path) -> None:
+    model = onnx_models.depthwise_net()
+    onnx.save(model, tmp_path / "m.onnx")
+    folded = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+    kept = [node.name for node in model.graph.node if node not in folded]
+    assert folded
+    write_canonical_nodes(tmp_path / "m.onnx", kept)
+    graph = read_artifact(tmp_path / "m.onnx")
+    assert [node.name for node in graph.nodes] == kept
+    conv = next(node for node in model.graph.node if node.output[0] == folded[0].input[0])
+    assert graph.aliases[folded[0].name] == conv.name
+    reader = next(node.name for node in model.graph.node if folded[0].output[0] in node.input)
+    assert next(node for node in graph.nodes if node.name == reader).inputs == (conv.output[0],)

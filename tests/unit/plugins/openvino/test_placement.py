@@ -116,3 +116,11 @@ def test_bf16_and_eight_bit_arithmetic_depart_from_float32_but_copies_and_indice
     bf16 = replace(CONV, name="bad", precision="bf16", input_precisions=("bf16", "bf16"))
     indices = RuntimeOp("shape", "Reshape", "unknown", "i64", ("shape",), ("i64",), ("i64",), ("i64",))
     assert [op.name for op in not_float32([bf16, CONV, COPY, SOFTMAX, indices, CONSTANT])] == ["bad", CONV.name]
+
+
+@pytest.mark.parametrize(("quantized", "expected"), [(True, "unknown"), (False, "fp32")])
+def test_a_product_that_no_op_names_never_counts_as_int8(quantized: bool, expected: str) -> None:
+    lost = ArtifactNode("lost", "MatMul", ("b",), ("y",), quantized)
+    graph = ArtifactGraph((*GRAPH.nodes[:2], lost), ("x",), ("y",))
+    placed = place(graph, [CONV], {}, int8=True)[2]
+    assert (placed.node, placed.precision, placed.fused_into) == ("lost", expected, CONV.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from helpers import onnx_models
 from workbench_plugins.openvino.runtime import DIALECT, RUNTIME
 
 from workbench.model.canonical import canonical_graph
+from workbench.model.graph import GraphSummary
 from workbench.model.summary import graph_summary
 from workbench.quant.dialect import Dialect
 from workbench.quant.plan import CalibrationRecord, QuantPlan
@@ -30,6 +32,7 @@ class FakeContext:
     target: str = "x64"
     settings: dict[str, Any] = field(default_factory=dict)
     dialects: list[Dialect] = field(default_factory=list)
+    graph: GraphSummary = field(default_factory=lambda: graph_summary(onnx_models.conv_relu_net()))
 
     def qdq_model(self, dialect: Dialect) -> Path:
         self.dialects.append(dialect)
@@ -84,6 +87,8 @@ def test_prepare_copies_the_float_model_and_asks_the_core_for_int8(tmp_path: Pat
     copy = RUNTIME.prepare(tmp_path / "net.onnx", None, FakeContext(tmp_path / "work", "fp32"))  # type: ignore[arg-type]
     assert copy.artifact.parent == tmp_path / "work"
     assert copy.artifact.read_bytes() == (tmp_path / "net.onnx").read_bytes()
+    listed = json.loads((tmp_path / "work" / "canonical_nodes.json").read_text())["nodes"]
+    assert listed == [node.name for node in onnx_models.conv_relu_net().graph.node]
     plan = QuantPlan("0" * 64, Scheme(), CalibrationRecord("mse", {}, 0, ""))
     context = FakeContext(tmp_path, "int8")
     assert RUNTIME.prepare(tmp_path / "net.onnx", plan, context) == Prepared(  # type: ignore[arg-type]

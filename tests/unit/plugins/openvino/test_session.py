@@ -84,8 +84,16 @@ def test_float32_agrees_with_the_reference(name: str, tmp_path: Path) -> None:
     assert sorted(named) == sorted(node.name for node in model.graph.node)
 
 
-@pytest.mark.parametrize("name", ["resnet_like", "depthwise_net", "concat_net"])
-def test_int8_runs_every_conv_on_integers_near_the_simulation(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "least_db"),
+    [
+        ("resnet_like", 25.0),  # Conv and Add are one kernel, which rounds once where the plan rounds twice
+        ("depthwise_net", 80.0),
+        ("concat_net", 80.0),  # 29 dB with signed codes
+        ("multi_io_net", 80.0),
+    ],
+)
+def test_int8_runs_every_conv_on_integers_near_the_simulation(name: str, least_db: float, tmp_path: Path) -> None:
     model = getattr(onnx_models, name)()
     path = quantized(model, tmp_path)
     feeds = onnx_models.random_feeds(model, seed=99)
@@ -96,9 +104,18 @@ def test_int8_runs_every_conv_on_integers_near_the_simulation(name: str, tmp_pat
     convs = [item for item in placements if kinds.get(item.node) in ("Conv", "Gemm", "MatMul")]
     assert convs
     assert {item.precision for item in convs} == {"int8"}
-    assert min(sqnr_db(expected[key], found[key]) for key in expected) > 20.0
+    assert min(sqnr_db(expected[key], found[key]) for key in expected) > least_db
     assert sum(item.time_share or 0.0 for item in placements) == pytest.approx(1.0, abs=1e-6)
     assert all(item.reason for item in placements if item.precision != "int8")
+
+
+def test_an_lstm_is_placed_on_the_recurrent_kernel(tmp_path: Path) -> None:
+    model = onnx_models.lstm_net()
+    names = [node.name for node in model.graph.node if node.op_type == "LSTM"]
+    with opened(saved(model, tmp_path)) as session:
+        found = [item for item in session.placement() if item.node in names]
+    assert found
+    assert all(item.op_type.startswith("RNNSeq") for item in found)
 
 
 def test_a_float_conv_planted_in_the_scheme_shows_as_float(tmp_path: Path) -> None:
@@ -147,6 +164,7 @@ def test_facts_are_read_back_from_the_compiled_model(tmp_path: Path) -> None:
     assert facts["inference_precision_hint"] == "f32"
     assert facts["num_streams"] == facts["inference_num_threads"] == "1"
     assert facts["performance_hint"] == "LATENCY"
+    assert facts["dynamic_quantization_group_size"] == "0"
     assert facts["enable_cpu_pinning"] == "True"
     assert facts["openvino"].startswith("20")
     assert "bf16" not in facts["runtime_precisions"]

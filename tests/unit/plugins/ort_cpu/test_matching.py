@@ -61,6 +61,17 @@ def test_a_transpose_of_the_model_is_not_mistaken_for_an_added_one():
     assert names(match((node,), kernels)) == {"Transpose": "Transpose"}
 
 
+def test_what_follows_a_transpose_of_the_model_is_fused_into_the_transpose():
+    transpose = CanonicalNode("tr", "Transpose", ("c",), ("t",))
+    flatten = CanonicalNode("flat", "Flatten", ("t",), ("f",))
+    kernels = (kernel("conv", "Conv", ["x"], ["c"]), kernel("tr_token_2", "Transpose", ["c"], ["f"]))
+    assert names(match((CONV, transpose, flatten), kernels)) == {
+        "conv": "conv",
+        "tr": "tr_token_2",
+        "flat": "tr_token_2",
+    }
+
+
 def test_a_node_that_nothing_is_left_of_is_absent():
     alone = CanonicalNode("pass", "Identity", ("x",), ("p",))
     assert match((alone,), ()) == {}

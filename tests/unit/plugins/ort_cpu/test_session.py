@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from helpers.contexts import PlainContext
 from helpers.onnx_models import encoder_like, lstm_net, multi_io_net, random_feeds, resnet_like
-from helpers.plans import make_plan
+from helpers.plans import make_plan, run_graph
 from workbench_plugins.ort_cpu.runtime import RUNTIME
 from workbench_plugins.ort_cpu.session import SETTINGS, checked_settings
 
@@ -97,6 +98,15 @@ def test_weight_only_runs_in_float_and_says_so(tmp_path):
     assert compute
     assert {placed[name].precision for name in compute} == {"fp32"}
     assert {placed[name].reason for name in compute} == {"8-bit weights, float32 compute"}
+
+
+def test_weight_only_leaves_activations_in_float(tmp_path):
+    done, canonical, _ = prepared(encoder_like, tmp_path, scheme="S3")
+    feeds = random_feeds(canonical, 2, seed=2)
+    with RUNTIME.open(done, options(tmp_path)) as session:
+        found = session.run(feeds)
+    for name, expected in run_graph(onnx.load(done.artifact), feeds).items():
+        assert np.abs(found[name] - expected).max() < 1e-5 * np.abs(expected).max()
 
 
 def test_a_damaged_artifact_is_a_model_error(tmp_path):

@@ -1,0 +1,97 @@
+"""Several sheets in one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers import results
+
+from workbench.errors import SheetError
+from workbench.execution.result import Result
+from workbench.report.compare import compare_sheets, what_differs
+from workbench.report.render import render
+from workbench.report.sheet import Sheet, build_sheet, sheet_hash, to_document
+from workbench.report.table import comparison
+
+FIRST = build_sheet(results.ordinary(), hosts=())
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> Sheet:
+    document = results.ordinary_document()
+    change(document)
+    return build_sheet(Result.model_validate(document), hosts=())
+
+
+def other_machine(document: dict[str, Any]) -> None:
+    document["machines"][0]["facts"]["cpu_model"] = "AMD EPYC"
+
+
+def other_version(document: dict[str, Any]) -> None:
+    for run in document["runs"][2:4]:
+        run["versions"] = {**run["versions"], "onnxruntime": "1.32.0"}
+
+
+def other_model(document: dict[str, Any]) -> None:
+    document["model"].update(sha256=results.digest("student"), name="Student")
+
+
+def test_machines_stand_apart_and_the_title_says_so() -> None:
+    both = compare_sheets([FIRST, changed(other_machine)])
+    assert both.title.endswith("what differs: the machine")
+    groups = comparison(both).groups
+    assert [group.title.split(" ")[1] for group in groups[:2]] == ["#1", "#2"]
+    assert "AMD EPYC" in groups[1].title
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(other_version, "the runtime version"), (other_model, "the model"), (other_machine, "the machine")],
+)
+def test_what_differs_is_named(change: Callable[[dict[str, Any]], None], words: str) -> None:
+    assert what_differs([FIRST, changed(change)]) == [words]
+
+
+def test_title_names_both_models() -> None:
+    assert compare_sheets([FIRST, changed(other_model)]).title.startswith("MobileNet / Student · ")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["data"]["evaluation"].update(sha256=results.digest("other")), "evaluation set"),
+        (lambda d: d["task"].update(kind="detection"), "task"),
+        (lambda d: d["preprocess"].update(color="BGR"), "preprocessing"),
+        (lambda d: d.update(data={}), "NOT DISCLOSED"),
+    ],
+)
+def test_what_is_not_comparable_is_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
+    with pytest.raises(SheetError, match=message):
+        compare_sheets([FIRST, changed(change)])
+
+
+def test_one_sheet_is_no_comparison() -> None:
+    with pytest.raises(SheetError, match="two"):
+        compare_sheets([FIRST])
+
+
+def test_ratios_are_kept_and_none_is_made() -> None:
+    both = compare_sheets([FIRST, changed(other_machine)])
+    ratios = [run.fields.get("speedup.own_fp32") for run in both.runs if run.precision == "int8" and run.status == "ok"]
+    own = [run.fields.get("speedup.own_fp32") for run in FIRST.runs if run.precision == "int8" and run.status == "ok"]
+    assert ratios == own * 2
+
+
+def test_rows_stay_apart_and_the_reference_stands_once() -> None:
+    both = compare_sheets([FIRST, changed(other_version)])
+    measured = [(run.label, run.precision) for run in both.runs if not run.word]
+    assert len(set(measured)) == len(measured) == 12
+    assert sum(run.word == "simulated" for run in both.runs) == 1
+
+
+def test_comparison_is_a_sheet_like_any_other() -> None:
+    both = compare_sheets([FIRST, changed(other_machine)])
+    assert sheet_hash(to_document(both)) == both.sheet_sha256
+    assert render(both, "html")
+    assert render(both, "pdf")

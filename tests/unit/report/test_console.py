@@ -1,0 +1,61 @@
+"""The comparison in a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import results
+
+from workbench.execution.result import Result
+from workbench.report.console import comparison_text, grid, parity_text
+from workbench.report.sheet import build_sheet, first_line
+
+SHEET = build_sheet(results.ordinary(), hosts=())
+NAMES = ["ordinary", "long_names", "unlabelled", "all_null", "no_runtimes", "without_gates"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 133, 200])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    text = comparison_text(build_sheet(getattr(results, name)(), hosts=()), width)
+    assert max(len(line) for line in text.splitlines()) <= max(width, 80)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ascii(name: str) -> None:
+    sheet = build_sheet(getattr(results, name)(), hosts=())
+    plain = comparison_text(sheet, 100, ascii_only=True)
+    assert plain.isascii()
+    assert [len(line) for line in plain.splitlines()] == [
+        len(line) for line in comparison_text(sheet, 100).splitlines()
+    ]
+
+
+def test_verdicts_stand_above_the_table() -> None:
+    text = comparison_text(SHEET, 200)
+    assert text.index("ONNX Runtime: ship.") < text.index("They disagree on 31 of 2,000.") < text.index("Runtime   ")
+    assert first_line(SHEET) in " ".join(text.split())
+
+
+def test_every_figure_of_the_design_is_there() -> None:
+    text = comparison_text(SHEET, 200)
+    for figure in ("[−0.6, +0.2]", "(71 / 67)", "99.8", "SUSTAINED", "2.8×", "1.90×", "0.867 / 0.936", "547 KiB"):
+        assert figure in text
+
+
+def test_grid_wraps_its_last_column() -> None:
+    text = grid(["id", "reason"], [["ort", "word " * 60], ["openvino", "ok"]], 80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert text.splitlines()[0].split() == ["id", "reason"]
+    assert grid(["id"], [["−"]], ascii_only=True).isascii()
+
+
+def test_parity_lists_mismatches() -> None:
+    assert "113" in parity_text(SHEET)
+    document = results.ordinary_document()
+    document["runs"][3]["parity"]["mismatches"] = [
+        {"kind": "weight", "name": "/conv/W", "field": "scale", "planned": "0.1", "found": "0.2"}
+    ]
+    text = parity_text(build_sheet(Result.model_validate(document), hosts=()), 120)
+    assert "NO" in text
+    assert "weight /conv/W scale: planned 0.1, found 0.2" in text
+    assert parity_text(build_sheet(results.no_runtimes(), hosts=())) == "No artifact was read back."

@@ -1,0 +1,42 @@
+"""The sheet as CSV in long form."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from helpers import results
+
+from workbench.execution.result import Result
+from workbench.report.render_csv import HEADER, render_csv
+from workbench.report.sheet import Sheet, build_sheet
+
+
+def parsed(sheet: Sheet) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(render_csv(sheet).decode("utf-8"))))
+
+
+def test_header_and_figures() -> None:
+    rows = parsed(build_sheet(results.ordinary(), hosts=()))
+    assert tuple(rows[0]) == HEADER
+    found = {(row["run"], row["field"]): row for row in rows}
+    change = found["ONNX Runtime / model / int8", "accuracy_change_points"]
+    assert (float(change["value"]), float(change["interval_low"]), float(change["interval_high"])) == (-0.2, -0.6, 0.2)
+    assert (change["unit"], change["n"]) == ("points", "2000")
+    assert found["TensorRT / model / int8", "status"]["value"] == "crashed"
+    assert found["reference / model / simulated", "evidence"]["value"] == "simulated"
+    assert found["ONNX Runtime / model / int8", "artifact_bytes"]["value"] == "560000"
+
+
+def test_missing_required_fields_are_lines() -> None:
+    sheet = build_sheet(results.all_null(), hosts=())
+    assert sum(row["value"] == "NOT DISCLOSED" for row in parsed(sheet)) == len(sheet.not_disclosed)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+cmd", "-2"])
+def test_no_text_is_a_formula(name: str) -> None:
+    document = results.ordinary_document()
+    document["model"]["name"] = name
+    rows = parsed(build_sheet(Result.model_validate(document), hosts=()))
+    assert next(row["value"] for row in rows if row["field"] == "model.name") == f"'{name}"

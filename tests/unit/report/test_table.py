@@ -1,0 +1,86 @@
+"""The comparison as rows and cells."""
+
+from __future__ import annotations
+
+from helpers import results
+
+from workbench.execution.result import Result
+from workbench.report.sheet import build_sheet
+from workbench.report.table import BLANK, Row, comparison, conditions_of
+
+SHEET = build_sheet(results.ordinary(), hosts=())
+TABLE = comparison(SHEET)
+
+
+def cell(row: Row, key: str, table: object = TABLE) -> str:
+    keys = [column.key for column in table.columns]  # type: ignore[attr-defined]
+    return row.cells[keys.index(key)].text
+
+
+def test_int8_rows_come_first_and_reference_rows_below_the_line() -> None:
+    measured, below = TABLE.groups
+    order = [(row.run.label, row.run.precision) for row in measured.rows]
+    assert [precision for _, precision in order] == ["int8"] * 4 + ["fp32"] * 2
+    assert below.below_the_line
+    assert {row.run.precision for row in below.rows} == {"simulated", "reference"}
+
+
+def test_word_stands_in_every_figure_below_the_line() -> None:
+    for row in TABLE.groups[1].rows:
+        figures = [one for one in row.cells[1:] if one.main != BLANK]
+        assert figures
+        assert all(row.run.word in one.text for one in figures)
+
+
+def test_figures_of_a_row() -> None:
+    row = TABLE.groups[0].rows[0]
+    assert cell(row, "change") == "−0.2 [−0.6, +0.2]"
+    assert cell(row, "changed") == "342 (71 / 67)"
+    assert cell(row, "own_fp32") == "2.8× [2.7, 2.9]"
+    assert cell(row, "rate") == "1,154 [1,144, 1,162] SUSTAINED"
+    assert cell(row, "verdict") == "ship"
+
+
+def test_failed_run_keeps_its_row_with_the_reason() -> None:
+    rows = {row.run.label: row for row in TABLE.groups[0].rows}
+    assert rows["Core ML"].message == "Artifact verified; needs macOS. Run the bundle on a Mac."
+    assert cell(rows["TensorRT"], "verdict") == "crashed (SIGSEGV)"
+
+
+def test_best_is_marked_only_where_intervals_part() -> None:
+    best = [row.run.label for row in TABLE.groups[0].rows if any(one.best for one in row.cells)]
+    assert best == ["OpenVINO"]
+    document = results.ordinary_document()
+    for run in document["runs"]:
+        if run.get("throughput_per_s"):
+            run["throughput_per_s"]["interval"] = [100.0, 3000.0]
+    equal = comparison(build_sheet(Result.model_validate(document), hosts=()))
+    assert not any(one.best for group in equal.groups for row in group.rows for one in row.cells)
+
+
+def test_best_is_sought_within_one_machine() -> None:
+    document = results.ordinary_document()
+    document["runs"][4]["machine"] = document["runs"][5]["machine"] = "m2"
+    document["machines"].append({"id": "m2", "facts": {}})
+    table = comparison(build_sheet(Result.model_validate(document), hosts=()))
+    assert [group.title.split(" ")[0] for group in table.groups[:2]] == ["m1", "m2"]
+    assert all(any(one.best for row in group.rows for one in row.cells) for group in table.groups[:2])
+
+
+def test_empty_columns_are_left_out() -> None:
+    assert "own_fp16" not in [column.key for column in TABLE.columns]
+    assert len(comparison(build_sheet(results.all_null(), hosts=())).columns) == 3
+
+
+def test_figure_without_interval_is_blank() -> None:
+    document = results.ordinary_document()
+    document["runs"][3]["throughput_per_s"]["interval"] = None
+    table = comparison(build_sheet(Result.model_validate(document), hosts=()))
+    assert cell(table.groups[0].rows[0], "rate", table) == BLANK
+
+
+def test_conditions() -> None:
+    assert conditions_of(SHEET) == "batch 1; threads 1; scenario SingleStream; interleaving blocks of 5 s"
+    document = results.ordinary_document()
+    document["runs"][3]["threads"] = 2
+    assert "differ" in conditions_of(build_sheet(Result.model_validate(document), hosts=()))
