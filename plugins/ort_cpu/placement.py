@@ -12,12 +12,14 @@ from workbench.spi import Placement
 
 DEVICE = "CPU"
 NO_KERNEL = "no integer kernel for this op in ONNX Runtime"
+NOT_TAKEN = "ONNX Runtime's integer kernel needs quantized inputs, an int32 bias and a quantized output"
 AFTER_LAST = "after the last INT8 layer"
 BEFORE_FIRST = "before the first INT8 layer"
 WEIGHT_ONLY = "8-bit weights, float32 compute"
 NOT_FOUND = "not found in the graph that ONNX Runtime built"
 REMOVED = "removed by ONNX Runtime's optimizer"
 COMPUTE_OPS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+INTEGER_OPS = COMPUTE_OPS - {"ConvTranspose"}
 WEIGHT_OPS = frozenset({"DequantizeLinear", "MatMulNBits"})
 
 
@@ -74,6 +76,7 @@ def _reasons(canonical: CanonicalNodes, kernels: tuple[Kernel, ...], found: Mapp
     for node in canonical.nodes:
         words = [AFTER_LAST] if node.name not in later else [BEFORE_FIRST] if node.name not in earlier else []
         words += [planned[node.name]] if node.name in planned else []
+        words += [NOT_TAKEN] if node.op_type in INTEGER_OPS and node.name not in planned else []
         reasons[node.name] = "; ".join(dict.fromkeys(words)) or NO_KERNEL
     return reasons
 

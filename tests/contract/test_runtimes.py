@@ -191,15 +191,11 @@ def change_three(path: Path, names: dict[str, str]) -> None:
     model = onnx.load(path)
     arrays = {item.name: numpy_helper.to_array(item).copy() for item in model.graph.initializer}
     bias = names["bias"] if names["bias"] in arrays else f"{names['bias']}__codes"
-    changed = {f"{names['tensor']}__scale": 2.0, f"{names['weight']}__codes": None, bias: None}
+    arrays[f"{names['tensor']}__scale"] *= 2
+    for name in (f"{names['weight']}__codes", bias):
+        arrays[name].flat[0] += 1 if arrays[name].flat[0] < 100 else -1
     for item in model.graph.initializer:
-        if item.name in changed:
-            value = arrays[item.name]
-            if changed[item.name]:
-                value = value * value.dtype.type(2)
-            else:
-                value.flat[0] += 1 if value.flat[0] < 100 else -1
-            item.CopyFrom(numpy_helper.from_array(value, item.name))
+        item.CopyFrom(numpy_helper.from_array(arrays[item.name], item.name))
     onnx.save(model, path)
 
 

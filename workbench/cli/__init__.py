@@ -13,21 +13,16 @@ import sys
 from collections.abc import Callable, Sequence
 
 import workbench
-import workbench.cli.plan_commands
-import workbench.cli.setup_commands
-import workbench.cli.sheet_commands
-import workbench.cli.study_commands
+from workbench.cli.plan_commands import add_to as add_plan_commands
+from workbench.cli.setup_commands import add_to as add_setup_commands
+from workbench.cli.sheet_commands import add_to as add_sheet_commands
+from workbench.cli.study_commands import add_to as add_study_commands
 from workbench.errors import JobCancelledError, JobFailedError, UserError
 
 EXIT_OK, EXIT_USER, EXIT_USAGE, EXIT_GATE, EXIT_INCOMPLETE, EXIT_CANCELLED = 0, 1, 2, 3, 4, 130
 Command = Callable[[argparse.Namespace], int]
 
-COMMANDS = (
-    workbench.cli.study_commands.add_to,
-    workbench.cli.setup_commands.add_to,
-    workbench.cli.plan_commands.add_to,
-    workbench.cli.sheet_commands.add_to,
-)
+COMMANDS = (add_study_commands, add_setup_commands, add_plan_commands, add_sheet_commands)
 
 log = logging.getLogger("workbench")
 

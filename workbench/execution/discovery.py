@@ -159,7 +159,10 @@ _RUNTIME_METHODS = ("probe", "realise", "prepare", "read_back", "open")
 
 def _folders(extra_dirs: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Yield (plugin folder, problem) of all sources; a problem is an entry point or folder that leads nowhere."""
-    yield from ((folder, "") for folder in _plugins_in(package_folder(PLUGIN_PACKAGE)))
+    try:
+        yield from ((folder, "") for folder in _plugins_in(package_folder(PLUGIN_PACKAGE)))
+    except ContractError as error:
+        yield Path(PLUGIN_PACKAGE), str(error)
     for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         yield _entry_point_folder(point)
     named = [Path(entry) for entry in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if entry]

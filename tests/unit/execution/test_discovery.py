@@ -105,6 +105,12 @@ def test_bundled_plugins_are_found() -> None:
         package_folder("no_such_package_at_all")
 
 
+def test_a_broken_installation_is_an_entry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "PLUGIN_PACKAGE", "no_such_package_at_all")
+    assert discover()[0][::2] == (None, "The package no_such_package_at_all is not installed with this program")
+    assert find_plugin("echo", [PLUGINS]).id == "echo"
+
+
 def test_discovery_imports_no_plugin() -> None:
     import subprocess
 

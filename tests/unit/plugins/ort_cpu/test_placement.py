@@ -41,6 +41,19 @@ def test_every_node_once_and_every_float_node_with_its_reason():
     assert [item.time_share for item in placed] == [None, 0.75, None, None, None, None, 0.25]
 
 
+def test_a_planned_convolution_that_ran_in_float_says_what_the_integer_kernel_needs():
+    nodes = (CanonicalNode("a", "Conv", ("x",), ("c",)), CanonicalNode("b", "Conv", ("c",), ("y",)))
+    kernels = (
+        Kernel("x__quantize", "QuantizeLinear", ("x",), ("x__quantized",), False),
+        Kernel("a", "QLinearConv", ("x__quantized",), ("c__quantized",), True),
+        Kernel("b", "Conv", ("c__dequantized",), ("y",), False),
+    )
+    reason = placements(CanonicalNodes(nodes), kernels, {})[1].reason
+    assert reason.startswith("after the last INT8 layer; ONNX Runtime's integer kernel needs")
+    excluded = CanonicalNodes(nodes, {"b": "excluded by name"})
+    assert placements(excluded, kernels, {})[1].reason == "after the last INT8 layer; excluded by name"
+
+
 def test_a_float_graph_needs_no_reasons():
     kernels = tuple(Kernel(node.name, node.op_type, node.inputs, node.outputs, False) for node in NODES)
     assert {item.reason for item in placements(CanonicalNodes(NODES), kernels, {})} == {""}
