@@ -27,7 +27,7 @@ from workbench.spi import (
 
 REQUIREMENT = "openvino==2026.4.1"
 # Signed codes are compiled to wrong numbers where Conv -> Relu branches meet in a Concat (SqueezeNet 1.1: 8 dB from the
-# simulation, 41 dB with uint8); everywhere else both agree, at the same speed.
+# simulation, 41 dB with uint8); everywhere else both agree. uint8 costs 0 to 25 % of the speed.
 DIALECT = Dialect(activation="uint8", activation_function="fused", bias="float32")
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 

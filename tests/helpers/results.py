@@ -197,7 +197,8 @@ def _estimate(triple: tuple[float, float, float]) -> dict[str, Any]:
 
 
 def _reference(precision: str, accuracy: float, change: tuple[float, float, float] | None) -> dict[str, Any]:
-    run = {**_base("reference", "reference", precision), "accuracy": _accuracy(accuracy)}
+    label = "FP32 reference" if precision == "reference" else "Simulated"
+    run = {**_base("reference", label, precision), "accuracy": _accuracy(accuracy)}
     run["outputs_sha256"] = digest(precision)
     if change:
         run.update(accuracy_change_points=_estimate(change), sqnr_db=16.0, nmse=0.025, plan_sha256=digest("plan"))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, ModelProto, NodeProto, helper
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
 
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 from workbench.model.load import tensor_spec
 from workbench.model.macs import macs_of
-from workbench.model.protos import light_copy, opset_of, refresh_shapes, shape_of, value_infos
+from workbench.model.protos import array_of, light_copy, opset_of, refresh_shapes, shape_of, value_infos
 
+SMALL = 16
+_NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64}
 Shape = tuple[int | str, ...]
 _PLAIN = {
     AttributeProto.INT,
@@ -42,7 +45,23 @@ def graph_summary(proto: ModelProto) -> GraphSummary:
     weights = {tensor.name for tensor in graph.initializer}
     batch = _fixed_batch((*inputs, *outputs))
     nodes = tuple(_node(node, shapes, weights, batch) for node in graph.node)
-    return GraphSummary(nodes=nodes, inputs=inputs, outputs=outputs, shapes=shapes, opset=opset_of(proto))
+    return GraphSummary(
+        nodes=nodes,
+        inputs=inputs,
+        outputs=outputs,
+        shapes=shapes,
+        opset=opset_of(proto),
+        constants=_small_constants(proto),
+    )
+
+
+def _small_constants(proto: ModelProto) -> dict[str, tuple[float, ...]]:
+    """Return the values of numeric initializers of at most SMALL elements: bounds, pads, axes."""
+    return {
+        tensor.name: tuple(float(item) for item in array_of(tensor).reshape(-1))
+        for tensor in proto.graph.initializer
+        if math.prod(tensor.dims) <= SMALL and tensor.data_type in _NUMBERS
+    }
 
 
 def _node(node: NodeProto, shapes: Mapping[str, Shape], weights: set[str], batch: int) -> NodeSummary:

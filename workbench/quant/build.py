@@ -55,7 +55,7 @@ def build_plan(
     """
     if not scheme.is_quantized:
         raise ContractError(f"scheme {scheme.name} has no plan")
-    graph = graph_of(canonical)
+    graph = graph_summary(canonical)
     constants = {value.name: value for value in canonical.graph.initializer}
     vetoes = constant_vetoes(graph, constants)
     plan = QuantPlan(model_sha256, scheme, CalibrationRecord(scheme.method, {}, 0, ""), transforms=tuple(transforms))
@@ -75,17 +75,6 @@ def build_plan(
         ranges={name: _observed(histograms[name], ranges[name], scheme) for name in selection.sources},
     )
     return _with_constants(plan, selection, constants)
-
-
-def graph_of(canonical: onnx.ModelProto) -> GraphSummary:
-    """Return the canonical graph's summary with the small constants that selection looks at."""
-    small = {
-        value.name: tuple(float(item) for item in numpy_helper.to_array(value).reshape(-1))
-        for value in canonical.graph.initializer
-        if int(np.prod(value.dims)) <= 16 and value.data_type in _NUMBERS
-    }
-    summary: GraphSummary = graph_summary(canonical)
-    return replace(summary, constants=small)
 
 
 def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
@@ -181,9 +170,6 @@ def quantized_constants(
             biases[use.bias], clamped = quantize_bias(values, grid)
             notes += [{"kind": "bias_clamped", "tensor": use.bias, "channels": clamped}] if clamped else []
     return weights, biases, notes
-
-
-_NUMBERS = (TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32, TensorProto.DOUBLE, TensorProto.FLOAT16)
 
 
 def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[str, TensorProto]) -> QuantPlan:

@@ -47,9 +47,13 @@ def disclose(field: Field, source: Any, result: Result) -> Any:
     value = field.read(source, result)
     if value is None or value in ("", [], {}):
         reasons: dict[str, str] = getattr(source, "reasons", {})
-        reason = reasons.get(field.key) or reasons.get(field.key.split(".")[0])
+        head = field.key.split(".")[0]
+        reason = reasons.get(field.key) or reasons.get(_REASON_KEYS.get(head, head))
         return {"not_applicable": reason} if reason else NOT_DISCLOSED
     return value
+
+
+_REASON_KEYS = {"throughput": "throughput_per_s", "latency": "throughput_per_s", "speedup": "throughput_per_s"}
 
 
 def is_disclosed(value: Any) -> bool:
@@ -146,6 +150,14 @@ _MACHINE = (
     Field("machine.driver", "Driver", "", "text", "machine", True, readers.driver,
           "Driver of the accelerator; none on a CPU."),
     Field("machine.os", "Operating system", "", "text", "machine", True, fact("os", "platform"), "With its version."),
+    Field("machine.kernel", "Kernel", "", "text", "machine", False, fact("kernel"), "Release of the kernel."),
+    Field("machine.architecture", "Architecture", "", "text", "machine", False, fact("architecture"),
+          "Instruction set family."),
+    Field("machine.virtualization", "Virtualization", "", "text", "machine", False, fact("virtualization"),
+          "Hypervisor or container, as far as the system tells."),
+    Field("machine.clock", "Clock", "", "text", "machine", False, fact("clock"), "Behind every latency."),
+    Field("machine.power_source", "Power source", "", "text", "machine", False, fact("power_source"),
+          "Mains or battery."),
     Field("machine.power_mode", "Power mode", "", "text", "machine", True,
           fact("power_mode", "power", "governor", "cpu_governor"), "Governor, battery or mains."),
 )  # fmt: skip

@@ -90,6 +90,8 @@ COLUMNS = (
     Column("accuracy", "Accuracy", "% [95 %]"),
     Column("change", "Change", "points [95 %]"),
     Column("changed", "Changed", "(r\N{RIGHTWARDS ARROW}w / w\N{RIGHTWARDS ARROW}r)"),
+    Column("agreement", "Same answer", "% [95 %]"),
+    Column("sqnr", "SQNR", "dB"),
     Column("mac_share", "INT8", "% of MACs"),
     Column("rate", "Sustained", "per s [95 %]"),
     Column("own_fp32", f"{numbers.TIMES} own FP32", "[95 %]"),
@@ -101,7 +103,10 @@ COLUMNS = (
 
 
 def comparison(sheet: Sheet) -> Table:
-    """Return the comparison of a sheet; columns that no row fills are left out."""
+    """Return the comparison of a sheet; columns that no row fills are left out.
+
+    Agreement and SQNR stand in for accuracy and its change where the samples have no labels.
+    """
     measured = [run for run in sheet.runs if not run.word]
     machines = list(dict.fromkeys(run.machine for run in measured))
     groups = [Group(_machine_title(sheet, name), _rows(sheet, measured, name)) for name in machines]
@@ -117,13 +122,14 @@ def sentence_of(sheet: Sheet, run: SheetRun) -> Sentence | None:
 
 
 def conditions_of(sheet: Sheet) -> str:
-    """Return the conditions of the speed figures, in words, where all runs share them; else "see each run"."""
-    found = [run.fields.get("throughput.conditions") for run in sheet.runs]
-    texts = {"; ".join(f"{k} {v}" for k, v in entry.items()) for entry in found if isinstance(entry, Mapping)}
-    texts.discard("")
-    if len(texts) > 1:
-        return "conditions differ between runs: see each run"
-    return next(iter(texts), "")
+    """Return the conditions of the speed figures that all runs share, in words, and the names of those that differ."""
+    values = [run.fields.get("throughput.conditions") for run in sheet.runs]
+    found = [value for value in values if isinstance(value, Mapping) and "not_applicable" not in value]
+    keys = dict.fromkeys(key for value in found for key in value)
+    shared = [f"{key} {found[0][key]}" for key in keys if all(value.get(key) == found[0].get(key) for value in found)]
+    differing = [key for key in keys if any(value.get(key) != found[0].get(key) for value in found)]
+    other = [f"{', '.join(differing)}: see each run"] if differing else []
+    return "; ".join([*shared, *other])
 
 
 def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
@@ -201,6 +207,19 @@ def _changed(fields: Fields) -> Cell | None:
     return Cell(numbers.number(found["changed"]), f"({sub})" if sub else "")
 
 
+def _agreement(fields: Fields) -> Cell | None:
+    found = fields.get("top1_agreement")
+    value, pair = number_of(found), pair_of(found)
+    if value is None or pair is None:
+        return None
+    return Cell(numbers.number(100 * value, 1), numbers.interval((100 * pair[0], 100 * pair[1]), 1))
+
+
+def _sqnr(fields: Fields) -> Cell | None:
+    value = number_of(fields.get("sqnr_db"))
+    return None if value is None else Cell(numbers.number(value, 1))
+
+
 def _mac_share(fields: Fields) -> Cell | None:
     share = number_of(fields.get("int8_mac_share"))
     return None if share is None else Cell(numbers.percent(share).removesuffix(" %"))
@@ -243,6 +262,8 @@ _FILLERS: dict[str, Callable[[Fields], Cell | None]] = {
     "accuracy": _accuracy,
     "change": _change,
     "changed": _changed,
+    "agreement": _agreement,
+    "sqnr": _sqnr,
     "mac_share": _mac_share,
     "rate": _rate,
     "own_fp32": _ratio("speedup.own_fp32"),
@@ -274,6 +295,8 @@ def _without_empty(table: Table) -> Table:
         for i, column in enumerate(table.columns)
         if column.key in ("run", "verdict") or any(row.cells[i].main != BLANK for row in rows)
     ]
+    if any(table.columns[i].key == "change" for i in kept):
+        kept = [i for i in kept if table.columns[i].key not in ("agreement", "sqnr")]
     kept = kept if len(kept) > 2 else [0, 1, 2]
     groups = tuple(
         Group(

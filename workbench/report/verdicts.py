@@ -5,6 +5,7 @@ Pure functions of a result. They return plain dicts in the shape of report.sheet
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -149,9 +150,9 @@ def _not_finished(run: Run, refused: str) -> tuple[str, str]:
 
 
 def _passed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
-    gate = _gate(gates, ACCURACY_GATE)
+    gate = _gate(gates, ACCURACY_GATE) if _has_change(run) else None
     change = _change_words(run, bare=gate is not None)
-    accuracy = f"keeps accuracy within {_limit_words(gate.limit)} ({change})" if gate and change else change
+    accuracy = f"keeps accuracy within {_limit_words(gate.limit)} ({change})" if gate else change
     return _joined([accuracy, *_speed_words(run)])
 
 
@@ -159,8 +160,8 @@ def _failed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
     broken = [entry for entry in gates if entry.verdict == "FAIL"]
     words = [
         f"{_change_words(run)}, more than the {_limit_words(entry.limit)} allowed"
-        if entry.gate == ACCURACY_GATE and _change_words(run)
-        else entry.text.rstrip(".")
+        if entry.gate == ACCURACY_GATE and _has_change(run)
+        else _gate_text(entry)
         for entry in broken
     ]
     first = [] if any(entry.gate == ACCURACY_GATE for entry in broken) else [_change_words(run)]
@@ -169,19 +170,27 @@ def _failed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
 
 def _unknown(run: Run, gates: Sequence[GateVerdict], samples: str) -> str:
     open_gates = [entry for entry in gates if entry.verdict == "CANNOT TELL"]
-    needed = max((entry.needs_n or 0 for entry in open_gates), default=0)
-    accuracy = _gate(open_gates, ACCURACY_GATE)
-    texts = [entry.text.rstrip(".") for entry in open_gates if entry.gate != ACCURACY_GATE]
-    change = _change_words(run)
-    if accuracy and change:
+    accuracy = _gate(open_gates, ACCURACY_GATE) if _has_change(run) else None
+    texts = [_gate_text(entry) for entry in open_gates if entry is not accuracy]
+    change, needs = _change_words(run), ""
+    if accuracy:
         change = f"{change} against a limit of {_limit_words(accuracy.limit)}"
-    needs = f"needs about {numbers.about(needed)} {samples}" if needed else ""
-    words = _stop("; ".join(part for part in (change, *texts, needs) if part))
+        needs = f"needs about {numbers.about(accuracy.needs_n)} {samples}" if accuracy.needs_n else ""
+    words = _stop("; ".join(part for part in (change, needs, *texts) if part))
     return f"{words} {_capital(_joined(_speed_words(run)))}".strip()
 
 
 def _no_gates(run: Run, _gates: Sequence[GateVerdict], _samples: str) -> str:
     return _joined([_change_words(run), *_speed_words(run)]) or "No figure with an interval is on record."
+
+
+def _has_change(run: Run) -> bool:
+    return run.accuracy_change_points is not None and run.accuracy_change_points.interval is not None
+
+
+def _gate_text(entry: GateVerdict) -> str:
+    """Return the gate's own words with true minus signs."""
+    return re.sub(r"(?<!\w)-(?=\d)", numbers.MINUS, entry.text.rstrip("."))
 
 
 def _change_words(run: Run, *, bare: bool = False) -> str:
@@ -200,7 +209,9 @@ def _speed_words(run: Run) -> list[str]:
     own, fastest = speedup_of(run, "own_fp32"), speedup_of(run, "fastest_float")
     words = []
     if own is not None and own.interval is not None:
-        words.append(f"{numbers.ratio(own.value, own.interval)} its own FP32")
+        label = run.throughput_per_s.label if run.throughput_per_s else "SUSTAINED"
+        caveat = "" if label == "SUSTAINED" else f" ({label})"
+        words.append(f"{numbers.ratio(own.value, own.interval)} its own FP32{caveat}")
     if fastest is not None and fastest.interval is not None:
         digits = numbers.ratio_digits(fastest.value, fastest.interval)
         words.append(f"{numbers.number(fastest.value, digits)}{numbers.TIMES} the fastest float here")

@@ -90,10 +90,12 @@ def _sections(sheet: Sheet) -> list[Section]:
 
 
 def _run_section(run: SheetRun, several: bool) -> Section:
-    name = numbers.shorten(run.title, 90) + (f"{DOT}{run.candidate}" if several else "")
-    ending = "" if run.status == "ok" else f"{DOT}{STATUS_WORDS[run.status]}"
-    word = f" ({run.word})" if run.word and run.word != run.label else ""
-    title = f"{name}{DOT}{PRECISION_TITLES[run.precision]}{word}{ending}"
+    parts = [] if run.runtime == "reference" else [numbers.shorten(run.title, 90)]
+    parts += [run.candidate] if several else []
+    parts.append(PRECISION_TITLES[run.precision])
+    parts += [run.word] if run.word and run.runtime != "reference" else []
+    parts += [] if run.status == "ok" else [STATUS_WORDS[run.status]]
+    title = DOT.join(parts)
     if run.status != "ok":
         return Section(title, (), _problem(run))
     extra = [Line("Mismatch", text, True, False, True, "") for text in run.mismatches]

@@ -109,3 +109,15 @@ def test_a_batch_that_cannot_be_one_stays_symbolic() -> None:
     summary = graph_summary(b.model({"x": ["N", 3]}, {"y": [4, 6]}))
     assert summary.shapes["r"] == ("N", 3)
     assert summary.shapes["four"] == (4, 3)
+
+
+def test_small_constants_are_plain_values() -> None:
+    model = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["" : 13]>
+        agraph (float[N, 4] x) => (float[N, 4] y)
+        <float low = {0.0}, float high = {6.0}>
+        { y = Clip(x, low, high) }
+        """
+    )
+    assert graph_summary(model).constants == {"low": (0.0,), "high": (6.0,)}

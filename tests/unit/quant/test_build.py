@@ -25,8 +25,9 @@ from onnx import numpy_helper
 
 from workbench.errors import ContractError, DataError, ModelError, SchemeError
 from workbench.model.canonical import canonical_graph
+from workbench.model.summary import graph_summary
 from workbench.quant.affine import affine_parameters, fp16_up, quantize_weight, symmetric_parameters
-from workbench.quant.build import build_plan, calibrated_tensors, constant_vetoes, graph_of
+from workbench.quant.build import build_plan, calibrated_tensors, constant_vetoes
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
@@ -154,7 +155,7 @@ def test_pass_through_ops_have_equal_parameters_and_only_sources_are_calibrated(
     concat = next(node for node in canonical.graph.node if node.op_type == "Concat")
     assert concat.name in plan.quantized_nodes
     assert len({plan.tensors[name] for name in (*concat.input, *concat.output)}) == 1
-    names = calibrated_tensors(graph_of(canonical), Scheme(), {}, canonical)
+    names = calibrated_tensors(graph_summary(canonical), Scheme(), {}, canonical)
     assert set(concat.input) <= set(names)
 
 
@@ -230,7 +231,9 @@ def test_a_bias_of_the_wrong_shape_or_a_wrong_type_vetoes_its_node() -> None:
     model = b.model({"x": ["N", 4]}, {"y": ["N", 6]})
     canonical, _ = canonical_graph(model)
     constants = {value.name: value for value in canonical.graph.initializer}
-    assert constant_vetoes(graph_of(canonical), constants) == {"y_node": "its bias is not one value per output channel"}
+    assert constant_vetoes(graph_summary(canonical), constants) == {
+        "y_node": "its bias is not one value per output channel"
+    }
 
 
 def test_lifted_weight_scales_are_noted() -> None:

@@ -25,7 +25,7 @@ def test_header_and_figures() -> None:
     assert (float(change["value"]), float(change["interval_low"]), float(change["interval_high"])) == (-0.2, -0.6, 0.2)
     assert (change["unit"], change["n"]) == ("points", "2000")
     assert found["TensorRT / model / int8", "status"]["value"] == "crashed"
-    assert found["reference / model / simulated", "evidence"]["value"] == "simulated"
+    assert found["Simulated / model / simulated", "evidence"]["value"] == "simulated"
     assert found["ONNX Runtime / model / int8", "artifact_bytes"]["value"] == "560000"
 
 

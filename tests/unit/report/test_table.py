@@ -83,4 +83,14 @@ def test_conditions() -> None:
     assert conditions_of(SHEET) == "batch 1; threads 1; scenario SingleStream; interleaving blocks of 5 s"
     document = results.ordinary_document()
     document["runs"][3]["threads"] = 2
-    assert "differ" in conditions_of(build_sheet(Result.model_validate(document), hosts=()))
+    found = conditions_of(build_sheet(Result.model_validate(document), hosts=()))
+    assert found == "batch 1; scenario SingleStream; interleaving blocks of 5 s; threads: see each run"
+    document["runs"][3].update(throughput_per_s=None, reasons={"throughput_per_s": "the study measures no speed"})
+    assert "not_applicable" not in conditions_of(build_sheet(Result.model_validate(document), hosts=()))
+
+
+def test_agreement_and_sqnr_stand_in_for_accuracy() -> None:
+    keys = [column.key for column in comparison(build_sheet(results.unlabelled(), hosts=())).columns]
+    assert {"agreement", "sqnr"} <= set(keys)
+    assert not {"accuracy", "change"} & set(keys)
+    assert not {"agreement", "sqnr"} & {column.key for column in TABLE.columns}

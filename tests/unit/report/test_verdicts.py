@@ -43,6 +43,15 @@ def test_other_gates_speak_with_their_own_text() -> None:
     assert line.startswith("ONNX Runtime: do not ship. 2.8 times, 3 were asked for, −0.2 [−0.6, +0.2] points,")
 
 
+def test_accuracy_gate_without_labels_gives_its_reason() -> None:
+    document = results.unlabelled().model_dump(mode="json")
+    document["verdicts"] = results.ordinary_document()["verdicts"]
+    document["verdicts"][0].update(verdict="CANNOT TELL", value=None, interval=None, text="no figure: no labels, -3")
+    line = spoken(Result.model_validate(document))[0]
+    assert "against a limit" not in line
+    assert "no figure: no labels, −3." in line
+
+
 def test_without_gates_the_sentence_is_neutral() -> None:
     line = spoken(results.without_gates())[0]
     assert line.startswith("ONNX Runtime: no gates set. −0.2 [−0.6, +0.2] points, 2.8×")
@@ -88,8 +97,10 @@ def test_notes_and_resolution() -> None:
 
 def test_short_runs_are_noted() -> None:
     document = results.ordinary_document()
-    document["runs"][2]["throughput_per_s"]["label"] = "SHORT"
-    assert any("SHORT" in note for note in verdicts.notes(Result.model_validate(document)))
+    document["runs"][3]["throughput_per_s"]["label"] = "SHORT"
+    result = Result.model_validate(document)
+    assert any("SHORT" in note for note in verdicts.notes(result))
+    assert "its own FP32 (SHORT)" in verdicts.headline(result, verdicts.sentences(result))
 
 
 def test_chips_tell_parity_and_overlap() -> None:
