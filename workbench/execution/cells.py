@@ -21,11 +21,13 @@ class Cell:
     Attributes:
         row: the study's runtime row; candidate: the first candidate this cell stands for.
         precision: fp32 | fp16 | int8.
+        python: the interpreter that runs this row's workers.
     """
 
     row: RuntimeSection
     candidate: Candidate
     precision: str
+    python: str = sys.executable
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -36,11 +38,6 @@ class Cell:
     def title(self) -> str:
         """Words for progress lines."""
         return f"{self.row.label} · {self.candidate.name} · {self.precision}"
-
-    @property
-    def python(self) -> str:
-        """The interpreter that runs this row's workers."""
-        return self.row.python or sys.executable
 
     @property
     def target(self) -> str:
@@ -58,13 +55,16 @@ def cells_of(study: Study) -> list[Cell]:
     """
     if not study.file.runtimes:
         raise StudyError(f"{study.name} names no runtimes", how='Add [[runtimes]] with id = "ort_cpu".')
-    cells = [cell for row in study.file.runtimes for cell in _cells_of_row(row, study.candidates)]
+    candidates = study.candidates
+    cells = [
+        cell for row in study.file.runtimes for cell in _cells_of_row(row, candidates, study.interpreter(row))
+    ]
     if not cells:
         raise StudyError(f"{study.name} leaves nothing to run", why="no precision fits a candidate's scheme")
     return cells
 
 
-def _cells_of_row(row: RuntimeSection, candidates: list[Candidate]) -> list[Cell]:
+def _cells_of_row(row: RuntimeSection, candidates: list[Candidate], python: str) -> list[Cell]:
     cells: list[Cell] = []
     seen: set[tuple[str, str]] = set()
     for candidate in candidates:
@@ -73,18 +73,15 @@ def _cells_of_row(row: RuntimeSection, candidates: list[Candidate]) -> list[Cell
                 if (candidate.source, precision) in seen:
                     continue
                 seen.add((candidate.source, precision))
-            cells.append(Cell(row, candidate, precision))
+            cells.append(Cell(row, candidate, precision, python))
     return cells
 
 
 def _precisions(row: RuntimeSection, candidate: Candidate) -> list[str]:
-    """Float baselines the row asks for, then what the candidate's scheme is."""
-    own = "int8" if candidate.scheme.is_quantized or candidate.plan else candidate.scheme.name
-    return [
-        precision
-        for precision in ("fp32", "fp16", "int8")
-        if precision in row.precisions and (precision in FLOAT or precision == own)
-    ]
+    """Float baselines the row asks for, then what the candidate is; a float candidate is run whatever the row asks."""
+    own = "int8" if candidate.is_quantized else candidate.scheme.name
+    baselines = [precision for precision in FLOAT if precision in row.precisions or precision == own]
+    return baselines + (["int8"] if own == "int8" and "int8" in row.precisions else [])
 
 
 class TimeLeft:

@@ -7,9 +7,11 @@ instant a stage either has a `stage.json` whose key matches, and is kept, or is 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from workbench.files import (
 )
 
 STAGE_VERSION = 1
+_OLD = ".old-"
 
 
 class Store:
@@ -43,12 +46,21 @@ class Store:
         write_text_atomic(self.root / ".writable", "")
         (self.root / ".writable").unlink()
 
+    def tidy(self) -> None:
+        """Remove what a killed program left: emptied stages, and a torn last line of the events log."""
+        for folder in self.root.glob(f"{_OLD}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        log = self.root / "events.jsonl"
+        if log.is_file() and log.stat().st_size and not log.read_bytes().endswith(b"\n"):
+            with log.open("ab") as stream:
+                stream.write(b"\n")
+
     def folder(self, *parts: str) -> Path:
         """Return the folder of a stage, made of readable names that are safe on every file system."""
         return self.root.joinpath(*(safe_name(part) for part in parts))
 
     def finished(self, folder: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return what a stage recorded if it was finished with the same key, else None.
+        """Return what a stage recorded if it was finished with the same key and its files are whole, else None.
 
         Raises:
             FileFormatError: the record is from a newer program.
@@ -62,22 +74,30 @@ class Store:
             return None
         except (OSError, ValueError, AttributeError):
             return None
-        value = record.get("value")
-        return value if record.get("key") == key_sha256(key) and isinstance(value, dict) else None
+        value, files = record.get("value"), record.get("files")
+        if record.get("key") != key_sha256(key) or not isinstance(value, dict) or not isinstance(files, dict):
+            return None
+        return value if all(_size(folder / name) == size for name, size in files.items()) else None
 
     def begin(self, folder: Path) -> Path:
-        """Empty a stage's folder for a new attempt. Raises OutputError."""
+        """Empty a stage's folder for a new attempt. Raises OutputError.
+
+        The old folder is renamed first: a worker that outlives a killed program for a moment may still write there.
+        """
         try:
             if folder.exists():
-                shutil.rmtree(folder)
+                old = self.root / f"{_OLD}{uuid.uuid4().hex}"
+                folder.rename(old)
+                shutil.rmtree(old, ignore_errors=True)
             folder.mkdir(parents=True)
         except OSError as error:
             raise OutputError(f"{folder.name} cannot be made", why=error.strerror or str(error)) from error
         return folder
 
     def finish(self, folder: Path, key: Mapping[str, Any], value: dict[str, Any]) -> None:
-        """Record that a stage is complete; everything it wrote must be on disk before. Raises OutputError."""
-        document = {"schema_version": STAGE_VERSION, "key": key_sha256(key), "value": value}
+        """Bring everything the stage wrote to the disk, then record that it is complete. Raises OutputError."""
+        files = {path.relative_to(folder).as_posix(): _synced(path) for path in _files(folder)}
+        document = {"schema_version": STAGE_VERSION, "key": key_sha256(key), "files": files, "value": value}
         write_json_atomic(folder / "stage.json", document)
 
     def log_event(self, event: Mapping[str, Any]) -> None:
@@ -85,6 +105,27 @@ class Store:
         line = json.dumps({"utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **event}, ensure_ascii=False)
         with (self.root / "events.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return what a finished stage consists of: all files but logs and temporary ones."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [path for path in found if path.suffix not in (".log", ".tmp") and path.name != "stage.json"]
+
+
+def _synced(path: Path) -> int:
+    """Return a file's size after its content is on the disk."""
+    with path.open("rb") as stream:
+        if os.name == "posix":
+            os.fsync(stream.fileno())
+        return os.fstat(stream.fileno()).st_size
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def key_sha256(key: Mapping[str, Any]) -> str:

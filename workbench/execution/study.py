@@ -6,8 +6,9 @@ Unknown keys are refused with the nearest known one; relative paths are relative
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,9 +28,9 @@ PROFILE_SECONDS: dict[str, float] = {"quick": 5.0, "standard": 60.0, "full": 600
 
 
 class Section(BaseModel):
-    """Base of all tables: frozen, unknown keys refused."""
+    """Base of all tables: frozen, unknown keys and infinite numbers refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSection(Section):
@@ -164,6 +165,11 @@ class Candidate(Section):
         """The logical scheme."""
         return scheme_from_json(self.scheme_section.model_dump())
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether it needs a plan, or brings one."""
+        return self.scheme.is_quantized or self.plan is not None
+
 
 class Study:
     """A study file with the folder its relative paths start from.
@@ -179,6 +185,16 @@ class Study:
     def resolve(self, path: str) -> Path:
         """Return `path` as an absolute one, relative to the study file."""
         return (self.folder / path).expanduser().resolve()
+
+    def interpreter(self, row: RuntimeSection) -> str:
+        """Return a row's Python: a path relative to the file, a command's bare name as it is, or this program's.
+
+        Links are kept: a virtual environment's interpreter is one.
+        """
+        if row.python is None:
+            return sys.executable
+        is_bare = os.sep not in row.python and "/" not in row.python
+        return row.python if is_bare else os.path.abspath(self.folder / Path(row.python).expanduser())
 
     def source(self, section: ModelSection) -> str:
         """Return an absolute model path, or the factory as written."""
@@ -241,7 +257,9 @@ def study_from_document(document: dict[str, Any], folder: Path, name: str) -> St
     for gate, limit in file.gates.items():
         find_gate(gate, limit)
     _check_choices(file, name)
-    return Study(file, folder, Path(name).stem)
+    study = Study(file, folder, Path(name).stem)
+    _check_values(study)
+    return study
 
 
 def save_study(study: Study, path: Path) -> None:
@@ -254,7 +272,9 @@ def save_study(study: Study, path: Path) -> None:
 def with_absolute_paths(study: Study) -> Study:
     """Return the study with every path absolute, so that it can be saved in another folder."""
     document = study.file.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    document["schema_version"] = STUDY_VERSION
+    document |= {"schema_version": STUDY_VERSION, "name": study.name}
+    for row, section in zip(document.get("runtimes", []), study.file.runtimes, strict=True):
+        row |= {"python": study.interpreter(section)} if section.python else {}
     for holder in _path_holders(document):
         for key in ("path", "labels", "plan"):
             if isinstance(holder.get(key), str) and holder[key]:
@@ -279,6 +299,12 @@ def _check_choices(file: StudyFile, name: str) -> None:
     _check_unique([item.name for item in file.candidates], name, "candidates", "Give each its own name.")
 
 
+def _check_values(study: Study) -> None:
+    """Raise what preprocessing, schemes and data sections have to say now, not in the middle of a run."""
+    _ = study.preprocess, [candidate.scheme for candidate in study.candidates]
+    _ = [study.data_spec("calibration"), study.data_spec("evaluation")]
+
+
 def _check_unique(names: list[str], file_name: str, table: str, how: str) -> None:
     for name in names:
         if names.count(name) > 1:
@@ -290,6 +316,8 @@ def _first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key {where!r}{_nearest(problem['loc'])}"
+    if problem["type"] == "missing":
+        return f"key {where!r} is missing"
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{where}: {message}, found {problem['input']!r:.60}" if where else message
 
@@ -317,8 +345,3 @@ def _table_of(annotation: Any) -> type[BaseModel] | None:
         if found is not None:
             return found
     return None
-
-
-def study_schema() -> Mapping[str, Any]:
-    """Return the JSON Schema of the study file."""
-    return StudyFile.model_json_schema()

@@ -113,7 +113,8 @@ def errors(sheet: Sheet, palette: Palette) -> Chart | None:
         parts.append(svg.text(0, y + 12, name, palette.text, 12, weight=600))
         y += 19
         for key, words in ERRORS:
-            parts += _error_bar(_error(run, key), words, scale, y, colour, palette)
+            nothing = "0: identical" if number_of(run.fields.get(key)) == 0 else "not measured"
+            parts += _error_bar(_error(run, key), words, nothing, scale, y, colour, palette)
             y += 13 + GAP
         y += 9
     parts = [*_error_grid(scale, y, palette), *parts]
@@ -280,10 +281,12 @@ def _error(run: SheetRun, key: str) -> float | None:
     return value if value is not None and value > 0 else None
 
 
-def _error_bar(value: float | None, words: str, scale: Scale, y: float, colour: str, palette: Palette) -> list[str]:
+def _error_bar(
+    value: float | None, words: str, nothing: str, scale: Scale, y: float, colour: str, palette: Palette
+) -> list[str]:
     parts = [svg.text(scale.start - 8, y + 10, words, palette.muted, 11, "end")]
     if value is None:
-        return [*parts, svg.text(scale.start + 6, y + 10, "none measured", palette.muted, 11)]
+        return [*parts, svg.text(scale.start + 6, y + 10, nothing, palette.muted, 11)]
     length = scale(value) - scale.start
     parts.append(svg.rect(scale.start, y, length, 13, palette.surface))
     parts.append(svg.rect(scale.start, y, length, 13, colour, 2, 1 if words == "total" else 0.55))

@@ -121,7 +121,7 @@ _CANDIDATE = (
           "Number formats of weights and activations."),
     Field("scheme.tensors", "Tensors quantized", "", "text", "candidate", True, if_quantized(readers.tensors),
           "Weights, activations, KV cache."),
-    Field("scheme.float_nodes", "Nodes left in float", "", "mapping", "candidate", True,
+    Field("scheme.float_nodes", "Nodes left in float", "", "reasons", "candidate", True,
           if_quantized(readers.float_nodes), "With the reason of each."),
     Field("scheme.transforms", "Graph transforms", "", "list", "candidate", False, readers.transforms,
           "BatchNorm folds, bias correction and the like."),

@@ -77,6 +77,7 @@ def _changes(value: Any) -> str:
     return f"{text}: {', '.join(parts)}"
 
 
+NAMED = 3
 _CHANGES = ("right_to_wrong", "wrong_to_right", "wrong_to_other")
 
 
@@ -95,6 +96,21 @@ def _mapping(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     return "; ".join(f"{key}: {item}" for key, item in value.items())
+
+
+def _reasons(value: Any) -> str:
+    """Group names by their reason: "after the last INT8 layer: Transpose_73, Reshape_83, Concat_1 and 25 more"."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    groups: dict[str, list[str]] = {}
+    for name, reason in value.items():
+        groups.setdefault(str(reason), []).append(str(name))
+    return "; ".join(f"{reason}: {_some(found)}" for reason, found in groups.items())
+
+
+def _some(found: list[str]) -> str:
+    more = len(found) - NAMED
+    return ", ".join(found[:NAMED]) + (f" and {numbers.number(more)} more" if more > 0 else "")
 
 
 def _list(value: Any) -> str:
@@ -129,4 +145,5 @@ FORMATTERS: dict[str, Callable[[Any], str]] = {
     "bytes": numbers.size,
     "mapping": _mapping,
     "list": _list,
+    "reasons": _reasons,
 }

@@ -9,6 +9,7 @@ from workbench.execution.result import CandidateFacts, DataFacts, Estimate, Mach
 from workbench.report import numbers
 
 Reader = Callable[[Any, Result], Any]
+_SHARE_KEYS = ("share_beyond_clip", "beyond_clip", "share")
 _ACTIVATIONS = {"S1": "s8, per tensor, zero point 0", "S2": "u8, per tensor, affine", "S3": "float32"}
 
 
@@ -93,7 +94,7 @@ def worst_tensors(candidate: CandidateFacts, _result: Result) -> list[str] | Non
 
 def _worst_tensor(entry: dict[str, Any]) -> str:
     name = str(entry.get("name", entry.get("tensor", "?")))
-    shares = [value for key, value in entry.items() if isinstance(value, float) and "share" in key]
+    shares = [value for key, value in entry.items() if isinstance(value, float) and key in _SHARE_KEYS]
     return f"{name}: {numbers.percent(shares[0], 2)}" if shares else name
 
 

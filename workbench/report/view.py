@@ -128,7 +128,12 @@ def _line(field: Field, value: Any) -> Line:
     applies = not (isinstance(value, Mapping) and "not_applicable" in value)
     unit = unit_of(field)
     text = format_value(field, value)
-    if disclosed and applies and unit and field.kind not in ("text", "mapping", "list", "changes", "throughput"):
+    if (
+        disclosed
+        and applies
+        and unit
+        and field.kind not in ("text", "mapping", "list", "changes", "throughput", "reasons")
+    ):
         text = _with_unit(text, unit)
     return Line(field.label, text, disclosed, field.required, field.kind == "hash" and disclosed, field.help)
 

@@ -67,6 +67,14 @@ def test_reference_rows_are_not_drawn() -> None:
     assert not any("simulated" in text or "reference" in text for text in texts(chart.svg))
 
 
+def test_no_error_at_all_is_said() -> None:
+    document = results.ordinary_document()
+    document["runs"][3]["divergence"].update(platform_nmse=0.0, execution_nmse=None)
+    chart = charts_svg.errors(build_sheet(Result.model_validate(document), hosts=()), svg.LIGHT)
+    assert chart is not None
+    assert {"0: identical", "not measured"} <= set(texts(chart.svg))
+
+
 def test_css_palette_uses_variables_only() -> None:
     for chart in charts_svg.charts(SHEET, svg.CSS):
         assert "#" not in chart.svg

@@ -28,6 +28,13 @@ def test_format_value(key: str, value: object, expected: str) -> None:
     assert format_value(BY_KEY["run", key], value) == expected
 
 
+def test_nodes_are_grouped_by_reason() -> None:
+    nodes = {**{f"n{i}": "after the last INT8 layer" for i in range(5)}, "s": "Softmax stays float"}
+    expected = "after the last INT8 layer: n0, n1, n2 and 2 more; Softmax stays float: s"
+    assert format_value(BY_KEY["candidate", "scheme.float_nodes"], nodes) == expected
+    assert format_value(BY_KEY["candidate", "scheme.float_nodes"], "none") == "none"
+
+
 @pytest.mark.parametrize("value", [None, "", NOT_DISCLOSED])
 def test_missing_is_never_blank(value: object) -> None:
     assert format_value(BY_KEY["run", "nmse"], value) == NOT_DISCLOSED
