@@ -28,7 +28,7 @@ def without_gates() -> Result:
 
 
 def long_names() -> Result:
-    """The ordinary result with names that are far too long, and two candidates."""
+    """The ordinary result with names that are far too long."""
     document = ordinary_document()
     document["model"]["name"] = "a_very_long_model_name_from_some_export_script_" * 3 + "final_v2.onnx"
     longer = {
@@ -347,3 +347,13 @@ def _disagreement() -> dict[str, Any]:
         "nmse": 0.004,
         "sqnr_db": 24.0,
     }
+
+
+def two_candidates() -> Result:
+    """The ordinary result with a second candidate, a student model, on ONNX Runtime."""
+    document = ordinary_document()
+    document["candidates"].append({**_candidate(), "name": "student", "model_sha256": digest("student")})
+    for run in [run for run in document["runs"] if run["label"] == ORT]:
+        document["runs"].append({**run, "candidate": "student"})
+    document["verdicts"].append({**document["verdicts"][0], "candidate": "student"})
+    return Result.model_validate(document)

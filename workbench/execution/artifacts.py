@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import StudyError, WorkbenchError
 from workbench.execution.cells import Cell
+from workbench.execution.contract import broken_contract
 from workbench.execution.discovery import Manifest, load_runtime
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome
@@ -22,6 +23,7 @@ from workbench.quant.plan import QuantPlan
 from workbench.quant.scheme import Scheme
 from workbench.spi import Deviation, GraphSummary
 
+REALISE_TIMEOUT_S = 60.0
 PREPARE_TIMEOUT_S = 3600.0
 READ_BACK_TIMEOUT_S = 600.0
 
@@ -31,10 +33,11 @@ class CellFailedError(WorkbenchError):
 
     Attributes:
         outcome: how the worker's job ended.
+        refused: what the runtime would have to do otherwise, where it refuses the scheme; nothing was run then.
     """
 
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
+    def __init__(self, outcome: Outcome, refused: Sequence[Deviation] = ()) -> None:
+        self.outcome, self.refused = outcome, list(refused)
         super().__init__(str(outcome))
 
 
@@ -51,11 +54,16 @@ class Artifact:
 
 
 def announced_deviations(manifest: Manifest, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
-    """Ask a plugin, without its runtime, what it would refuse or change; schemes it does not list are refused."""
-    if scheme.name not in manifest.schemes:
-        accepted = ", ".join(manifest.schemes)
-        return [Deviation(None, scheme.title, "nothing is run", f"{manifest.title} accepts {accepted}", refuses=True)]
-    return load_runtime(manifest.ref).realise(graph, scheme)
+    """Ask a plugin in this process, without its runtime, what it would refuse or change."""
+    return _not_accepted(manifest, scheme) or load_runtime(manifest.ref).realise(graph, scheme)
+
+
+def _not_accepted(manifest: Manifest, scheme: Scheme) -> list[Deviation]:
+    """Return the refusal of a scheme that the manifest does not list."""
+    if scheme.name in manifest.schemes:
+        return []
+    accepted = ", ".join(manifest.schemes)
+    return [Deviation(None, scheme.title, "nothing is run", f"{manifest.title} accepts {accepted}", refuses=True)]
 
 
 def make_artifact(
@@ -69,12 +77,13 @@ def make_artifact(
     """Prepare and verify one cell's artifact, kept in the store.
 
     Raises:
-        CellFailedError: the plugin failed, crashed or timed out.
+        CellFailedError: the plugin refuses the scheme, failed, crashed or timed out.
         JobCancelledError: the user asked to stop.
     """
     folder = stages.store.folder("artifacts", *cell.name)
     key = {
         "model": model.sha256,
+        "graphs": model.graphs_sha256,
         "plan": plan[0].sha256 if plan else None,
         "plugin": manifest.id,
         "versions": dict(versions),
@@ -84,13 +93,31 @@ def make_artifact(
     }
 
     def work(place: Path) -> dict[str, Any]:
+        announced = _announced(stages, cell, manifest, model, plan[0].scheme, place) if plan else []
         record = _prepare(stages, cell, manifest, model, plan[1] if plan else None, place)
+        record["announced"] = [asdict(item) for item in announced]
         if plan:
             record["parity"] = _parity(stages, cell, manifest, plan[0], Path(record["artifact"]), place)
         return {**record, "artifact": str(Path(record["artifact"]).relative_to(place))}
 
     record = stages.keep(f"Build {cell.title}", folder, key, work)
     return Artifact(folder / record["artifact"], record)
+
+
+def _announced(
+    stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, scheme: Scheme, place: Path
+) -> list[Deviation]:
+    """Ask in a worker of the row's interpreter: a plugin's code never runs in the program itself here."""
+    deviations = _not_accepted(manifest, scheme)
+    if not deviations:
+        arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
+        folder = place / "realise"
+        answer = _value(manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S))
+        deviations = [Deviation(**item) for item in answer["deviations"]]
+    refusal = next((item for item in deviations if item.refuses), None)
+    if refusal:
+        raise CellFailedError(Outcome("failed", message=f"not realisable: {refusal.reason}"), deviations)
+    return deviations
 
 
 def _prepare(
@@ -105,7 +132,7 @@ def _prepare(
         "settings": cell.row.options,
         "work_dir": str(place / "artifact"),
     }
-    return _value(stages.plugin_job("prepare", manifest, arguments, place, cell.python, PREPARE_TIMEOUT_S))
+    return _value(manifest, stages.plugin_job("prepare", manifest, arguments, place, cell.python, PREPARE_TIMEOUT_S))
 
 
 def _parity(
@@ -114,7 +141,7 @@ def _parity(
     """Read the artifact's parameters back in a worker that gets its path alone, and compare them here."""
     arguments = {"artifact": str(artifact)}
     value = _value(
-        stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S)
+        manifest, stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S)
     )
     checked, mismatches = compare_with_plan(plan, load_realised(Path(value["parameters"])))
     return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
@@ -140,9 +167,13 @@ def read_back_and_compare(cell: Cell, manifest: Manifest, plan: QuantPlan, place
     return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
 
 
-def _value(outcome: Outcome) -> dict[str, Any]:
+def _value(manifest: Manifest, outcome: Outcome) -> dict[str, Any]:
     if outcome.status == "cancelled":
         outcome.require()
     if not outcome.is_ok:
         raise CellFailedError(outcome)
-    return dict(outcome.value or {})
+    answer = dict(outcome.value or {})
+    broken = broken_contract(manifest.id, answer)
+    if broken:
+        raise CellFailedError(broken)
+    return answer

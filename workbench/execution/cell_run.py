@@ -17,6 +17,7 @@ import numpy as np
 from workbench.errors import JobFailedError
 from workbench.execution.artifacts import Artifact
 from workbench.execution.cells import Cell
+from workbench.execution.contract import broken_contract
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import Worker
 from workbench.execution.jobs import Job, Outcome
@@ -24,7 +25,8 @@ from workbench.execution.stages import Stages
 from workbench.measure.load import LoadMonitor
 
 GROUP_SIZE = 8
-ACCURACY_TIMEOUT_S = 24 * 3600.0
+CELL_TIMEOUT_S = 7 * 24 * 3600.0
+LOAD_LIMIT_S = 3600.0
 BLOCK_GRACE_S = 120.0
 ROUNDS: Mapping[str, int] = {"quick": 5, "standard": 6, "full": 10, "none": 0}
 
@@ -35,6 +37,7 @@ class CellJob:
 
     Attributes:
         arguments: of the job "cell", without outputs_dir; key: what the result depends on.
+        samples_limit_s: seconds for answering all samples, on top of those for loading.
     """
 
     cell: Cell
@@ -42,6 +45,7 @@ class CellJob:
     artifact: Artifact
     arguments: Mapping[str, Any]
     key: Mapping[str, Any]
+    samples_limit_s: float = 24 * 3600.0
 
 
 @dataclass
@@ -94,10 +98,20 @@ def _accuracy(stages: Stages, opened: OpenCell) -> None:
     cell = opened.job.cell
     stages.stage(f"Run {cell.title}", "start")
     arguments = {**opened.job.arguments, "outputs_dir": str(opened.folder / "outputs")}
-    job = Job("cell", opened.job.manifest.ref, arguments, opened.folder / "work", ACCURACY_TIMEOUT_S, cell.python)
+    job = Job("cell", opened.job.manifest.ref, arguments, opened.folder / "work", CELL_TIMEOUT_S, cell.python)
     opened.worker.start(job)
-    _guarded(stages, opened, lambda: opened.record.update(_event(stages, opened, "accuracy_done", ACCURACY_TIMEOUT_S)))
+    _guarded(stages, opened, lambda: _answers(stages, opened))
     stages.left.done(cell, "accuracy")
+
+
+def _answers(stages: Stages, opened: OpenCell) -> None:
+    """Wait for the accuracy pass; an answer of a wrong form ends the cell here, before it costs more time."""
+    limit_s = LOAD_LIMIT_S + opened.job.samples_limit_s
+    opened.record.update(_event(stages, opened, "accuracy_done", limit_s))
+    broken = broken_contract(opened.job.manifest.id, opened.record)
+    if broken:
+        opened.worker.__exit__(None, None, None)
+        _failed(stages, opened, broken)
 
 
 def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) -> None:
@@ -146,14 +160,19 @@ def _guarded(stages: Stages, opened: OpenCell, step: Any) -> None:
     try:
         step()
     except JobFailedError:
-        opened.outcome = opened.worker.finish()
-        stages.stage(f"Run {opened.job.cell.title}", "failed", str(opened.outcome))
+        _failed(stages, opened, opened.worker.finish())
+
+
+def _failed(stages: Stages, opened: OpenCell, outcome: Outcome) -> None:
+    opened.outcome = outcome
+    stages.left.done(opened.job.cell)
+    stages.stage(f"Run {opened.job.cell.title}", "failed", str(outcome))
 
 
 def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:
     """End the worker, gather the raw samples into one file, and record the cell."""
     if opened.outcome is None:
-        opened.outcome = opened.worker.finish(stages.cancel)
+        opened.outcome = opened.worker.finish()  # all its work is done: a cancel now would only lose it
     if opened.outcome.status == "cancelled":
         opened.outcome.require()
     if not opened.outcome.is_ok:

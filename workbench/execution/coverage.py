@@ -26,17 +26,19 @@ def int8_mac_share(placements: Sequence[PlacementRecord], graph: GraphSummary) -
     """Return the share (0..1) of the graph's MACs that ran in integer kernels; None for a graph without MACs."""
     if graph.macs == 0:
         return None
-    return sum(item.macs for item in placements if item.precision == "int8") / graph.macs
+    integer = {item.node for item in placements if item.precision == "int8"}
+    integer -= {item.node for item in placements if item.precision in FLOAT_PRECISIONS}
+    return sum(node.macs for node in graph.nodes if node.name in integer) / graph.macs
 
 
 def float_leftovers(placements: Sequence[PlacementRecord], graph: GraphSummary) -> list[FloatLeftover]:
     """Return the nodes that ran in float with an INT8 node somewhere before and somewhere after them."""
     integer = {item.node for item in placements if item.precision == "int8" and item.node}
-    after, before = _reachable(graph, integer, forward=True), _reachable(graph, integer, forward=False)
+    between = _reachable(graph, integer, forward=True) & _reachable(graph, integer, forward=False)
     return [
         FloatLeftover(node=item.node, op_type=item.op_type, reason=item.reason, time_share=item.time_share)
         for item in placements
-        if item.node and item.precision in FLOAT_PRECISIONS and not item.fused_into and item.node in after & before
+        if item.node and item.precision in FLOAT_PRECISIONS and not item.fused_into and item.node in between
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,7 @@ class Judge:
 def open_outputs(folder: Path, record: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
     """Return the stored outputs of a record as memory maps, by name, in the compared order."""
     return {
-        item["name"]: np.load(
-            folder / Path(item["path"]).relative_to(folder)
-            if Path(item["path"]).is_absolute()
-            else folder / item["path"],
-            mmap_mode="r",
-        )
-        for item in record["outputs"]
+        item["name"]: np.load(folder / item["path"], mmap_mode="r") for item in record["outputs"]
     }
 
 
@@ -154,9 +148,15 @@ def disagreement(
     )
 
 
-def comparable(outputs: Outputs, names: Sequence[str]) -> bool:
-    """Whether every compared output is there."""
-    return all(name in outputs for name in names)
+def misfit(judge: Judge, outputs: Outputs) -> str:
+    """Return how stored outputs differ in name or shape from the reference's, "" when they can be compared."""
+    for name, reference in judge.reference.items():
+        if name not in outputs:
+            return f"output {name!r} is missing"
+        if outputs[name].shape != reference.shape:
+            found, wanted = list(outputs[name].shape), list(reference.shape)
+            return f"output {name!r} is {found} over all samples, the reference's is {wanted}"
+    return ""
 
 
 def _pair(judge: Judge, index: int, a: int, b: int) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from workbench.errors import ModelError
 from workbench.execution.jobs import PluginRef
 from workbench.execution.worker import Channel, Handler
 from workbench.files import write_json_atomic
+from workbench.model.graph import TensorSpec
 
 IMPORT_SAMPLES = 16
 
@@ -109,21 +112,59 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
 
 
 def import_model(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
-    """Turn a PyTorch model into ONNX and check it against torch; arguments: source, out, allow_code, bundle or null."""
+    """Turn a PyTorch model into ONNX and check it against torch, in the end on the user's samples.
+
+    Arguments: source, out, allow_code, bundle (its inputs empty: nobody knows them yet) or null, search_path.
+    A first import on seeded random values tells the inputs; where the source holds no shapes, the samples' own do.
+    """
     from workbench.execution import importers  # noqa: PLC0415  (torch, later)
+    from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
 
-    feeds = _first_feeds(arguments["bundle"]) if arguments["bundle"] else None
-    sys.path[:0] = [folder for folder in arguments.get("python_path", []) if folder not in sys.path]
-    report = importers.import_model(arguments["source"], Path(arguments["out"]), feeds, arguments["allow_code"])
-    return report.to_json()
+    out, bundle = Path(arguments["out"]), arguments["bundle"]
+    folders = [Path(folder) for folder in arguments["search_path"]]
+
+    def convert(feeds: list[dict[str, Any]] | None) -> dict[str, Any]:
+        channel.check_cancelled()
+        return importers.import_model(arguments["source"], out, feeds, arguments["allow_code"], folders).to_json()
+
+    try:
+        report = convert(None)
+    except ModelError:
+        if bundle is None:
+            raise
+        return convert(_first_feeds(bundle, _own_inputs(bundle), 1))
+    if bundle is None:
+        return report
+    model = load_model(out)
+    return convert(_first_feeds(bundle, model.inputs, model.fixed_batch or 1))
 
 
-def _first_feeds(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _first_feeds(bundle: Mapping[str, Any], inputs: Sequence[TensorSpec], batch: int) -> list[dict[str, Any]]:
+    """Return the first samples as feeds of `batch` rows; short ones are left out where the batch is fixed."""
     from itertools import islice  # noqa: PLC0415  (with the next)
 
     from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
 
-    return list(islice(open_bundle(bundle).batches(1), IMPORT_SAMPLES))
+    samples = open_bundle({**bundle, "inputs": [asdict(spec) for spec in inputs]})
+    feeds = islice(samples.batches(batch, prefetch=0), max(1, IMPORT_SAMPLES // batch))
+    return [feed for feed in feeds if len(next(iter(feed.values()))) == batch]
+
+
+def _own_inputs(bundle: Mapping[str, Any]) -> list[TensorSpec]:
+    """Return inputs that the samples themselves would fit: arrays by their names, an image as "input"."""
+    from workbench.model.preprocess import preprocess_from_json  # noqa: PLC0415  (loads Pillow)
+
+    index = json.loads(Path(bundle["index"]).read_text(encoding="utf-8"))
+    if bundle["data"]["kind"] == "arrays":
+        return [
+            TensorSpec(item["name"], item["dtype"].replace("float64", "float32"), ("batch", *item["row_shape"]))
+            for item in index["arrays"]
+        ]
+    preprocess = preprocess_from_json(bundle["preprocess"])
+    height, width = preprocess.height_width or ("height", "width")
+    channels = preprocess.channels
+    shape = (channels, height, width) if preprocess.layout == "NCHW" else (height, width, channels)
+    return [TensorSpec("input", "float32", ("batch", *shape))]
 
 
 def _representation(bundle: Mapping[str, Any] | None, canonical: Any, plan: Any, channel: Channel) -> Any:

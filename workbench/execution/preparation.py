@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +15,7 @@ from workbench.errors import DataError, PlanError, StudyError
 from workbench.execution.bundle import bundle_json, tensor_spec_from_json
 from workbench.execution.stages import Stages
 from workbench.execution.study import Candidate, Study
-from workbench.files import sha256_of_file
+from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
 from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs
 from workbench.model.data import DataSpec, SampleIndex, overlap, sample_index_from_json
 from workbench.model.family import family_of
@@ -42,6 +45,17 @@ class PreparedModel:
     def sha256(self) -> str:
         """Fingerprint of the model as the user gave it."""
         return str(self.facts["sha256"])
+
+    @property
+    def graphs_sha256(self) -> list[str]:
+        """Hashes of both graphs: they change with the compared outputs, the model's own does not."""
+        return list(self.facts["graphs_sha256"])
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The batch the graph is fixed at, None where any batch fits."""
+        value = self.facts["fixed_batch"]
+        return None if value is None else int(value)
 
     @property
     def compared(self) -> list[str]:
@@ -76,35 +90,63 @@ def prepare_model(
     stages: Stages, study: Study, source: str, allow_code: bool, samples: PreparedData | None
 ) -> PreparedModel:
     """Load (and import where it is PyTorch) a model and write its two graphs. Raises ModelError and others."""
-    path = _onnx_of(stages, study, source, allow_code, samples)
+    path, imported = _onnx_of(stages, study, source, allow_code, samples)
     model = load_model(path)
     folder = stages.store.folder("models", f"{model.name}-{model.sha256[:12]}")
     key = {"sha256": model.sha256, "compare": study.file.task.compare}
     facts = stages.keep(
         f"Model {model.name}", folder, key, lambda place: _write_graphs(model, study.file.task.compare, place)
     )
+    facts = {**facts, **_import_facts(imported, facts["notes"])}
     return PreparedModel(facts, folder / "fp32.onnx", folder / "canonical.onnx")
 
 
-def _onnx_of(stages: Stages, study: Study, source: str, allow_code: bool, samples: PreparedData | None) -> Path:
-    """Return the ONNX file of a source; a PyTorch model is turned into one by a worker."""
-    if source.endswith(".onnx"):
-        return Path(source)
-    folder = stages.store.folder("imported", Path(source).name)
-    is_file = Path(source).is_file()
-    key = {"source": source, "sha256": sha256_of_file(Path(source)) if is_file else "", "code": allow_code}
+def is_onnx(source: str) -> bool:
+    """Whether a model's source is an ONNX file by its name; anything else goes through the importer."""
+    return source.lower().endswith(".onnx")
+
+
+def _onnx_of(
+    stages: Stages, study: Study, source: str, allow_code: bool, samples: PreparedData | None
+) -> tuple[Path, Mapping[str, Any]]:
+    """Return the ONNX file of a source, and the import's report; a PyTorch model is turned into ONNX by a worker."""
+    if is_onnx(source):
+        return Path(source), {}
+    search_path = [study.folder, Path.cwd()]
+    signature = sha256_of_file(Path(source)) if Path(source).is_file() else _factory_signature(source, search_path)
+    name = Path(source.rpartition(":")[2]).stem
+    folder = stages.store.folder("imported", f"{Path(source).name}-{sha256_of_bytes(source.encode())[:8]}")
     arguments = {
         "source": source,
         "allow_code": allow_code,
         "bundle": samples.bundle(study, ()) if samples else None,
+        "search_path": [str(path) for path in search_path],
     }
-    stages.keep(
+    report = stages.keep(
         f"Import {Path(source).name}",
         folder,
-        key,
-        lambda place: stages.core_job("import_model", {**arguments, "out": str(place / "model.onnx")}, place),
+        {"source": signature},
+        lambda place: stages.core_job("import_model", {**arguments, "out": str(place / f"{name}.onnx")}, place),
     )
-    return folder / "model.onnx"
+    return folder / f"{name}.onnx", report
+
+
+def _factory_signature(source: str, folders: list[Path]) -> str:
+    """Return a hash that changes with the files of a factory's package; its code is not run."""
+    top = source.partition(":")[0].partition(".")[0]
+    spec = PathFinder.find_spec(top, [*(str(folder) for folder in folders), *sys.path])
+    places = (spec.submodule_search_locations or [spec.origin]) if spec else []
+    return sha256_of_bytes(canonical_json([source, *(listing_sha256(Path(place)) for place in places if place)]))
+
+
+def _import_facts(report: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return the facts of a model that was imported: its format, and how near it is to torch."""
+    if not report:
+        return {}
+    near = "equal to torch bit for bit" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.1f} dB against torch"
+    answers = "" if report["agreement"] is None else f", {report['agreement']:.1%} equal answers"
+    line = f"imported from {report['kind']} (torch {report['torch_version']}): {near}{answers} on {report['samples']} samples"
+    return {"format": f"{report['kind']} as ONNX", "notes": [line, *report["notes"], *notes]}
 
 
 def _write_graphs(model: Model, compare: str, place: Path) -> dict[str, Any]:
@@ -116,6 +158,7 @@ def _write_graphs(model: Model, compare: str, place: Path) -> dict[str, Any]:
     specs = {spec.name: spec for spec in graph_summary(canonical).outputs}
     return {
         **model_facts(model),
+        "graphs_sha256": [sha256_of_file(place / "fp32.onnx"), sha256_of_file(place / "canonical.onnx")],
         "compared": list(compared),
         "compared_specs": [asdict(specs[name]) for name in compared],
         "transforms": [dict(item) for item in transforms],
@@ -153,7 +196,8 @@ def prepare_data(stages: Stages, study: Study, part: Part) -> PreparedData | Non
     if spec is None:
         return None
     folder = stages.store.folder("data", part)
-    key = {"spec": spec.to_json(), "files": folder_signature(spec.path)}
+    labels = [listing_sha256(Path(spec.labels))] if spec.labels else []
+    key = {"spec": spec.to_json(), "files": listing_sha256(spec.path), "labels": labels}
     stages.keep(
         f"Scan {part} data",
         folder,
@@ -168,15 +212,19 @@ def prepare_data(stages: Stages, study: Study, part: Part) -> PreparedData | Non
     return PreparedData(spec, index, folder / "index.json")
 
 
-def folder_signature(path: Path) -> list[Any]:
-    """Return count, total size and newest change of the files at `path`: cheap, and different when one changes."""
-    files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
-    states = [item.stat() for item in files]
-    return [
-        len(states),
-        sum(state.st_size for state in states),
-        max((state.st_mtime_ns for state in states), default=0),
-    ]
+def listing_sha256(path: Path) -> str:
+    """Return a hash over name, size and time of change of every file at `path`: cheap, and different when one changes.
+
+    Raises:
+        DataError: the folder cannot be listed.
+    """
+    try:
+        files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+        states = [(item, item.stat()) for item in files if "__pycache__" not in item.parts]
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be listed", why=error.strerror or str(error)) from error
+    lines = [f"{os.fsencode(item.relative_to(path)).hex()} {state.st_size} {state.st_mtime_ns}" for item, state in states]
+    return sha256_of_bytes("\n".join(lines).encode())
 
 
 def overlap_of(calibration: PreparedData | None, evaluation: PreparedData) -> int | None:
@@ -224,12 +272,14 @@ def _outputs(
         "bundle": bundle,
         "outputs": model.compared_specs,
         "optimized": optimized,
-        "batch": model.facts["fixed_batch"] or 1,
+        "batch": model.fixed_batch or 1,
     }
-    record = stages.keep(
-        name, folder, key, lambda place: stages.core_job("reference", {**arguments, "outputs_dir": str(place)}, place)
-    )
-    return folder, record
+
+    def work(place: Path) -> dict[str, Any]:
+        record = stages.core_job("reference", {**arguments, "outputs_dir": str(place)}, place)
+        return {**record, "outputs": [{**item, "path": Path(item["path"]).name} for item in record["outputs"]]}
+
+    return folder, stages.keep(name, folder, key, work)
 
 
 def plan_of(
@@ -259,6 +309,7 @@ def plan_of(
     folder = stages.store.folder("plans", candidate.name)
     key = {
         "model": model.sha256,
+        "graphs": model.graphs_sha256,
         "scheme": scheme.to_json(),
         "plan": sha256_of_file(ready) if ready and ready.is_file() else None,
         "calibration": calibration.index.sha256 if calibration else None,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.execution.discovery import Manifest, discover
+from workbench.errors import StudyError
+from workbench.execution.contract import broken_contract
+from workbench.execution.discovery import Manifest, discover, find_plugin
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job
 
@@ -50,10 +53,38 @@ def probe_all() -> list[RuntimeState]:
     return [_state(manifest, folder, error) for manifest, folder, error in discover()]
 
 
-def probe(manifest: Manifest, python: str = sys.executable) -> RuntimeState:
-    """Ask one plugin in a worker of the given interpreter whether it can be used."""
+def find_runtime(plugin_id: str) -> Manifest | RuntimeState:
+    """Return a runtime's manifest, or for one that is there but cannot be used here its state with the reason.
+
+    Raises:
+        StudyError: no plugin has this id, or it is no runtime.
+    """
+    for manifest, folder, error in discover():
+        if error and plugin_id in (folder.name, manifest.id if manifest else "") and not _is_usable(plugin_id):
+            return _state(manifest, folder, error)
+    manifest = find_plugin(plugin_id)
+    if manifest.kind != "runtime":
+        raise StudyError(f"{plugin_id!r} is a {manifest.kind}, not a runtime", how="Take it out of [[runtimes]].")
+    return manifest
+
+
+def _is_usable(plugin_id: str) -> bool:
+    return any(manifest and not error and manifest.id == plugin_id for manifest, _, error in discover())
+
+
+def probe(
+    manifest: Manifest, python: str = sys.executable, cancel: threading.Event | None = None
+) -> RuntimeState:
+    """Ask one plugin in a worker of the given interpreter whether it can be used.
+
+    Raises:
+        JobCancelledError: `cancel` was set.
+    """
     with tempfile.TemporaryDirectory(prefix="int8-workbench-") as folder:
-        outcome = run_job(Job("probe", manifest.ref, {}, Path(folder), PROBE_TIMEOUT_S, python))
+        outcome = run_job(Job("probe", manifest.ref, {}, Path(folder), PROBE_TIMEOUT_S, python), None, cancel)
+    if outcome.status == "cancelled":
+        outcome.require()
+    outcome = broken_contract(manifest.id, outcome.value or {}) or outcome
     if not outcome.is_ok:
         return RuntimeState(
             manifest.id, manifest.title, ok=False, reason=str(outcome), remedy=outcome.remedy, schemes=manifest.schemes

@@ -13,7 +13,7 @@ from typing import Any
 
 import workbench
 from workbench import errors
-from workbench.errors import UserError
+from workbench.errors import JobCancelledError, UserError
 from workbench.execution.cells import TimeLeft
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import run_job
@@ -53,11 +53,17 @@ class Stages:
         if found is not None:
             self.stage(name, "kept")
             return found
+        self.check_cancelled()
         self.stage(name, "start")
         value = work(self.store.begin(folder))
         self.store.finish(folder, key, value)
         self.stage(name, "done")
         return value
+
+    def check_cancelled(self) -> None:
+        """Raise JobCancelledError when the user asked to stop."""
+        if self.cancel.is_set():
+            raise JobCancelledError("stopped on request")
 
     def stage(self, name: str, state: str, text: str = "") -> None:
         """Tell and log that a stage starts, is done, kept or failed."""

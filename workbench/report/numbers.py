@@ -30,7 +30,7 @@ Pair = tuple[float, float]
 
 def number(value: float, digits: int = 0, *, signed: bool = False) -> str:
     """Return `value` rounded to `digits` decimals with thousands separators and a true minus; never "-0"."""
-    rounded = round(value, digits) + 0.0
+    rounded = round(value, digits)
     text = f"{abs(rounded):,.{digits}f}"
     if rounded < 0:
         return MINUS + text

@@ -26,7 +26,9 @@ def test_golden(fmt: str) -> None:
     assert found.decode("utf-8") == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["long_names", "unlabelled", "all_null", "no_runtimes", "without_gates"])
+@pytest.mark.parametrize(
+    "name", ["long_names", "unlabelled", "all_null", "no_runtimes", "without_gates", "two_candidates"]
+)
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_odd_results_render_in_every_format(fmt: str, name: str) -> None:
     assert render(build_sheet(getattr(results, name)(), hosts=()), fmt)

@@ -120,3 +120,10 @@ def test_odd_results_have_a_headline(build: Any) -> None:
     line = verdicts.headline(result, verdicts.sentences(result))
     assert line.endswith(".")
     assert "None" not in line
+
+
+def test_candidates_are_told_apart() -> None:
+    lines = spoken(results.two_candidates())
+    assert lines[0].startswith("ONNX Runtime · model: ship.")
+    assert lines[-1].startswith("ONNX Runtime · student: ship.")
+    assert verdicts.title(results.two_candidates()).endswith("what differs: the runtime, the candidate")

@@ -1,0 +1,87 @@
+"""What can be wrong with a study, found before the long work: plans, calibration, labels, samples that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from workbench.errors import ModelError, StudyError
+from workbench.execution.bundle import open_bundle
+from workbench.execution.cells import Cell
+from workbench.execution.preparation import PreparedData, PreparedModel, check_plan_fits, is_onnx
+from workbench.execution.study import Candidate, Study, TaskSection
+from workbench.measure.tasks import TaskOptions, find_task
+from workbench.model.sample_index import SampleIndex
+from workbench.quant.plan import load_plan
+
+
+def needs_plan(candidate: Candidate, cells: Sequence[Cell]) -> bool:
+    """Whether some cell runs the candidate in INT8."""
+    return any(cell.precision == "int8" and cell.candidate.name == candidate.name for cell in cells)
+
+
+def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None:
+    """Look at everything that the study file alone can tell.
+
+    Args:
+        given: the plan of `run --plan`.
+
+    Raises:
+        StudyError: a given plan without the one candidate it is for; calibration data are missing.
+        ModelError: a model file is missing.
+        FileFormatError, PlanError: a ready plan cannot be read.
+    """
+    planned = [candidate for candidate in study.candidates if needs_plan(candidate, cells)]
+    if given and len(planned) != 1:
+        raise StudyError(
+            f"--plan fits a study with one quantized candidate, {study.name} has {len(planned)}",
+            how='Give plan = "plan.json" in each of the [[candidates]].',
+        )
+    for candidate in study.candidates:
+        if is_onnx(candidate.source) and not Path(candidate.source).is_file():
+            raise ModelError(f"{Path(candidate.source).name} does not exist", how="Mend [model] path in the study.")
+    for candidate in planned:
+        ready = given or candidate.plan
+        if ready:
+            load_plan(ready)
+        elif candidate.scheme.quantizes_activations and study.file.data.calibration is None:
+            raise StudyError(
+                f"Scheme {candidate.scheme.name} needs calibration data",
+                how="Add [data.calibration], or run with --plan plan.json.",
+            )
+
+
+def check_model(
+    study: Study, model: PreparedModel, evaluation: PreparedData, calibration: PreparedData | None, plans: Sequence[Path]
+) -> None:
+    """Look at a loaded model together with the samples, the labels and the ready plans it shall meet.
+
+    Raises:
+        DataError: samples or labels do not fit the model.
+        PlanError: a plan was made for another model.
+    """
+    for path in plans:
+        check_plan_fits(load_plan(path), model.sha256, path.name)
+    shape = model.compared_specs[0]["shape"][1:]
+    if all(isinstance(axis, int) and axis > 0 for axis in shape):
+        check_labels(study.file.task, tuple(shape), evaluation.index)
+    for part in (calibration, evaluation):
+        if part:
+            open_bundle(part.bundle(study, model.inputs))
+
+
+def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) -> None:
+    """Try the smallest and the largest label on an output of one sample, of the given shape without the batch axis.
+
+    Raises:
+        DataError: a label is out of range, or class_offset leaves no class.
+    """
+    found = find_task(task.kind)
+    if not found.has_answers:
+        return
+    sample = {"output": np.zeros((1, *shape), np.float32)}
+    for label in index.label_range or (None,):
+        labels = None if label is None else np.asarray([label], np.int64)
+        found.evaluate(sample, sample, labels, TaskOptions(task.class_offset, False))
