@@ -22,12 +22,13 @@ class RealModel:
     Attributes:
         model: file name under models/; calibration, evaluation: paths under the data folder, or None for ImageNet CSVs.
         n_calibration, n_evaluation: samples that a test needs; input: the model's input name.
-        planted: a Conv of the canonical graph that a test leaves in float on purpose.
+        planted: a Conv that tests leave in float on purpose.
     """
 
     name: str
     model: str
     input: str
+    planted: str
     n_calibration: int
     n_evaluation: int
     preprocess: Mapping[str, Any] = field(default_factory=dict)
@@ -76,8 +77,9 @@ MOBILENET = RealModel(
     name="mobilenet_v1_0.25_224",
     model="mobilenet_v1_0.25_224.onnx",
     input="input",
+    planted="n27_Conv",
     n_calibration=32,
-    n_evaluation=48,
+    n_evaluation=100,
     preprocess={"resize_short": 256, "center_crop": 224, "color": "RGB", "mean": [127.5] * 3, "std": [127.5] * 3},
     task={"kind": "classification", "class_offset": 1},
     calibration=_imagenet("calibration"),
@@ -87,8 +89,9 @@ SQUEEZENET = RealModel(
     name="squeezenet1.1",
     model="squeezenet1.1.onnx",
     input="input",
+    planted="n16_Conv",
     n_calibration=16,
-    n_evaluation=32,
+    n_evaluation=48,
     preprocess={"resize_short": 256, "center_crop": 227, "color": "BGR", "mean": [104, 117, 123], "std": [1, 1, 1]},
     calibration=_imagenet("calibration"),
     evaluation=_imagenet("evaluation"),
@@ -97,8 +100,9 @@ RESNET8 = RealModel(
     name="resnet8",
     model="resnet8.onnx",
     input="input",
+    planted="n11_Conv",
     n_calibration=100,
-    n_evaluation=200,
+    n_evaluation=600,
     preprocess={"color": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]},
     calibration={"kind": "images", "path": "cifar10_sample/calibration"},
     evaluation={"kind": "images", "path": "cifar10_sample/evaluation"},
@@ -107,6 +111,7 @@ KWS = RealModel(
     name="kws_dscnn",
     model="kws_dscnn.onnx",
     input="input",
+    planted="n11_Conv",
     n_calibration=100,
     n_evaluation=400,
     calibration={"kind": "arrays", "path": "kws_sample/calibration.npz"},
@@ -116,11 +121,12 @@ FACE = RealModel(
     name="version-RFB-320",
     model="version-RFB-320.onnx",
     input="input",
+    planted="Conv_12",
     n_calibration=16,
-    n_evaluation=24,
+    n_evaluation=32,
     preprocess={"resize": [240, 320], "color": "RGB", "mean": [127] * 3, "std": [128] * 3},
     task={"kind": "divergence"},
-    calibration={**_imagenet("calibration"), "labels": ""},
+    calibration={**_imagenet("calibration"), "labels": "", "seed": 1},
     evaluation={**_imagenet("evaluation"), "labels": ""},
 )
 CLASSIFIERS = (MOBILENET, SQUEEZENET, RESNET8, KWS)

@@ -112,7 +112,9 @@ def _announced(
     if not deviations:
         arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
         folder = place / "realise"
-        answer = _value(manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S))
+        answer = _value(
+            manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S)
+        )
         deviations = [Deviation(**item) for item in answer["deviations"]]
     refusal = next((item for item in deviations if item.refuses), None)
     if refusal:
@@ -141,7 +143,8 @@ def _parity(
     """Read the artifact's parameters back in a worker that gets its path alone, and compare them here."""
     arguments = {"artifact": str(artifact)}
     value = _value(
-        manifest, stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S)
+        manifest,
+        stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S),
     )
     checked, mismatches = compare_with_plan(plan, load_realised(Path(value["parameters"])))
     return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}

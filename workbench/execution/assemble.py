@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from workbench.execution import result as records
@@ -36,7 +35,6 @@ class CellState:
     plan: QuantPlan | None = None
     artifact: Artifact | None = None
     record: Mapping[str, Any] | None = None
-    folder: Path | None = None
     speed: MeasuredSpeed | None = None
     status: records.Status = "ok"
     problem: records.Problem | None = None
@@ -91,7 +89,7 @@ def run_record(
 
 def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machine: str) -> records.Run:
     """Return the float32 reference as a Run; it has no speed of its own, its runtimes have."""
-    task = task_figures(judge, judge.reference)
+    task, distances = task_figures(judge, judge.reference), output_figures(judge, judge.reference)
     return records.Run(
         runtime="reference",
         label="FP32 reference",
@@ -103,9 +101,14 @@ def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machi
         status="ok",
         n=task["n"],
         accuracy=task["accuracy"],
+        findings=task["findings"] + distances["findings"],
         outputs_sha256=record["outputs_sha256"],
         versions=record["versions"],
-        reasons={"accuracy_change_points": "it is the reference", "throughput_per_s": "the reference is not timed"},
+        reasons={
+            **task["reasons"],
+            "accuracy_change_points": "it is the reference",
+            "throughput_per_s": "the reference is not timed",
+        },
     )
 
 

@@ -172,7 +172,7 @@ def _failed(stages: Stages, opened: OpenCell, outcome: Outcome) -> None:
 def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:
     """End the worker, gather the raw samples into one file, and record the cell."""
     if opened.outcome is None:
-        opened.outcome = opened.worker.finish()  # all its work is done: a cancel now would only lose it
+        opened.outcome = opened.worker.finish(stages.cancel)
     if opened.outcome.status == "cancelled":
         opened.outcome.require()
     if not opened.outcome.is_ok:

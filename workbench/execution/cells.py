@@ -56,9 +56,7 @@ def cells_of(study: Study) -> list[Cell]:
     if not study.file.runtimes:
         raise StudyError(f"{study.name} names no runtimes", how='Add [[runtimes]] with id = "ort_cpu".')
     candidates = study.candidates
-    cells = [
-        cell for row in study.file.runtimes for cell in _cells_of_row(row, candidates, study.interpreter(row))
-    ]
+    cells = [cell for row in study.file.runtimes for cell in _cells_of_row(row, candidates, study.interpreter(row))]
     if not cells:
         raise StudyError(f"{study.name} leaves nothing to run", why="no precision fits a candidate's scheme")
     return cells

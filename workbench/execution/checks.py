@@ -11,6 +11,7 @@ from workbench.errors import ModelError, StudyError
 from workbench.execution.bundle import open_bundle
 from workbench.execution.cells import Cell
 from workbench.execution.preparation import PreparedData, PreparedModel, check_plan_fits, is_onnx
+from workbench.execution.probing import RuntimeState
 from workbench.execution.study import Candidate, Study, TaskSection
 from workbench.measure.tasks import TaskOptions, find_task
 from workbench.model.sample_index import SampleIndex
@@ -54,7 +55,11 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
 
 
 def check_model(
-    study: Study, model: PreparedModel, evaluation: PreparedData, calibration: PreparedData | None, plans: Sequence[Path]
+    study: Study,
+    model: PreparedModel,
+    evaluation: PreparedData,
+    calibration: PreparedData | None,
+    plans: Sequence[Path],
 ) -> None:
     """Look at a loaded model together with the samples, the labels and the ready plans it shall meet.
 
@@ -85,3 +90,15 @@ def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) 
     for label in index.label_range or (None,):
         labels = None if label is None else np.asarray([label], np.int64)
         found.evaluate(sample, sample, labels, TaskOptions(task.class_offset, False))
+
+
+def why_not_run(cell: Cell, model: PreparedModel, available: RuntimeState) -> tuple[str, str]:
+    """Return why a cell cannot be run at all and what mends it, or two empty texts."""
+    if not available.ok:
+        return available.reason, available.remedy
+    if cell.precision not in available.precisions:
+        return f"{cell.precision} is not real on this device; real are {', '.join(available.precisions)}", ""
+    if model.fixed_batch not in (None, cell.row.batch):
+        fixed = f"the model is fixed at a batch of {model.fixed_batch}, the row asks for {cell.row.batch}"
+        return fixed, f"Set batch = {model.fixed_batch} in the row, or export the model with a symbolic batch."
+    return "", ""

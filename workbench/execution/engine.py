@@ -18,13 +18,14 @@ import workbench
 from workbench.errors import StudyError
 from workbench.execution import assemble
 from workbench.execution import result as records
-from workbench.execution.artifacts import CellFailedError, announced_deviations, make_artifact
+from workbench.execution.artifacts import CellFailedError, make_artifact
 from workbench.execution.assemble import CellState
 from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
 from workbench.execution.cells import FLOAT, Cell, cells_of
-from workbench.execution.discovery import Manifest, find_plugin
-from workbench.execution.evaluate import Judge, Outputs, judge_of, open_outputs
-from workbench.execution.facts import candidate_record, data_findings, data_record, model_record
+from workbench.execution.checks import check_labels, check_model, check_study, needs_plan, why_not_run
+from workbench.execution.discovery import Manifest
+from workbench.execution.evaluate import Judge, Outputs, judge_of, misfit, open_outputs
+from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id, model_record
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
 from workbench.execution.preparation import (
@@ -37,16 +38,20 @@ from workbench.execution.preparation import (
     reference_outputs,
     simulated_outputs,
 )
-from workbench.execution.probing import RuntimeState, probe
+from workbench.execution.probing import RuntimeState, find_runtime, probe
 from workbench.execution.speed import MeasuredSpeed, speed_of
 from workbench.execution.stages import OnEvent, Stages
 from workbench.execution.store import Store
 from workbench.execution.study import PROFILE_SECONDS, Candidate, Study, save_study, with_absolute_paths
-from workbench.files import canonical_json, sha256_of_bytes, write_json_atomic
+from workbench.files import write_json_atomic
 from workbench.measure.machine import machine_facts
 from workbench.model.graph import GraphSummary
 from workbench.model.summary import graph_summary
 from workbench.quant.plan import QuantPlan
+from workbench.spi import Deviation
+
+SLOWEST = 100.0
+"""A runtime this many times slower than the reference is taken for one that hangs."""
 
 
 @dataclass(frozen=True)
@@ -125,42 +130,58 @@ def run_study(
         JobCancelledError: `cancel` was set.
     """
     cells = cells_of(study)
-    manifests = {row.id: find_plugin(row.id) for row in study.file.runtimes}
+    runtimes = {row.id: find_runtime(row.id) for row in study.file.runtimes}
+    check_study(study, cells, options.plan)
     store = Store(folder)
     store.open()
     with folder_lock(folder):
+        store.tidy()
         save_study(with_absolute_paths(study), folder / "study.toml")
         stages = Stages(store, on_event, cancel or threading.Event())
         run = _prepared(study, options, stages, cells)
         _plan_time(run, cells)
-        _run_cells(run, cells, manifests)
+        _run_cells(run, cells, runtimes)
         result = _result(run)
         write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
         return result
 
 
 def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cell]) -> _Run:
-    """Load, scan, calibrate; run the reference and the simulated graphs."""
+    """Load, scan, check; then the long work: the reference, plans, the simulated graphs."""
     facts = machine_facts()
-    machine = records.Machine(id=sha256_of_bytes(canonical_json(facts))[:12], facts=facts)
+    machine = records.Machine(id=machine_id(facts), facts=facts)
     evaluation = prepare_data(stages, study, "evaluation")
     if evaluation is None:
         raise StudyError("The study names no evaluation data", how="Add [data.evaluation].")
     run = _Run(study, options, stages, machine, evaluation, prepare_data(stages, study, "calibration"))
+    planned = [candidate for candidate in study.candidates if needs_plan(candidate, cells)]
+    prepared: dict[str, PreparedModel] = {}
     for candidate in study.candidates:
-        if candidate.source not in run.models:
-            run.models[candidate.source] = _model(run, candidate.source)
-        if candidate.scheme.is_quantized or candidate.plan:
-            run.plans[candidate.name] = _plan(run, candidate)
+        if candidate.source not in prepared:
+            prepared[candidate.source] = _model(run, candidate.source, planned)
+    for source, model in prepared.items():
+        run.models[source] = _referenced(run, model)
+    for candidate in planned:
+        run.plans[candidate.name] = _plan(run, candidate)
     return run
 
 
-def _model(run: _Run, source: str) -> _Models:
+def _model(run: _Run, source: str, planned: list[Candidate]) -> PreparedModel:
+    """Load a model and see that samples, labels and ready plans fit it."""
+    samples = run.calibration or run.evaluation
+    model = prepare_model(run.stages, run.study, source, run.options.allow_code, samples)
+    ready = [run.options.plan or candidate.plan for candidate in planned if candidate.source == source]
+    check_model(run.study, model, run.evaluation, run.calibration, [path for path in ready if path])
+    return model
+
+
+def _referenced(run: _Run, model: PreparedModel) -> _Models:
+    """Run the float reference over all samples."""
     task = run.study.file.task
-    prepared = prepare_model(run.stages, run.study, source, run.options.allow_code, run.calibration or run.evaluation)
-    folder, record = reference_outputs(run.stages, run.study, prepared, run.evaluation)
+    folder, record = reference_outputs(run.stages, run.study, model, run.evaluation)
     judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), run.evaluation.index)
-    return _Models(prepared, graph_summary(onnx.load(str(prepared.canonical))), record, judge)
+    check_labels(task, next(iter(judge.reference.values())).shape[1:], run.evaluation.index)
+    return _Models(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
 
 
 def _plan(run: _Run, candidate: Candidate) -> _Plans:
@@ -174,18 +195,14 @@ def _plan(run: _Run, candidate: Candidate) -> _Plans:
     return _Plans(plan, path, record, simulated, open_outputs(folder, simulated))
 
 
-def _run_cells(run: _Run, cells: list[Cell], manifests: Mapping[str, Manifest]) -> None:
+def _run_cells(run: _Run, cells: list[Cell], runtimes: Mapping[str, Manifest | RuntimeState]) -> None:
     """Probe, build and verify every cell, then run them in groups."""
     probes: dict[tuple[str, str], RuntimeState] = {}
     jobs: list[CellJob] = []
     for cell in cells:
         state = CellState(cell, run.machine.id)
         run.states.append(state)
-        manifest = manifests[cell.row.id]
-        key = (manifest.id, cell.python)
-        if key not in probes:
-            probes[key] = probe(manifest, cell.python)
-        job = _build(run, state, manifest, probes[key])
+        job = _job_of(run, state, runtimes[cell.row.id], probes)
         if job is None:
             run.stages.left.done(cell)
         else:
@@ -196,34 +213,41 @@ def _run_cells(run: _Run, cells: list[Cell], manifests: Mapping[str, Manifest]) 
             _take(run, by_name[name], outcome)
 
 
+def _job_of(
+    run: _Run, state: CellState, runtime: Manifest | RuntimeState, probes: dict[tuple[str, str], RuntimeState]
+) -> CellJob | None:
+    """Probe a cell's runtime, once per interpreter, and build the cell; None when it cannot be run."""
+    if isinstance(runtime, RuntimeState):
+        assemble.refuse(state, runtime.reason, runtime.remedy)
+        return None
+    key = (runtime.id, state.cell.python)
+    if key not in probes:
+        probes[key] = probe(runtime, state.cell.python, run.stages.cancel)
+    return _build(run, state, runtime, probes[key])
+
+
 def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob | None:
     """Make a cell's artifact and its job; None when the cell cannot be run, with the reason in its state."""
-    cell = state.cell
-    model = run.models[cell.candidate.source]
+    cell, model = state.cell, run.models[state.cell.candidate.source].prepared
     state.versions = available.versions
-    if not available.ok:
-        assemble.refuse(state, available.reason, available.remedy)
-        return None
-    if cell.precision not in available.precisions:
-        real = ", ".join(available.precisions)
-        assemble.refuse(state, f"{cell.precision} is not real on this device; real are {real}")
+    problem, remedy = why_not_run(cell, model, available)
+    if problem:
+        assemble.refuse(state, problem, remedy)
         return None
     plans = run.plans.get(cell.candidate.name) if cell.precision not in FLOAT else None
-    if plans:
-        state.plan = plans.plan
-        state.deviations = announced_deviations(manifest, model.graph, plans.plan.scheme)
-        refusal = next((item for item in state.deviations if item.refuses), None)
-        if refusal:
-            assemble.refuse(state, f"not realisable: {refusal.reason}")
-            return None
+    state.plan = plans.plan if plans else None
+    plan = (plans.plan, plans.path) if plans else None
     try:
-        state.artifact = make_artifact(
-            run.stages, cell, manifest, available.versions, model.prepared, (plans.plan, plans.path) if plans else None
-        )
+        state.artifact = make_artifact(run.stages, cell, manifest, available.versions, model, plan)
     except CellFailedError as error:
-        assemble.fail(state, error.outcome)
+        state.deviations = error.refused
+        if error.refused:
+            assemble.refuse(state, error.outcome.message)
+        else:
+            assemble.fail(state, error.outcome)
         run.stages.stage(f"Build {cell.title}", "failed", str(error))
         return None
+    state.deviations = [Deviation(**item) for item in state.artifact.record["announced"]]
     return _cell_job(run, state, manifest)
 
 
@@ -244,6 +268,10 @@ def _cell_job(run: _Run, state: CellState, manifest: Manifest) -> CellJob:
         "speed": run.seconds > 0,
     }
     key = {
+        "program": workbench.__version__,
+        "plugin": manifest.id,
+        "precision": cell.precision,
+        "outputs": model.compared_specs,
         "artifact": artifact.record["artifact_sha256"],
         "data": run.evaluation.index.sha256,
         "preprocess": run.study.preprocess.to_json(),
@@ -255,7 +283,8 @@ def _cell_job(run: _Run, state: CellState, manifest: Manifest) -> CellJob:
         "seconds": run.seconds,
         "machine": run.machine.id,
     }
-    return CellJob(cell, manifest, artifact, arguments, key)
+    reference_s = float(run.models[cell.candidate.source].reference_record["wall_s"])
+    return CellJob(cell, manifest, artifact, arguments, key, SLOWEST * reference_s)
 
 
 def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> None:
@@ -263,10 +292,14 @@ def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> Non
     if isinstance(outcome, Outcome):
         assemble.fail(state, outcome)
         return
-    state.record = outcome
-    state.folder = run.stages.store.folder("cells", *state.cell.name)
-    state.outputs = open_outputs(state.folder, outcome)
-    state.speed = speed_of(state.cell, state.folder, outcome, run.seconds)
+    folder = run.stages.store.folder("cells", *state.cell.name)
+    outputs = open_outputs(folder, outcome)
+    problem = misfit(run.models[state.cell.candidate.source].judge, outputs)
+    if problem:
+        assemble.fail(state, Outcome("failed", error_kind="ContractError", message=problem))
+        return
+    state.record, state.outputs = outcome, outputs
+    state.speed = speed_of(state.cell, folder, outcome, run.seconds)
 
 
 def _plan_time(run: _Run, cells: list[Cell]) -> None:
@@ -319,6 +352,7 @@ def _runs(run: _Run) -> tuple[list[records.Run], list[float | None]]:
     runs: list[records.Run] = []
     discordant: list[float | None] = []
     for state in run.states:
+        run.stages.check_cancelled()
         model = run.models[state.cell.candidate.source]
         plans = run.plans.get(state.cell.candidate.name) if state.plan else None
         record, share = assemble.run_record(

@@ -37,9 +37,7 @@ class Judge:
 
 def open_outputs(folder: Path, record: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
     """Return the stored outputs of a record as memory maps, by name, in the compared order."""
-    return {
-        item["name"]: np.load(folder / item["path"], mmap_mode="r") for item in record["outputs"]
-    }
+    return {item["name"]: np.load(folder / item["path"], mmap_mode="r") for item in record["outputs"]}
 
 
 def judge_of(task_kind: str, class_offset: int, reference: Outputs, index: SampleIndex) -> Judge:

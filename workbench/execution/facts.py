@@ -8,7 +8,14 @@ from typing import Any
 from workbench.execution import result as records
 from workbench.execution.preparation import PreparedData, PreparedModel, overlap_of
 from workbench.execution.study import Candidate
+from workbench.files import canonical_json, sha256_of_bytes
 from workbench.quant.plan import QuantPlan
+
+
+def machine_id(facts: Mapping[str, str]) -> str:
+    """Return a short hash of the facts that stay as they are: not the clock's smallest step, nor a battery's charge."""
+    lasting = {key: value for key, value in facts.items() if key not in ("clock", "power_source")}
+    return sha256_of_bytes(canonical_json(lasting))[:12]
 
 
 def model_record(prepared: PreparedModel) -> records.ModelFacts:

@@ -143,7 +143,9 @@ def _import_facts(report: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
     """Return the facts of a model that was imported: its format, and how near it is to torch."""
     if not report:
         return {}
-    near = "equal to torch bit for bit" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.1f} dB against torch"
+    near = (
+        "equal to torch bit for bit" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.1f} dB against torch"
+    )
     answers = "" if report["agreement"] is None else f", {report['agreement']:.1%} equal answers"
     line = f"imported from {report['kind']} (torch {report['torch_version']}): {near}{answers} on {report['samples']} samples"
     return {"format": f"{report['kind']} as ONNX", "notes": [line, *report["notes"], *notes]}
@@ -223,7 +225,9 @@ def listing_sha256(path: Path) -> str:
         states = [(item, item.stat()) for item in files if "__pycache__" not in item.parts]
     except OSError as error:
         raise DataError(f"{path.name} cannot be listed", why=error.strerror or str(error)) from error
-    lines = [f"{os.fsencode(item.relative_to(path)).hex()} {state.st_size} {state.st_mtime_ns}" for item, state in states]
+    lines = [
+        f"{os.fsencode(item.relative_to(path)).hex()} {state.st_size} {state.st_mtime_ns}" for item, state in states
+    ]
     return sha256_of_bytes("\n".join(lines).encode())
 
 

@@ -59,8 +59,10 @@ def find_runtime(plugin_id: str) -> Manifest | RuntimeState:
     Raises:
         StudyError: no plugin has this id, or it is no runtime.
     """
-    for manifest, folder, error in discover():
-        if error and plugin_id in (folder.name, manifest.id if manifest else "") and not _is_usable(plugin_id):
+    found = discover()
+    is_usable = any(manifest and not error and manifest.id == plugin_id for manifest, _, error in found)
+    for manifest, folder, error in [] if is_usable else found:
+        if plugin_id in (folder.name, manifest.id if manifest else ""):
             return _state(manifest, folder, error)
     manifest = find_plugin(plugin_id)
     if manifest.kind != "runtime":
@@ -68,13 +70,7 @@ def find_runtime(plugin_id: str) -> Manifest | RuntimeState:
     return manifest
 
 
-def _is_usable(plugin_id: str) -> bool:
-    return any(manifest and not error and manifest.id == plugin_id for manifest, _, error in discover())
-
-
-def probe(
-    manifest: Manifest, python: str = sys.executable, cancel: threading.Event | None = None
-) -> RuntimeState:
+def probe(manifest: Manifest, python: str = sys.executable, cancel: threading.Event | None = None) -> RuntimeState:
     """Ask one plugin in a worker of the given interpreter whether it can be used.
 
     Raises:
