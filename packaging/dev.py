@@ -22,6 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PINS = ROOT / "packaging" / "pins"
 MINIMUM = (3, 11)
+QT_LIBRARIES = {
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -39,6 +48,11 @@ def main(arguments: list[str]) -> int:
     except subprocess.CalledProcessError as error:
         print(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.", file=sys.stderr)
         return 1
+    if command == "test" and (line := missing_system_libraries()):
+        if not may_install_packages():
+            print(f"The window's tests need system libraries. Install them: {line}", file=sys.stderr)
+            return 1
+        subprocess.check_call("apt-get update -q && " + line.removeprefix("sudo "), shell=True)
     return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
 
 
@@ -62,6 +76,26 @@ def missing_for_set_up() -> str:
             f"This Python cannot make virtual environments. Install the part it lacks: sudo apt-get install {package}"
         )
     return ""
+
+
+def missing_system_libraries() -> str:
+    """Return the line that installs what Qt lacks on this system, or "" when the window's library loads."""
+    probe = [str(venv_python()), "-c", "import PySide6.QtWidgets"]
+    outcome = subprocess.run(probe, capture_output=True, text=True, check=False)
+    return install_line(outcome.stderr) if outcome.returncode else ""
+
+
+def install_line(error: str) -> str:
+    """Return the apt line for the library that a failed import names; all of Qt's where one of them is named."""
+    if not any(library in error for library in QT_LIBRARIES):
+        last = error.strip().splitlines()[-1] if error.strip() else "no message"
+        raise SystemExit(f"The window's library cannot be loaded: {last}")
+    return "sudo apt-get install -y " + " ".join(dict.fromkeys(QT_LIBRARIES.values()))
+
+
+def may_install_packages() -> bool:
+    """Whether this is a test machine's root, who may install system packages by itself."""
+    return os.environ.get("CI") == "true" and os.name == "posix" and os.geteuid() == 0
 
 
 def set_up(kind: str) -> None:
