@@ -1,4 +1,4 @@
-"""Make the sample study: a small network trained on handwritten digits, its images, and model.onnx.
+"""Make the sample study: a small network trained on handwritten digits, its images, and digits.onnx.
 
 Run it in the folder of the project, with scikit-learn and torch installed:
 
@@ -121,7 +121,7 @@ def main() -> None:
     train, evaluation = write_images()
     network = Network()
     fit(network, train)
-    onnx.save(onnx_from_network(network), FOLDER / "model.onnx")
+    onnx.save(onnx_from_network(network), FOLDER / "digits.onnx")
     sys.stdout.write(
         f"top-1: training {accuracy(network, train):.4f}, evaluation {accuracy(network, evaluation):.4f}\n"
     )

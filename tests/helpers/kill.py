@@ -96,10 +96,12 @@ class Undisturbed:
     """A run that nobody killed.
 
     Attributes:
-        facts: of result.json without timing; files: path in the study folder -> SHA-256, of everything but timing.
-        stages: names of the stage events in order; seconds: wall time; writes: number of temporary files seen.
+        folder: its study folder; facts: of result.json without timing.
+        files: path in the study folder -> SHA-256, of everything but timing.
+        stages: names of the stage events in order; seconds: wall time.
     """
 
+    folder: Path
     facts: dict[str, Any]
     files: dict[str, str]
     stages: list[str]
@@ -111,7 +113,7 @@ class Kill:
     """One kill and what was seen.
 
     Attributes:
-        kind: instant | stage | worker | write; stage: the last stage event before it.
+        kind: instant | stage | worker | write; stage: the last stage event before it, or the folder of the worker hit.
         inside_write: a temporary file of an atomic write was left, so the kill fell inside it.
         finished: stage folders that were finished then -> identity of their record (inode, time of change).
         survivors: names of processes of the study alive ORPHAN_LIMIT_S after the kill; gone_s: when the last had gone.
@@ -166,7 +168,7 @@ def undisturbed(case: Case, folder: Path) -> Undisturbed:
     exit_code = start(case, folder).wait(FINISH_LIMIT_S)
     assert exit_code == 0, last_line(folder)
     seconds = time.monotonic() - begin
-    return Undisturbed(stable_facts(folder), stable_files(folder), stages_of(events_of(folder)), seconds)
+    return Undisturbed(folder, stable_facts(folder), stable_files(folder), stages_of(events_of(folder)), seconds)
 
 
 def stages_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -267,16 +269,21 @@ def tagged(tag: str) -> list[psutil.Process]:
 
 
 def workers_of(program: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return the program's worker processes."""
+    """Return the program's living worker processes."""
     try:
-        return [child for child in psutil.Process(program.pid).children() if MARK_VARIABLE in child.environ()]
+        return [child for child in psutil.Process(program.pid).children() if _is_worker(child)]
     except psutil.Error:
-        return []
+        return []  # the program has ended
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return MARK_VARIABLE in process.environ()
+    except psutil.Error:
+        return False  # it has ended and was not waited for yet
 
 
 # Killing --------------------------------------------------------------------------------------------------------------
-
-Aim = Callable[["Target"], bool]
 
 
 @dataclass
@@ -284,13 +291,16 @@ class Target:
     """A running program that is to be killed.
 
     Attributes:
-        plain: how an undisturbed run goes; rng: decides the instant.
+        plain: how an undisturbed run goes; rng: decides the instant; wanted: the place to hit, "" for any.
+        hit: folder of the worker that was killed.
     """
 
     program: subprocess.Popen[bytes]
     folder: Path
     plain: Undisturbed
     rng: random.Random
+    wanted: str = ""
+    hit: str = ""
 
     @property
     def runs(self) -> bool:
@@ -316,31 +326,42 @@ def at_instant(target: Target) -> bool:
     return target.sleep(target.rng.uniform(0, target.plain.seconds)) and target.kill()
 
 
-def at_stage(target: Target, stages: Sequence[str] = ()) -> bool:
-    """Kill the program up to 0.15 s after a random stage was logged: one of `stages`, or of all that can still come."""
-    offset = len(stages_of(events_of(target.folder)))
-    finished = {name for name in stages_of(events_of(target.folder)) if name.endswith((" done", " kept"))}
-    open_stages = [name for name in target.plain.stages if name not in finished]
-    wanted = target.rng.choice(list(stages) or open_stages)
+def at_stage(target: Target) -> bool:
+    """Kill the program up to 0.15 s after a stage was logged: the wanted one, or any that can still come."""
+    before = stages_of(events_of(target.folder))
+    kept = {name.rpartition(" ")[0] for name in before if name.endswith((" done", " kept"))}
+    still_open = [name for name in target.plain.stages if name.rpartition(" ")[0] not in kept]
+    wanted = target.wanted or target.rng.choice(still_open)
     while target.runs:
-        if wanted in stages_of(events_of(target.folder))[offset:]:
+        if any(name.startswith(wanted) for name in stages_of(events_of(target.folder))[len(before) :]):
             return target.sleep(target.rng.choice((0.0, 0.02, 0.15)) * target.rng.random()) and target.kill()
         time.sleep(0.002)
     return False
 
 
 def at_worker(target: Target) -> bool:
-    """Kill a random worker at a random instant; the program goes on to its end."""
-    if not target.sleep(target.rng.uniform(0, target.plain.seconds * 0.8)):
+    """Kill a worker, a random one at a random instant or the one in the wanted folder; the program goes on."""
+    if not target.wanted and not target.sleep(target.rng.uniform(0, target.plain.seconds * 0.8)):
         return False
     while target.runs:
-        workers = workers_of(target.program)
-        if workers:
-            target.rng.choice(workers).kill()
+        workers = {_place(worker, target.folder): worker for worker in workers_of(target.program)}
+        places = [place for place in workers if place and place.startswith(target.wanted)]
+        if places:
+            target.hit = target.rng.choice(places)
+            workers[target.hit].kill()
             target.program.wait(FINISH_LIMIT_S)
             return True
-        time.sleep(0.005)
+        time.sleep(0.002)
     return False
+
+
+def _place(worker: psutil.Process, folder: Path) -> str:
+    """Return a worker's folder in the study; "probe" for one outside it, "" for one that has ended."""
+    try:
+        place = Path(worker.cwd())
+    except psutil.Error:
+        return ""
+    return place.relative_to(folder).as_posix() if place.is_relative_to(folder) else "probe"
 
 
 def at_write(target: Target) -> bool:
@@ -349,42 +370,43 @@ def at_write(target: Target) -> bool:
     skip = target.rng.randrange(12)
     while target.runs:
         new = [name for name in temporary_files(target.folder) if name not in old]
-        if new and not skip:
+        if new and skip < len(new):
             return target.kill()
-        skip -= len(new) if skip else 0
-        skip = max(skip, 0)
+        skip -= len(new)
         old.update(new)
     return False
 
 
-AIMS: Mapping[str, Aim] = {"instant": at_instant, "stage": at_stage, "worker": at_worker, "write": at_write}
+AIMS: Mapping[str, Callable[[Target], bool]] = {
+    "instant": at_instant,
+    "stage": at_stage,
+    "worker": at_worker,
+    "write": at_write,
+}
 
 
-def killed_once(case: Case, folder: Path, plain: Undisturbed, kind: str, rng: random.Random) -> Kill | None:
-    """Start the program, kill it or one of its workers, and look; None when it ended before it could be killed."""
+def killed_once(case: Case, folder: Path, plain: Undisturbed, aim: str, rng: random.Random) -> Kill | None:
+    """Start the program, kill it or one of its workers, and look; None when it ended before it could be killed.
+
+    Args:
+        aim: a kind of kill, with the place to hit after a colon ("stage:Plan", "worker:cells/echo").
+    """
+    kind, _, wanted = aim.partition(":")
     old = set(temporary_files(folder))
-    program = start(case, folder)
-    hit = AIMS[kind](Target(program, folder, plain, rng))
+    target = Target(start(case, folder), folder, plain, rng, wanted)
+    was_hit = AIMS[kind](target)
     begin = time.monotonic()
-    program.wait(FINISH_LIMIT_S)
-    if not hit:
+    target.program.wait(FINISH_LIMIT_S)
+    if not was_hit:
         return None
-    kill = Kill(kind, last_stage(folder), exit_code=program.returncode, text=last_line(folder))
-    kill.survivors, kill.gone_s = _survivors(case.tag, begin)
+    kill = Kill(kind, target.hit or last_stage(folder), exit_code=target.program.returncode, text=last_line(folder))
+    kill.survivors, kill.gone_s = survivors(case.tag, begin)
     kill.inside_write = any(name not in old for name in temporary_files(folder))
     kill.finished = finished_stages(folder)
-    if kind == "worker":
-        kill.stage = _stage_hit(folder, kill)
     return kill
 
 
-def _stage_hit(folder: Path, kill: Kill) -> str:
-    """Return the stage whose worker was killed, as far as the log tells."""
-    failed = [name for name in stages_of(events_of(folder)) if name.endswith(" failed")]
-    return failed[-1] if kill.exit_code == 4 and failed else kill.stage
-
-
-def _survivors(tag: str, begin: float) -> tuple[list[str], float]:
+def survivors(tag: str, begin: float) -> tuple[list[str], float]:
     """Wait until no process of the case is left, at most ORPHAN_LIMIT_S; returns names of those left, and the time."""
     while (left := tagged(tag)) and time.monotonic() - begin < ORPHAN_LIMIT_S:
         time.sleep(0.02)
@@ -405,12 +427,12 @@ def _name(process: psutil.Process) -> str:
 # A whole trial --------------------------------------------------------------------------------------------------------
 
 
-def trial(case: Case, folder: Path, plain: Undisturbed, kinds: Sequence[str], seed: int) -> Trial:
+def trial(case: Case, folder: Path, plain: Undisturbed, aims: Sequence[str], seed: int) -> Trial:
     """Kill a study in the given ways, one after another, then let it finish, and check it."""
     rng = random.Random(seed)
     done = Trial(folder)
-    for kind in kinds:
-        kill = killed_once(case, folder, plain, kind, rng)
+    for aim in aims:
+        kill = killed_once(case, folder, plain, aim, rng)
         if kill is None:
             break  # it finished first: resuming it again would test nothing
         done.kills.append(kill)

@@ -7,30 +7,56 @@ available, crashed or timed out, or a gate could not be judged; 0 otherwise.
 from __future__ import annotations
 
 import argparse
+import difflib
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import workbench
+from workbench.cli.common import EXIT_CANCELLED, EXIT_OK, EXIT_USER
 from workbench.cli.plan_commands import add_to as add_plan_commands
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
-from workbench.errors import JobCancelledError, JobFailedError, UserError
+from workbench.errors import JobCancelledError, WorkbenchError
 
-EXIT_OK, EXIT_USER, EXIT_USAGE, EXIT_GATE, EXIT_INCOMPLETE, EXIT_CANCELLED = 0, 1, 2, 3, 4, 130
 Command = Callable[[argparse.Namespace], int]
 
 COMMANDS = (add_study_commands, add_setup_commands, add_plan_commands, add_sheet_commands)
 
+RESUMABLE = ("run", "demo")
+EXIT_CODES = """\
+exit codes, highest first:
+  2 usage
+  1 a mistake you can mend, in one line
+  3 a gate failed; for parity and check: something differs or is missing
+  4 something required did not run, or a gate could not be judged
+  0 otherwise
+  130 stopped by Ctrl-C
+"""
+
 log = logging.getLogger("workbench")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers a mistyped command with the nearest one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the mistake, and exit with 2."""
+        typed, _, rest = message.partition("invalid choice: '")[2].partition("'")
+        known = rest.replace("'", "").partition("(choose from ")[2].rstrip(")").split(", ")
+        near = difflib.get_close_matches(typed, known, n=1) if typed else []
+        super().error(message + (f". Did you mean {near[0]}?" if near else ""))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="int8-workbench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
         description="One INT8 scheme on many runtimes: how far the answers move, how fast it is, a sheet to prove it.",
     )
     root.add_argument("--version", action="version", version=f"int8-workbench {workbench.__version__}")
@@ -48,20 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command: Command = options.run_command
         return command(options)
-    except UserError as error:
-        return _failed(str(error), error, EXIT_USER)
-    except JobFailedError as error:
-        return _failed(str(error), error, EXIT_USER, error.remote_traceback)
     except (JobCancelledError, KeyboardInterrupt):
-        print("Cancelled. What was finished is kept; the same command resumes.", file=sys.stderr)
+        kept = " What was finished is kept; the same command resumes." if options.command in RESUMABLE else ""
+        print(f"\nint8-workbench: cancelled.{kept}", file=sys.stderr)
         return EXIT_CANCELLED
+    except WorkbenchError as error:
+        return _failed(str(error), error, EXIT_USER, getattr(error, "remote_traceback", ""))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
 
 
 def _failed(line: str, error: BaseException, code: int, remote: str = "") -> int:
-    print(f"int8-workbench: {line}", file=sys.stderr)
+    print(f"int8-workbench: {' '.join(line.split())}", file=sys.stderr)
     log.debug("cause", exc_info=error)
     if remote:
         log.debug("in the worker:\n%s", remote)

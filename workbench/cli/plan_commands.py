@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import shutil
-import sys
 import tempfile
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.common import add_json, aligned, print_json, print_text
+from workbench.cli.common import (
+    EXIT_GATE,
+    EXIT_OK,
+    add_json,
+    aligned,
+    check_file_target,
+    print_json,
+    print_text,
+    stop_on_signal,
+    study_folder,
+)
 from workbench.cli.progress import Progress
-from workbench.errors import OutputError, StudyError
-from workbench.execution.artifacts import CellFailedError, announced_deviations, make_artifact
+from workbench.errors import OutputError, RuntimeUnavailableError, StudyError
+from workbench.execution.artifacts import Artifact, CellFailedError, announced_deviations, make_artifact
 from workbench.execution.cells import Cell, native_target
-from workbench.execution.discovery import find_plugin
-from workbench.execution.preparation import plan_of, prepare_data, prepare_model
+from workbench.execution.discovery import Manifest, find_plugin
+from workbench.execution.preparation import PreparedModel, plan_of, prepare_data, prepare_model
 from workbench.execution.probing import probe
 from workbench.execution.stages import Stages
-from workbench.execution.store import Store, require_study_folder
+from workbench.execution.store import Store
 from workbench.execution.study import RuntimeSection, Study, load_study, study_from_document
-from workbench.quant.plan import load_plan, save_plan
+from workbench.quant.plan import QuantPlan, load_plan, save_plan
 
 TARGETS = ("x64", "x64-no-vnni", "arm64", "wasm", "device")
 
@@ -33,8 +44,7 @@ def add_to(commands: Any) -> None:
     calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="plan.json")
     calibrate.set_defaults(run_command=run_calibrate)
     quantize = commands.add_parser("quantize", help="write one runtime's INT8 model file from a plan or from data")
-    _add_source(quantize)
-    quantize.add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan instead of data")
+    _add_source(quantize).add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan instead of data")
     quantize.add_argument("--runtime", required=True, metavar="ID")
     quantize.add_argument("--target", choices=TARGETS, help="the machine it is for; this one by default")
     quantize.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
@@ -46,10 +56,12 @@ def add_to(commands: Any) -> None:
     parity.set_defaults(run_command=run_parity)
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
+def _add_source(parser: argparse.ArgumentParser) -> Any:
+    """Add the model and where its numbers come from; returns the group of which one may be given."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file (or PyTorch, with --allow-code)")
-    parser.add_argument("--data", type=Path, metavar="ARRAYS", help="calibration samples, .npz or .npy")
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--data", type=Path, metavar="ARRAYS", help="calibration samples, .npz or .npy")
+    source.add_argument(
         "--study", type=Path, metavar="STUDY.toml", help="take calibration data and scheme from a study"
     )
     parser.add_argument("--scheme", choices=("S1", "S2", "S3"), help="default S1, or the study's")
@@ -57,59 +69,85 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--method", choices=("mse", "minmax", "percentile", "entropy"), help="default mse, or the study's"
     )
     parser.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
+    return source
 
 
 def run_calibrate(options: argparse.Namespace) -> int:
     """Calibrate and write the plan."""
-    _check_output(options.output)
-    with tempfile.TemporaryDirectory(prefix="int8-workbench-") as scratch:
-        stages, progress = _stages(Path(scratch))
-        study = _study(options)
-        plan, _, _ = _plan(stages, study, options, None)
-        progress.close()
+    check_file_target(options.output, ".json")
+    _require_source(options, None)
+    with _scratch() as stages:
+        plan, _, _ = _plan(stages, _study(options), options, None)
         save_plan(plan, options.output)
-    print_text(
-        f"{options.output}: {len(plan.tensors)} tensors, {len(plan.weights)} weights, "
-        f"{len(plan.float_nodes)} nodes in float, {plan.calibration.method} on {plan.calibration.n} samples, plan {plan.sha256[:12]}"
+    print_text(f"{options.output} (and {options.output.with_suffix('.npz').name}): {plan_text(plan)}")
+    return EXIT_OK
+
+
+def plan_text(plan: QuantPlan) -> str:
+    """Return what a plan holds in one line."""
+    floats, found = len(plan.float_nodes), plan.calibration
+    how = f"{found.method} on {found.n} samples" if plan.tensors else "no samples needed"
+    return (
+        f"{len(plan.tensors)} tensors, {len(plan.weights)} weights, {floats} {'node' if floats == 1 else 'nodes'} "
+        f"in float, {how}, plan {plan.sha256[:12]}"
     )
-    return 0
 
 
 def run_quantize(options: argparse.Namespace) -> int:
     """Lower a plan for one runtime, verify the file against the plan, and copy it to its place."""
-    _check_output(options.output)
+    check_file_target(options.output)
+    if options.plan_out:
+        check_file_target(options.plan_out, ".json")
     manifest = find_plugin(options.runtime)
-    if not (options.plan or options.data or options.study):
-        raise StudyError(
-            "quantize needs numbers", how="Give --plan plan.json, or calibration data with --data or --study."
-        )
-    with tempfile.TemporaryDirectory(prefix="int8-workbench-") as scratch:
-        stages, progress = _stages(Path(scratch))
+    _require_source(options, options.plan)
+    with _scratch() as stages:
         study = _study(options)
         plan, plan_path, model = _plan(stages, study, options, options.plan)
-        row = RuntimeSection(id=manifest.id, target=options.target)
-        cell = Cell(row, study.candidates[0], "int8")
-        _print_deviations(manifest, model, plan)
-        versions = probe(manifest).versions
-        try:
-            artifact = make_artifact(stages, cell, manifest, versions, model, (plan, plan_path))
-        except CellFailedError as error:
-            raise StudyError(f"{manifest.title} made no artifact", why=str(error)) from error
-        progress.close()
+        cell = Cell(RuntimeSection(id=manifest.id, target=options.target), study.candidates[0], "int8")
+        _refuse_unrealisable(manifest, model, plan)
+        artifact = _artifact(stages, cell, manifest, model, (plan, plan_path))
         _copy(artifact.path, options.output)
         if options.plan_out:
             save_plan(plan, options.plan_out)
-    found = artifact.record["parity"]
-    print_text(
-        f"{options.output}: {artifact.record['artifact_bytes']:,} bytes for {manifest.title} on "
-        f"{options.target or native_target(_machine())}, same numbers as the plan: "
-        f"{'yes' if not found['mismatches'] else 'NO'} ({found['checked']} checked), "
-        f"SHA-256 {artifact.record['artifact_sha256']}"
-    )
-    return 0 if not found["mismatches"] else 3
+    target = options.target or native_target(platform.machine())
+    print_text(artifact_text(options.output, f"{manifest.title} on {target}", artifact))
+    return EXIT_GATE if artifact.record["parity"]["mismatches"] else EXIT_OK
 
 
-def _print_deviations(manifest: Any, model: Any, plan: Any) -> None:
+def artifact_text(path: Path, title: str, artifact: Artifact) -> str:
+    """Return where an artifact is, what the runtime changed, and whether it holds the plan's numbers."""
+    record = artifact.record
+    found = record["parity"]
+    answer = "yes" if not found["mismatches"] else f"NO, {len(found['mismatches'])} differ"
+    lines = [
+        f"{path}: {record['artifact_bytes']:,} bytes for {title}",
+        f"  same numbers as the plan: {answer} ({found['checked']} checked)",
+        f"  SHA-256 {record['artifact_sha256']}",
+    ]
+    lines += [f"  changed by the runtime: {_deviation(item)}" for item in record["deviations"]]
+    return "\n".join(lines)
+
+
+def _deviation(item: dict[str, Any]) -> str:
+    where = f"{item['node']}: " if item.get("node") else ""
+    return f"{where}{item['requested']} -> {item['realised']} ({item['reason']})"
+
+
+def _artifact(
+    stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, plan: tuple[QuantPlan, Path]
+) -> Artifact:
+    state = probe(manifest)
+    if not state.ok:
+        raise RuntimeUnavailableError(f"{manifest.title} cannot be used here: {state.reason} {state.remedy}".strip())
+    try:
+        return make_artifact(stages, cell, manifest, state.versions, model, plan)
+    except CellFailedError as error:
+        raise StudyError(
+            f"{manifest.title} made no artifact", why=error.outcome.message, how=error.outcome.remedy
+        ) from error
+
+
+def _refuse_unrealisable(manifest: Manifest, model: PreparedModel, plan: QuantPlan) -> None:
     import onnx  # noqa: PLC0415  (only here)
 
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
@@ -118,20 +156,22 @@ def _print_deviations(manifest: Any, model: Any, plan: Any) -> None:
     for deviation in announced_deviations(manifest, graph, plan.scheme):
         if deviation.refuses:
             raise StudyError(f"{manifest.title} cannot realise {plan.scheme.title}", why=deviation.reason)
-        where = f"{deviation.node}: " if deviation.node else ""
-        print(
-            f"changed by the runtime: {where}{deviation.requested} -> {deviation.realised} ({deviation.reason})",
-            file=sys.stderr,
+
+
+def _require_source(options: argparse.Namespace, plan: Path | None) -> None:
+    """Refuse what cannot work before anything is loaded. Raises StudyError."""
+    if plan and (options.scheme or options.method):
+        raise StudyError("A plan brings its own scheme", how="Leave out --scheme and --method, or give data instead.")
+    if not (plan or options.data or options.study or options.scheme == "S3"):
+        ready = "" if "plan" not in vars(options) else "--plan plan.json, or "
+        raise StudyError(
+            f"{options.command} needs numbers", how=f"Give {ready}calibration samples with --data or --study."
         )
 
 
-def _machine() -> str:
-    import platform  # noqa: PLC0415  (only here)
-
-    return platform.machine()
-
-
-def _plan(stages: Stages, study: Study, options: argparse.Namespace, ready: Path | None) -> tuple[Any, Path, Any]:
+def _plan(
+    stages: Stages, study: Study, options: argparse.Namespace, ready: Path | None
+) -> tuple[QuantPlan, Path, PreparedModel]:
     candidate = study.candidates[0]
     calibration = prepare_data(stages, study, "calibration") if ready is None else None
     model = prepare_model(stages, study, candidate.source, options.allow_code, calibration)
@@ -151,7 +191,6 @@ def _study(options: argparse.Namespace) -> Study:
         document["schema_version"] = 1
     if options.data:
         document["data"] = {**document["data"], "calibration": {"kind": "arrays", "path": str(options.data.resolve())}}
-        document.pop("preprocess", None)
     is_file = ":" not in options.model or Path(options.model).exists()
     document["model"] = {"path": str(Path(options.model).resolve())} if is_file else {"factory": options.model}
     scheme = {**document.get("scheme", {})}
@@ -160,22 +199,26 @@ def _study(options: argparse.Namespace) -> Study:
     return study_from_document(document, folder, "command line")
 
 
-def _stages(scratch: Path) -> tuple[Stages, Progress]:
+@contextmanager
+def _scratch() -> Iterator[Stages]:
+    """Give stages in a folder that is gone afterwards, with progress and Ctrl-C."""
     progress = Progress()
-    store = Store(scratch)
-    store.open()
-    return Stages(store, progress, threading.Event()), progress
-
-
-def _check_output(path: Path) -> None:
-    """Refuse an output that cannot be written before any work is done."""
-    if not path.resolve().parent.is_dir():
-        raise OutputError(f"{path} cannot be written", why="its folder does not exist", how="Make the folder first.")
-    if path.is_dir():
-        raise OutputError(f"{path} cannot be written", why="it is a folder", how="Give a file name.")
+    with tempfile.TemporaryDirectory(prefix="int8-workbench-") as folder, stop_on_signal() as cancel:
+        store = Store(Path(folder))
+        store.open()
+        try:
+            yield Stages(store, progress, cancel)
+        finally:
+            progress.close()
 
 
 def _copy(source: Path, target: Path) -> None:
+    if source.suffix != target.suffix and not source.is_dir():
+        raise OutputError(
+            f"{target} was not written",
+            why=f"this runtime's file is a {source.suffix} file",
+            how=f"Give a name that ends in {source.suffix}.",
+        )
     try:
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True)
@@ -187,12 +230,12 @@ def _copy(source: Path, target: Path) -> None:
 
 def run_parity(options: argparse.Namespace) -> int:
     """Read every INT8 artifact of a study back in a fresh worker and compare it with its plan; 3 when one differs."""
-    rows = parity_rows(require_study_folder(options.folder))
+    rows = parity_rows(study_folder(options.folder))
     if options.json:
         print_json(rows)
     else:
         print_text(parity_text(rows))
-    return 3 if any(row["mismatches"] for row in rows) else 0
+    return EXIT_GATE if any(row["mismatches"] for row in rows) else EXIT_OK
 
 
 def parity_rows(folder: Path) -> list[dict[str, Any]]:

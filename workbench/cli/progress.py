@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -9,13 +10,16 @@ from typing import Any, TextIO
 
 PLAIN_INTERVAL_S = 5.0
 LIVE_INTERVAL_S = 0.1
+MARKS = {"start": "-", "kept": "=", "done": "+", "failed": "!"}
 
 
 class Progress:
     """Prints a study's events.
 
+    On a terminal the stage under way is a live line that its end replaces; elsewhere each start and end is a line.
+
     Attributes:
-        stream: where to print; a terminal gets one line that is rewritten.
+        stream: where to print.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -23,21 +27,31 @@ class Progress:
         self._live = self.stream.isatty()
         self._last_s = 0.0
         self._width = 0
+        self._under_way = ("", 0.0)
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Print one event: stage lines always, counts now and then."""
         kind = event.get("event")
         if kind == "stage":
-            self._line(stage_line(event))
+            self._stage_event(event)
         elif kind == "progress":
             self._count(progress_line(event))
 
     def close(self) -> None:
         """Clear the live line."""
-        if self._live and self._width:
+        if self._width:
             self.stream.write("\r" + " " * self._width + "\r")
             self.stream.flush()
             self._width = 0
+
+    def _stage_event(self, event: Mapping[str, Any]) -> None:
+        name, state, now = str(event["name"]), event.get("state"), time.monotonic()
+        if state == "start":
+            self._under_way = (name, now)
+            self._show(stage_line(event)) if self._live else self._line(stage_line(event))
+            return
+        alone = self._under_way[0] == name
+        self._line(stage_line(event, now - self._under_way[1] if alone else None))
 
     def _line(self, text: str) -> None:
         self.close()
@@ -51,19 +65,29 @@ class Progress:
             return
         self._last_s = now
         if self._live:
-            self.stream.write("\r" + text.ljust(self._width))
-            self._width = max(self._width, len(text))
+            self._show(text)
         else:
-            self.stream.write(text + "\n")
+            self._line(text)
+
+    def _show(self, text: str) -> None:
+        """Rewrite the live line, cut to the terminal, where a wrapped line could not be rewritten."""
+        text = text[: max(20, shutil.get_terminal_size((80, 24)).columns - 1)]
+        self.stream.write("\r" + text.ljust(self._width))
         self.stream.flush()
+        self._width = len(text)
 
 
-def stage_line(event: Mapping[str, Any]) -> str:
-    """Return the line for a stage that starts, was kept from before, or failed."""
-    left = f"  ({duration(event['remaining_s'])} left)" if event.get("remaining_s") else ""
-    marks = {"start": "-", "kept": "=", "done": "+", "failed": "!"}
-    note = {"kept": " (kept)", "failed": f" {event.get('text', '')}"}.get(str(event.get("state")), "")
-    return f"{marks.get(str(event.get('state')), '-')} {event['name']}{note}{left}"
+def stage_line(event: Mapping[str, Any], took_s: float | None = None) -> str:
+    """Return the line for a stage that starts, is done, was kept from before, or failed; always one line.
+
+    Args:
+        took_s: seconds the stage took; None where other stages ran in between.
+    """
+    state = str(event.get("state"))
+    left = f"  ({duration(event['remaining_s'])} left)" if state == "start" and event.get("remaining_s") else ""
+    took = f"  {duration(took_s)}" if state == "done" and took_s is not None and took_s >= 1 else ""
+    note = {"kept": " (kept)", "failed": f": {event.get('text', '')}"}.get(state, "")
+    return " ".join(f"{MARKS.get(state, '-')} {event['name']}{note}".split()) + took + left
 
 
 def progress_line(event: Mapping[str, Any]) -> str:

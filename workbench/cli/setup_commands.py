@@ -18,7 +18,9 @@ from workbench.cli.common import add_json, aligned, print_json, print_text
 from workbench.errors import ModelError
 from workbench.execution.probing import RuntimeState, probe_all
 
-PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich")
+PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich", "tomli-w")
+
+SHOWN_NODES = 4
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ def runtime_text(state: RuntimeState) -> str:
     lines += [f"         {device}" for device in state.devices]
     if state.ok:
         lines.append(f"         precisions {', '.join(state.precisions)}; schemes {', '.join(state.schemes)}")
-    if state.reason:
-        lines.append(f"         {state.reason}")
+    reason = state.reason.replace(state.remedy, "").strip()
+    if reason:
+        lines.append(f"         {reason}")
     if state.remedy:
         lines.append(f"         remedy: {state.remedy}")
     return "\n".join(lines)
@@ -115,7 +118,11 @@ def _torch() -> Finding:
 
 
 def _runtime(state: RuntimeState) -> Finding:
-    text = ", ".join(f"{name} {value}" for name, value in state.versions.items()) if state.ok else state.reason
+    text = (
+        ", ".join(f"{name} {value}" for name, value in state.versions.items())
+        if state.ok
+        else state.reason.replace(state.remedy, "").strip()
+    )
     return Finding(state.ok, f"runtime {state.id}", text, state.remedy, needed=False)
 
 
@@ -188,13 +195,21 @@ def inspect_text(document: dict[str, Any]) -> str:
         ],
         *([["note", note] for note in document["notes"]]),
     ]
-    lines = [
-        aligned(rows),
-        "",
-        "stays float under S1:" if document["float_nodes"] else "everything can be INT8 under S1",
-    ]
-    lines += [f"  {value['op_type']:<16} {name}: {value['reason']}" for name, value in document["float_nodes"].items()]
+    head = "stays float under S1:" if document["float_nodes"] else "everything can be INT8 under S1"
+    lines = [aligned(rows), "", head, *_float_lines(document["float_nodes"])]
     return "\n".join([*lines, "", *_proposal(document["proposed"])])
+
+
+def _float_lines(nodes: dict[str, dict[str, str]]) -> list[str]:
+    """Return a line per reason and op type with its nodes; long lists are cut, --json has them all."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, value in nodes.items():
+        groups.setdefault((value["reason"], value["op_type"]), []).append(name)
+    rows = []
+    for (reason, op_type), names in groups.items():
+        more = f", and {len(names) - SHOWN_NODES} more" if len(names) > SHOWN_NODES else ""
+        rows.append([f"  {len(names)}", op_type, reason, ", ".join(names[:SHOWN_NODES]) + more])
+    return [aligned(rows)] if rows else []
 
 
 def _tensor(value: dict[str, Any]) -> str:
@@ -204,7 +219,9 @@ def _tensor(value: dict[str, Any]) -> str:
 def _proposal(proposed: dict[str, Any]) -> list[str]:
     import tomli_w  # noqa: PLC0415  (only here)
 
-    tables = {name: proposed[name] for name in ("preprocess", "task") if proposed[name]}
     lines = ["proposed for the study file (check it, it is a guess from shapes):"]
-    lines += ["  " + line for line in tomli_w.dumps(tables).splitlines()]
+    for name in ("preprocess", "task"):
+        values = proposed[name]
+        lines += [f"  [{name}]"] if values else []
+        lines += ["  " + " ".join(tomli_w.dumps({key: value}).split()) for key, value in values.items()]
     return lines + [f"  # {note}" for note in proposed["notes"]]

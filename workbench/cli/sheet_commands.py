@@ -6,30 +6,39 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.common import add_json, can_show_unicode, print_json, print_text, terminal_width
+from workbench.cli.common import (
+    EXIT_GATE,
+    EXIT_OK,
+    add_json,
+    can_show_unicode,
+    check_file_target,
+    print_json,
+    print_text,
+    study_folder,
+    terminal_width,
+)
 from workbench.errors import SheetError
-from workbench.execution.store import require_study_folder
 from workbench.files import write_bytes_atomic
-
-EXIT_OK, EXIT_GATE = 0, 3
 
 
 def add_to(commands: Any) -> None:
     """Add this module's commands to the parser."""
     sheet = commands.add_parser("sheet", help="write a study's disclosure sheet")
     sheet.add_argument("source", type=Path, metavar="DIR|SHEET.json", help="a study folder, or a sheet")
-    sheet.add_argument("-f", "--formats", default="html,pdf", metavar="html,pdf,json,md,csv")
+    sheet.add_argument("-f", "--formats", default="html,pdf", metavar="html,pdf,json,md,csv", help="default: html,pdf")
     sheet.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or a folder for several"
     )
     sheet.set_defaults(run_command=run_sheet)
     check = commands.add_parser("check", help="what a sheet or a vendor's claim leaves undisclosed")
-    check.add_argument("source", type=Path, metavar="SHEET.json|claim.toml")
+    check.add_argument("source", type=Path, metavar="SHEET.json|claim.toml", help="a sheet, a study folder, or a claim")
     check.add_argument("--line", metavar="TEXT", help="verify a line pasted from a slide against the sheet")
     add_json(check)
     check.set_defaults(run_command=run_check)
     compare = commands.add_parser("compare", help="several sheets in one comparison; refuses what is not comparable")
-    compare.add_argument("sheets", type=Path, nargs="+", metavar="SHEET.json")
+    compare.add_argument(
+        "sheets", type=Path, nargs="+", metavar="SHEET.json", help="two or more sheets, or study folders"
+    )
     add_json(compare)
     compare.set_defaults(run_command=run_compare)
 
@@ -41,28 +50,60 @@ def run_sheet(options: argparse.Namespace) -> int:
     formats = [name.strip() for name in options.formats.split(",") if name.strip()]
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
-        raise SheetError(f"There is no sheet format {(unknown or [''])[0]!r}", how=f"Choose from {', '.join(FORMATS)}.")
+        what = f"There is no sheet format {unknown[0]!r}" if unknown else "No sheet format is named"
+        raise SheetError(what, how=f"Choose from {', '.join(FORMATS)}.")
+    targets = [(name, _target(options.output, name, len(formats))) for name in dict.fromkeys(formats)]
     sheet = _sheet_of(options.source)
-    for name in formats:
-        target = _target(options.output, name, len(formats))
+    for _, target in targets:
+        check_file_target(target)
+    for name, target in targets:
         write_bytes_atomic(target, render(sheet, name))
         print_text(str(target))
     return EXIT_OK
 
 
 def _sheet_of(source: Path) -> Any:
-    """Return the sheet of a study folder (built anew from its result) or of a sheet file."""
+    """Return the sheet of a study folder (built anew from its result) or of a sheet file.
+
+    Raises:
+        SheetError: nothing there, or the sheet was edited after it was written.
+    """
     from workbench.execution.load_result import load_result  # noqa: PLC0415  (with the next)
-    from workbench.report.sheet import build_sheet, load_sheet  # noqa: PLC0415  (not for --help)
+    from workbench.report.sheet import build_sheet, load_sheet, sheet_hash, to_document  # noqa: PLC0415  (not for --help)
 
     if source.is_dir():
-        return build_sheet(load_result(require_study_folder(source) / "result.json"))
-    return load_sheet(source)
+        return build_sheet(load_result(study_folder(source) / "result.json"))
+    sheet = load_sheet(_existing(source))
+    if sheet_hash(to_document(sheet)) != sheet.sheet_sha256:
+        raise SheetError(
+            f"{source} was edited after it was written",
+            why="its hash does not match its content",
+            how="Take the sheet of the study folder itself.",
+        )
+    return sheet
+
+
+def _existing(source: Path) -> Path:
+    """Return a file that is there, or the sheet of a study folder. Raises SheetError."""
+    if source.is_dir():
+        return study_folder(source) / "sheet.json"
+    if not source.exists():
+        raise SheetError(f"{source} does not exist", how="Give a sheet.json, or a study folder.")
+    return source
 
 
 def _target(output: Path, name: str, count: int) -> Path:
-    if count == 1 and output.suffix == f".{name}":
+    """Return the file for one format: OUT itself when it is named like it, else OUT/sheet.<format>."""
+    from workbench.report.render import FORMATS  # noqa: PLC0415  (not for --help)
+
+    if count == 1 and output.suffix == f".{name}" and not output.is_dir():
         return output
+    if output.suffix[1:] in FORMATS and not output.is_dir():
+        raise SheetError(
+            f"{output} is the name of one {output.suffix[1:]} file",
+            why="other formats are asked for with -f",
+            how="Give a folder with -o, or one format of the same name.",
+        )
     return output / f"sheet.{name}"
 
 
@@ -71,11 +112,12 @@ def run_check(options: argparse.Namespace) -> int:
     from workbench.report.check import check_line, check_sheet  # noqa: PLC0415  (not for --help)
     from workbench.report.sheet import load_sheet  # noqa: PLC0415  (with the above)
 
-    if options.line:
-        line = check_line(options.line, load_sheet(options.source))
+    source = _existing(options.source)
+    if options.line is not None:
+        line = check_line(options.line, load_sheet(source))
         print_json(vars(line)) if options.json else print_text(str(line))
         return EXIT_OK if line.ok else EXIT_GATE
-    report = check_sheet(options.source)
+    report = check_sheet(source)
     print_json(report.to_json()) if options.json else print_text(str(report))
     return EXIT_OK if report.complete else EXIT_GATE
 

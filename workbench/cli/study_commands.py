@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.common import add_json, can_show_unicode, print_json, print_text, terminal_width
+from workbench.cli.common import (
+    EXIT_GATE,
+    EXIT_INCOMPLETE,
+    EXIT_OK,
+    add_json,
+    can_show_unicode,
+    check_file_target,
+    check_folder_target,
+    print_json,
+    print_text,
+    stop_on_signal,
+    terminal_width,
+)
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import Progress
+from workbench.cli.summary import exit_text, findings_text, problems_text
+from workbench.errors import ModelError, OutputError, PlanError
 from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
 from workbench.execution.study import PROFILE_SECONDS, Study, load_study
 from workbench.files import write_bytes_atomic, write_text_atomic
 
-EXIT_OK, EXIT_GATE, EXIT_INCOMPLETE = 0, 3, 4
 DEMO_FOLDER = Path("demo-study")
 
 
 def add_to(commands: Any) -> None:
     """Add this module's commands to the parser."""
     run = commands.add_parser("run", help="run a study; resumes a broken one")
-    run.add_argument("study", type=Path, metavar="STUDY.toml")
+    run.add_argument("study", type=Path, metavar="STUDY.toml", help="the study file")
     run.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the study folder")
-    run.add_argument("--quick", action="store_true", help="5 s per cell, whatever the study says")
-    run.add_argument("--profile", choices=sorted(PROFILE_SECONDS), help="overrides the study's profile")
+    speed = run.add_mutually_exclusive_group()
+    speed.add_argument("--quick", action="store_true", help="5 s per cell, whatever the study says")
+    speed.add_argument("--profile", choices=sorted(PROFILE_SECONDS), help="overrides the study's profile")
     run.add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan, never recalibrated")
     run.add_argument("--junit", type=Path, metavar="FILE", help="also write cells and gates as JUnit XML")
     run.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
@@ -41,13 +54,32 @@ def add_to(commands: Any) -> None:
 
 def run_run(options: argparse.Namespace) -> int:
     """Run the study and print the comparison; exit code by gates and required runtimes."""
+    study = load_study(options.study)
+    check_inputs(study, options.plan)
+    if options.junit:
+        check_file_target(options.junit)
     profile = "quick" if options.quick else options.profile
     run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code)
-    result = _run(load_study(options.study), options.output, run_options)
+    result = _run(study, options.output, run_options)
     if options.junit:
         write_bytes_atomic(options.junit, junit_xml(result))
     _show(result, options.output, as_json=options.json)
-    return exit_code(result)
+    code = exit_code(result)
+    print(exit_text(result, code), file=sys.stderr if options.json else sys.stdout)
+    return code
+
+
+def check_inputs(study: Study, plan: Path | None) -> None:
+    """See that every model and plan is there before samples are scanned, which may take minutes. Raises UserError."""
+    for candidate in study.candidates:
+        source = Path(candidate.source)
+        if ":" not in source.name and not source.is_file():
+            why = "it is a folder" if source.is_dir() else "there is no such file"
+            raise ModelError(f"{source} cannot be read", why=why, how="Mend [model] path in the study.")
+        if candidate.plan and not candidate.plan.is_file():
+            raise PlanError(f"{candidate.plan} cannot be read", why="there is no such file")
+    if plan and not plan.is_file():
+        raise PlanError(f"{plan} cannot be read", why="there is no such file", how="Mend --plan.")
 
 
 def run_demo(options: argparse.Namespace) -> int:
@@ -60,13 +92,14 @@ def run_demo(options: argparse.Namespace) -> int:
 
 def _run(study: Study, folder: Path, options: RunOptions) -> Result:
     """Run a study with progress; Ctrl-C stops the workers and keeps what is finished."""
-    cancel = threading.Event()
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", how="Give a folder with -o.")
+    check_folder_target(folder)
     progress = Progress()
-    former = signal.signal(signal.SIGINT, lambda *_: cancel.set())
     try:
-        result = run_study(study, folder, options, progress, cancel)
+        with stop_on_signal() as cancel:
+            result = run_study(study, folder, options, progress, cancel)
     finally:
-        signal.signal(signal.SIGINT, former)
         progress.close()
     _write_sheet(result, folder)
     return result
@@ -90,7 +123,10 @@ def _show(result: Result, folder: Path, *, as_json: bool) -> None:
     from workbench.report.console import comparison_text  # noqa: PLC0415  (only for people)
     from workbench.report.sheet import load_sheet  # noqa: PLC0415  (with the above)
 
-    text = comparison_text(load_sheet(folder / "sheet.json"), width=terminal_width(), ascii_only=not can_show_unicode())
+    width = terminal_width()
+    text = comparison_text(load_sheet(folder / "sheet.json"), width=width, ascii_only=not can_show_unicode())
+    blocks = [text, problems_text(result, width), findings_text(result, width)]
+    text = "\n\n".join(block for block in blocks if block)
     write_text_atomic(folder / "comparison.txt", text + "\n")
     print_text(text)
     print_text(f"\nSheet: {folder / 'sheet.pdf'} (also .html, .json)")

@@ -83,8 +83,9 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
             opened = OpenCell(job, stages.store.begin(folder), Worker(stages.progress))
             open_cells.append(opened)
             _accuracy(stages, opened)
-        if seconds:
-            _speed(stages, [item for item in open_cells if item.outcome is None], profile, seconds)
+        answered = [item for item in open_cells if item.outcome is None]
+        if seconds and answered:
+            _speed(stages, answered, profile, seconds)
         for opened in open_cells:
             results[opened.job.cell.name] = _finish(stages, opened)
     finally:

@@ -77,9 +77,9 @@ def _cells_of_row(row: RuntimeSection, candidates: list[Candidate], python: str)
 
 def _precisions(row: RuntimeSection, candidate: Candidate) -> list[str]:
     """Float baselines the row asks for, then what the candidate is; a float candidate is run whatever the row asks."""
-    own = "int8" if candidate.is_quantized else candidate.scheme.name
-    baselines = [precision for precision in FLOAT if precision in row.precisions or precision == own]
-    return baselines + (["int8"] if own == "int8" and "int8" in row.precisions else [])
+    own: str = "int8" if candidate.is_quantized else candidate.scheme.name
+    wanted: list[str] = [precision for precision in FLOAT if precision in row.precisions or precision == own]
+    return [*wanted, "int8"] if own == "int8" and "int8" in row.precisions else wanted
 
 
 class TimeLeft:

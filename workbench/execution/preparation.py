@@ -135,19 +135,20 @@ def _factory_signature(source: str, folders: list[Path]) -> str:
     """Return a hash that changes with the files of a factory's package; its code is not run."""
     top = source.partition(":")[0].partition(".")[0]
     spec = PathFinder.find_spec(top, [*(str(folder) for folder in folders), *sys.path])
-    places = (spec.submodule_search_locations or [spec.origin]) if spec else []
-    return sha256_of_bytes(canonical_json([source, *(listing_sha256(Path(place)) for place in places if place)]))
+    places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
+    listed = [listing_sha256(Path(place)) for place in places if place and Path(place).exists()]
+    return sha256_of_bytes(canonical_json([source, *listed]))
 
 
 def _import_facts(report: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """Return the facts of a model that was imported: its format, and how near it is to torch."""
     if not report:
         return {}
-    near = (
-        "equal to torch bit for bit" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.1f} dB against torch"
-    )
-    answers = "" if report["agreement"] is None else f", {report['agreement']:.1%} equal answers"
-    line = f"imported from {report['kind']} (torch {report['torch_version']}): {near}{answers} on {report['samples']} samples"
+    sqnr_db, agreement = report["sqnr_db"], report["agreement"]
+    near = "equal to torch bit for bit" if sqnr_db is None else f"SQNR {sqnr_db:.1f} dB against torch"
+    answers = "" if agreement is None else f", {agreement:.1%} equal answers"
+    source = f"imported from {report['kind']} with torch {report['torch_version']}"
+    line = f"{source}: {near}{answers} on {report['samples']} samples"
     return {"format": f"{report['kind']} as ONNX", "notes": [line, *report["notes"], *notes]}
 
 

@@ -274,7 +274,8 @@ def with_absolute_paths(study: Study) -> Study:
     document = study.file.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     document |= {"schema_version": STUDY_VERSION, "name": study.name}
     for row, section in zip(document.get("runtimes", []), study.file.runtimes, strict=True):
-        row |= {"python": study.interpreter(section)} if section.python else {}
+        if section.python:
+            row["python"] = study.interpreter(section)
     for holder in _path_holders(document):
         for key in ("path", "labels", "plan"):
             if isinstance(holder.get(key), str) and holder[key]:

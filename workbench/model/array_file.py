@@ -61,9 +61,20 @@ class RowArray:
         """
         out = np.empty((len(indices), *self.shape[1:]), dtype=self._stored)
         with self._lock:
-            for position, index in enumerate(indices):
-                out[position : position + 1] = self._row(index)
+            if isinstance(indices, range) and indices.step == 1:
+                self._read_block(indices.start, out)
+            else:
+                for position, index in enumerate(indices):
+                    out[position : position + 1] = self._row(index)
         return out.astype(self.dtype, copy=False)
+
+    def _read_block(self, first: int, out: npt.NDArray[Any]) -> None:
+        """Fill `out` with the rows from `first` on in one read."""
+        self._stream.seek(self._offset + first * self._row_bytes)
+        data = self._stream.read(out.nbytes)
+        if len(data) != out.nbytes:
+            raise DataError(f"{self._where} is cut off", why=f"after row {first}")
+        out[...] = np.frombuffer(data, dtype=self._stored).reshape(out.shape)
 
     def _row(self, index: int) -> npt.NDArray[Any]:
         self._stream.seek(self._offset + index * self._row_bytes)

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from workbench.errors import DataError
 from workbench.model.labels import class_indices, read_label_csv
-from workbench.model.preprocess import eight_bit_image
+from workbench.model.pixels import eight_bit_image
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}

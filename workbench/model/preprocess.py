@@ -1,6 +1,7 @@
-"""Preprocessing of images, declared and exact: fit, colour order, layout and normalization.
+"""Preprocessing of images, declared and exact: the declaration, and pixels to floats.
 
-NOT here: reading files (image_folder), arrays (array_file), which samples are taken (data).
+NOT here: fitting an image (pixels), reading files (image_folder), arrays (array_file), which samples are taken (data).
+Pillow is loaded only where an image is given: pixels that a scan kept need none.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from workbench.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 COLORS = ("RGB", "BGR", "GRAY")
 LAYOUTS = ("NCHW", "NHWC")
-_PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -82,6 +84,13 @@ class Preprocess:
         side = self.letterbox.size if self.letterbox is not None else self.center_crop
         return None if side is None else (side, side)
 
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """What decides the pixels before normalization, as plain values: the fit, and gray or colour."""
+        section = self.to_json()
+        fit = {key: section[key] for key in ("resize_short", "center_crop", "resize", "letterbox") if key in section}
+        return {**fit, "channels": self.channels}
+
     def to_json(self) -> dict[str, Any]:
         """Return the section as plain values; keys left out stay out, so that hashes outlive new keys."""
         pairs = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -107,80 +116,34 @@ def preprocess_image(image: Image.Image, preprocess: Preprocess) -> FloatArray:
     Raises:
         DataError: smaller than `center_crop`, or of a pixel type without a stated 0..255 scale.
     """
-    picture = _fit(eight_bit_image(image, preprocess.color), preprocess)
-    pixels = np.asarray(picture, dtype=np.float32).reshape(picture.height, picture.width, preprocess.channels)
-    if preprocess.color == "BGR":
-        pixels = pixels[:, :, ::-1]
-    x = (pixels - np.array(preprocess.mean, np.float32)) / np.array(preprocess.std, np.float32)
-    return np.ascontiguousarray(x.transpose(2, 0, 1) if preprocess.layout == "NCHW" else x, dtype=np.float32)
+    from workbench.model.pixels import fitted_pixels  # noqa: PLC0415  (loads Pillow)
+
+    return normalized(fitted_pixels(image, preprocess)[np.newaxis], preprocess)[0]
 
 
-def eight_bit_image(image: Image.Image, color: str = "RGB") -> Image.Image:
-    """Return the image in mode "L" (GRAY) or "RGB" (RGB and BGR).
+def normalized(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> FloatArray:
+    """Return x = (pixel - mean) / std in float32, in the declared colour order and layout, contiguous.
 
-    Palettes are resolved; alpha is dropped without a background (the stored colour stays); 16-bit gray keeps its
-    high byte, as Pillow does for 16-bit colour; gray becomes three equal channels; CMYK and YCbCr as Pillow converts.
-    The first frame counts.
+    Args:
+        pixels: uint8 [n, H, W, C], RGB or gray.
 
-    Raises:
-        DataError: 32-bit integer or float pixels (no stated 0..255 scale), or a mode Pillow cannot convert.
+    Returns:
+        float32 [n, C, H, W] (NCHW) or [n, H, W, C] (NHWC).
     """
-    target = "L" if color == "GRAY" else "RGB"
-    if image.mode == target:
-        return image
-    if image.mode in ("I", "F"):
-        raise DataError("pixels of 32 bits have no 0..255 scale", how="Save the image with 8 or 16 bits, or use .npz.")
-    try:
-        return _without_alpha_tricks(image).convert(target)
-    except ValueError as error:
-        raise DataError(f"pixels of type {image.mode} cannot become {target}", why=str(error)) from error
-
-
-def _without_alpha_tricks(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode == "P":
-        return image.convert("RGBA" if "transparency" in image.info else "RGB")
-    return image.convert(_PREMULTIPLIED[image.mode]) if image.mode in _PREMULTIPLIED else image
-
-
-def _fit(image: Image.Image, preprocess: Preprocess) -> Image.Image:
-    bilinear = Image.Resampling.BILINEAR
-    if preprocess.resize is not None:
-        height, width = preprocess.resize
-        return image.resize((width, height), bilinear)
-    if preprocess.letterbox is not None:
-        return _letterboxed(image, preprocess.letterbox)
-    if preprocess.resize_short is not None:
-        image = image.resize(_short_side_size(image.size, preprocess.resize_short), bilinear)
-    return image if preprocess.center_crop is None else _center_cropped(image, preprocess.center_crop)
-
-
-def _short_side_size(size: tuple[int, int], short: int) -> tuple[int, int]:
-    width, height = size
-    if width <= height:
-        return short, round(height * short / width)
-    return round(width * short / height), short
-
-
-def _center_cropped(image: Image.Image, crop: int) -> Image.Image:
-    if min(image.size) < crop:
-        raise DataError(
-            f"an image of {image.width}x{image.height} pixels is smaller than center_crop {crop}",
-            how="Set resize_short, or a smaller center_crop.",
-        )
-    left, top = (image.width - crop) // 2, (image.height - crop) // 2
-    return image.crop((left, top, left + crop, top + crop))
-
-
-def _letterboxed(image: Image.Image, letterbox: Letterbox) -> Image.Image:
-    scale = min(letterbox.size / image.width, letterbox.size / image.height)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    pad = letterbox.pad if image.mode == "L" else (letterbox.pad,) * 3
-    canvas = Image.new(image.mode, (letterbox.size, letterbox.size), pad)
-    offset = ((letterbox.size - width) // 2, (letterbox.size - height) // 2)
-    canvas.paste(image.resize((width, height), Image.Resampling.BILINEAR), offset)
-    return canvas
+    if preprocess.color == "BGR":
+        pixels = pixels[..., ::-1]
+    mean, std = np.array(preprocess.mean, np.float32), np.array(preprocess.std, np.float32)
+    if preprocess.layout == "NCHW":
+        pixels = pixels.transpose(0, 3, 1, 2)
+        mean, std = mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
+    else:
+        # one value per pixel of a line: numpy then works on whole lines, not on three values at a time
+        pixels = np.ascontiguousarray(pixels)
+        mean, std = (np.broadcast_to(value, pixels.shape[2:]).copy() for value in (mean, std))
+    out = np.empty(pixels.shape, np.float32)
+    np.subtract(pixels, mean, out=out)
+    np.divide(out, std, out=out)
+    return out
 
 
 def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,8 +1,12 @@
-"""Samples as the model's inputs: checked against the model, read in batches, never more than a few in memory."""
+"""Samples as the model's inputs: checked against the model, read in batches, never more than a few in memory.
+
+Pillow is loaded only to decode images: arrays and kept pixels need none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +18,19 @@ from workbench.errors import DataError
 from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
 from workbench.model.array_file import RowArray, open_arrays
 from workbench.model.graph import TensorSpec
-from workbench.model.image_folder import decode_image
+from workbench.model.pixel_cache import open_pixels
 from workbench.model.prefetch import prefetched
-from workbench.model.preprocess import Preprocess, preprocess_image
+from workbench.model.preprocess import Preprocess, normalized, preprocess_image
 from workbench.model.sample_index import SampleIndex
 from workbench.model.scan import DataSpec, row_hashes, scan
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
+
+CHUNK_BYTES = 2 * 2**20
+"""Batches are read ahead in chunks of this size: one hand-over between threads for many small batches."""
+ALIGNMENT_BYTES = 16
+"""Of every array given out, as numpy's own: a runtime may take another way for odd addresses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,50 +51,103 @@ class Samples:
     sha256: str
     index: SampleIndex
     _read: Callable[[range], Feeds] = field(repr=False)
+    _chunk_bytes: int = field(repr=False, default=CHUNK_BYTES)
 
     @property
     def n(self) -> int:
         """Number of samples."""
         return len(self.names)
 
-    def batches(self, batch: int, start: int = 0, prefetch: int = 2) -> Iterator[Feeds]:
-        """Yield the model's inputs, [batch, ...] each in fresh arrays, in order; the last batch may be short.
+    def batches(self, batch: int, start: int = 0, prefetch: int = 2) -> Generator[Feeds]:
+        """Yield the model's inputs, C-contiguous [batch, ...] each, in order; the last batch may be short.
+
+        Arrays are never used again for other samples, and may be parts of larger ones.
 
         Args:
             batch: samples per batch, at least 1.
             start: the first sample.
-            prefetch: batches made ahead in one background thread, which ends when the iterator is closed; 0: none.
+            prefetch: chunks made ahead in one background thread, which ends when the iterator is closed; 0: none.
 
         Raises:
             DataError: a file cannot be read or decoded, changed since the scan, or does not fit the model's input.
         """
         if batch < 1:
             raise ValueError(f"batch must be at least 1, not {batch}")
-        starts = range(start, self.n, batch)
-        return prefetched((self._read(range(i, min(i + batch, self.n))) for i in starts), prefetch)
+        return self._stream(batch, start, prefetch)
+
+    def _stream(self, batch: int, start: int, prefetch: int) -> Generator[Feeds]:
+        with closing(prefetched(self._chunks(batch, start), prefetch)) as chunks:
+            for chunk in chunks:
+                yield from chunk
+
+    def _chunks(self, batch: int, start: int) -> Iterator[list[Feeds]]:
+        """Read one batch, then two, four ... until a chunk has its size: the caller need not wait for a whole one."""
+        count = 1
+        while start < self.n:
+            stop = min(start + count * batch, self.n)
+            feeds = self._read(range(start, stop))
+            yield _split(feeds, batch)
+            batch_bytes = sum(array.nbytes for array in feeds.values()) / (stop - start) * batch
+            count = max(1, min(2 * count, int(self._chunk_bytes / max(1, batch_bytes))))
+            start = stop
 
 
-def open_samples(spec: DataSpec, index: SampleIndex, preprocess: Preprocess, inputs: tuple[TensorSpec, ...]) -> Samples:
+def _split(feeds: Feeds, batch: int) -> list[Feeds]:
+    """Return the batches of a chunk: parts of its arrays, copied where a part would begin at an odd address."""
+    n = len(next(iter(feeds.values())))
+    if n <= batch:
+        return [feeds]
+    aligned = {name: array[:batch].nbytes % ALIGNMENT_BYTES == 0 for name, array in feeds.items()}
+    return [
+        {name: array[k : k + batch] if aligned[name] else array[k : k + batch].copy() for name, array in feeds.items()}
+        for k in range(0, n, batch)
+    ]
+
+
+def open_samples(
+    spec: DataSpec,
+    index: SampleIndex,
+    preprocess: Preprocess,
+    inputs: tuple[TensorSpec, ...],
+    pixels: Path | None = None,
+) -> Samples:
     """Check the samples against the model's inputs and make them ready.
 
+    Args:
+        pixels: the file in which the scan kept the decoded images; the same values come without decoding them again.
+
     Raises:
-        DataError: names, shapes or dtypes do not fit, or a file changed since the scan (size or content; the
-            content of every sample is checked again when it is read).
+        DataError: names, shapes or dtypes do not fit, a file changed since the scan (size or content; the content of
+            every sample that is not read from `pixels` is checked again when it is read), or `pixels` is not theirs.
     """
     if index.kind != spec.kind:
         raise DataError(f"the list of samples is of {index.kind}, the data section of {spec.kind}")
     read = (
-        _image_reader(spec, index, preprocess, inputs)
+        _image_reader(spec, index, preprocess, inputs, pixels)
         if spec.kind == "images"
         else _array_reader(spec, index, preprocess, inputs)
     )
+    chunk_bytes = 0 if isinstance(read, _ImageReader) else CHUNK_BYTES  # decoding takes longer than handing over
     identity = {"content": index.sha256, "preprocess": preprocess.to_json()}
     labels = None if index.labels is None else np.array(index.labels, dtype=np.int64)
-    return Samples(index.files, labels, index.label_names, sha256_of_bytes(canonical_json(identity)), index, read)
+    return Samples(
+        index.files, labels, index.label_names, sha256_of_bytes(canonical_json(identity)), index, read, chunk_bytes
+    )
 
 
 def _changed(name: str) -> DataError:
     return DataError(f"{name} changed since the data was scanned", how="Scan the data again.")
+
+
+@dataclass(frozen=True)
+class _PixelReader:
+    pixels: RowArray
+    preprocess: Preprocess
+    input: TensorSpec
+
+    def __call__(self, positions: range) -> Feeds:
+        x = normalized(self.pixels.rows(positions), self.preprocess)
+        return {self.input.name: x.astype(np.dtype(self.input.dtype), copy=False)}
 
 
 @dataclass(frozen=True)
@@ -110,6 +172,8 @@ class _ImageReader:
         return {self.input.name: out}
 
     def _image(self, position: int) -> npt.NDArray[np.float32]:
+        from workbench.model.image_folder import decode_image  # noqa: PLC0415  (loads Pillow)
+
         file = self.index.files[position]
         try:
             data = (self.folder / file).read_bytes()
@@ -126,21 +190,29 @@ class _ImageReader:
 
 
 def _image_reader(
-    spec: DataSpec, index: SampleIndex, preprocess: Preprocess, inputs: tuple[TensorSpec, ...]
-) -> Callable[[range], Feeds]:
+    spec: DataSpec, index: SampleIndex, preprocess: Preprocess, inputs: tuple[TensorSpec, ...], pixels: Path | None
+) -> _ImageReader | _PixelReader:
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise DataError(
             "images fit a model with one input of 4 axes", why=f"this one has {_inputs_text(inputs)}",
             how='Use kind = "arrays".',
         )  # fmt: skip
     _check_image_dtype(inputs[0], preprocess)
-    height, width = preprocess.height_width or ("height", "width")
+    _check_image_shape("[preprocess]", preprocess.height_width or ("height", "width"), preprocess, inputs[0])
+    _refuse_changed_files(spec, index)
+    if pixels is None:
+        return _ImageReader(spec.path, index, preprocess, inputs[0])
+    kept = open_pixels(pixels, index, preprocess)
+    _check_image_shape(index.files[0], kept.shape[1:3], preprocess, inputs[0])
+    return _PixelReader(kept, preprocess, inputs[0])
+
+
+def _check_image_shape(what: str, height_width: Sequence[int | str], preprocess: Preprocess, spec: TensorSpec) -> None:
+    height, width = height_width
     channels = preprocess.channels
     shape = (channels, height, width) if preprocess.layout == "NCHW" else (height, width, channels)
-    if not _fits(shape, inputs[0].shape[1:]):
-        raise _shape_error("[preprocess]", shape, inputs[0])
-    _refuse_changed_files(spec, index)
-    return _ImageReader(spec.path, index, preprocess, inputs[0])
+    if not _fits(shape, spec.shape[1:]):
+        raise _shape_error(what, shape, spec)
 
 
 def _check_image_dtype(spec: TensorSpec, preprocess: Preprocess) -> None:

@@ -1,4 +1,7 @@
-"""Scanning: list the samples of a [data] section, shuffle, limit, hash, and find what cannot be decoded."""
+"""Scanning: list the samples of a [data] section, shuffle, limit, hash, find what cannot be decoded, keep pixels.
+
+Pillow is loaded only to scan images: a worker that reads arrays or kept pixels needs none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,8 @@ import numpy as np
 from workbench.errors import DataError
 from workbench.files import sha256_of_bytes, sha256_of_file
 from workbench.model.array_file import RowArray, open_arrays
-from workbench.model.image_folder import check_decodable, list_images
 from workbench.model.labels import class_indices, refuse_mixed_labels
+from workbench.model.pixel_cache import LARGEST_IMAGE_BYTES, Pixels, PixelWriter
 from workbench.model.sample_index import ArraySpec, SampleIndex
 
 LABELS_ARRAY = "labels"
@@ -61,12 +64,13 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What reading one file told; `reason` is empty when it can be decoded."""
+    """What reading one file told; `reason` is empty when it can be decoded. `pixels` only where they are wanted."""
 
     size: int
     modified_ns: int
     sha256: str
     reason: str
+    pixels: Pixels | None = None
 
 
 def data_spec_from_json(document: Mapping[str, Any]) -> DataSpec:
@@ -74,17 +78,28 @@ def data_spec_from_json(document: Mapping[str, Any]) -> DataSpec:
     return DataSpec(document["kind"], Path(document["path"]), document["labels"], document["limit"], document["seed"])
 
 
-def scan(spec: DataSpec, on_progress: OnProgress | None = None) -> SampleIndex:
+def scan(spec: DataSpec, on_progress: OnProgress | None = None, pixels: PixelWriter | None = None) -> SampleIndex:
     """Read every chosen sample once and list them.
 
     Args:
         on_progress: called with (done, total, name); what it raises ends the scan.
+        pixels: keeps the decoded and fitted images, if it can; of no use for arrays.
 
     Raises:
         DataError: nothing there, nothing that can be decoded, or damaged labels or arrays.
     """
     report = on_progress or (lambda done, total, text: None)
-    return _scan_images(spec, report) if spec.kind == "images" else _scan_arrays(spec, report)
+    if spec.kind == "arrays":
+        return _scan_arrays(spec, report)
+    if pixels is None:
+        return _scan_images(spec, report, None)
+    try:
+        index = _scan_images(spec, report, pixels)
+    except BaseException:
+        pixels.give_up()
+        raise
+    pixels.complete(index)
+    return index
 
 
 def chosen(n: int, spec: DataSpec) -> list[int]:
@@ -97,11 +112,13 @@ def _selection_text(n: int, spec: DataSpec) -> str:
     return f"{'all' if taken == n else f'first {taken} of'} {n} after a shuffle with seed {spec.seed}"
 
 
-def _scan_images(spec: DataSpec, report: OnProgress) -> SampleIndex:
+def _scan_images(spec: DataSpec, report: OnProgress, pixels: PixelWriter | None) -> SampleIndex:
+    from workbench.model.image_folder import list_images  # noqa: PLC0415  (loads Pillow)
+
     listed = list_images(spec.path, spec.labels)
     order = chosen(len(listed.files), spec)
     files = [listed.files[i] for i in order]
-    checked = list(_check_files(spec.path, files, report))
+    checked = list(_check_files(spec.path, files, report, pixels))
     good = [k for k, result in enumerate(checked) if not result.reason]
     undecodable = tuple((_printable(files[k]), r.reason) for k, r in enumerate(checked) if r.reason)
     if not good:
@@ -123,31 +140,55 @@ def _scan_images(spec: DataSpec, report: OnProgress) -> SampleIndex:
     )
 
 
-def _check_files(folder: Path, files: Sequence[str], report: OnProgress) -> Iterator[_Checked]:
+def _check_files(
+    folder: Path, files: Sequence[str], report: OnProgress, pixels: PixelWriter | None
+) -> Iterator[_Checked]:
     """Read and decode the files in a few threads (Pillow and hashlib release the GIL), results in order."""
     waiting: deque[Future[_Checked]] = deque()
     workers = min(4, os.cpu_count() or 1)
+    undecodable = 0
     with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
         for done in range(1, len(files) + 1):
-            ahead = files[done - 1 + len(waiting) : done + 4 * workers]
-            waiting.extend(pool.submit(_check_file, folder, file) for file in ahead)
-            yield waiting.popleft().result()
+            ahead = files[done - 1 + len(waiting) : done + 2 * workers]
+            waiting.extend(pool.submit(_check_file, folder, file, pixels) for file in ahead)
+            result = waiting.popleft().result()
+            undecodable += bool(result.reason)
+            if pixels is not None and not result.reason:
+                pixels.append(result.pixels, len(files) - undecodable)
+            yield replace(result, pixels=None)
             report(done, len(files), _printable(files[done - 1]))
 
 
-def _check_file(folder: Path, file: str) -> _Checked:
+def _check_file(folder: Path, file: str, pixels: PixelWriter | None) -> _Checked:
     if _printable(file) != file:
         return _Checked(0, 0, "", "its name is not valid Unicode")
     try:
         with (folder / file).open("rb") as stream:
             modified_ns = os.fstat(stream.fileno()).st_mtime_ns
             data = stream.read()
-        check_decodable(data)
+        kept = _decoded(data, pixels)
     except OSError as error:
         return _Checked(0, 0, "", f"cannot be read: {error.strerror or error}")
     except DataError as error:
         return _Checked(0, 0, "", str(error))
-    return _Checked(len(data), modified_ns, sha256_of_bytes(data), "")
+    return _Checked(len(data), modified_ns, sha256_of_bytes(data), "", kept)
+
+
+def _decoded(data: bytes, pixels: PixelWriter | None) -> Pixels | None:
+    """Decode an image; return its pixels if they are wanted and of a size that is kept. Raises DataError."""
+    from workbench.model.image_folder import check_decodable, decode_image  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.pixels import eight_bit_image, fitted_pixels  # noqa: PLC0415  (loads Pillow)
+
+    if pixels is None or not pixels.is_wanted:
+        check_decodable(data)
+        return None
+    image = decode_image(data)
+    eight_bit_image(image)
+    try:
+        fitted = fitted_pixels(image, pixels.preprocess)
+    except DataError:
+        return None  # it can be decoded, but not fitted: named when the samples are read
+    return fitted if fitted.nbytes <= LARGEST_IMAGE_BYTES else None
 
 
 def _printable(name: str) -> str:

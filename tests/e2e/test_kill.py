@@ -1,0 +1,161 @@
+"""A study killed at any instant and resumed: the same plan, outputs and figures, no finished cell run twice.
+
+The full run of fifty kills over every stage is tests/benchmarks/kill_fifty.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import helpers.kill as killing
+import pytest
+
+from workbench.execution.store import Store
+
+RUNTIMES = ("ort_cpu", "openvino", "echo")
+
+# Programs with one fault each, to see the checks fail.
+RECORDS_TOO_EARLY = """
+import os, signal, sys
+from workbench.cli import main
+from workbench.execution.store import Store
+finish = Store.finish
+def early(self, folder, key, value):
+    outputs = folder / "outputs" / "0.npy"
+    if outputs.exists():
+        os.truncate(outputs, outputs.stat().st_size // 2)  # the rest would be written after the record
+        finish(self, folder, key, value)
+        os.kill(os.getpid(), signal.SIGKILL)
+    finish(self, folder, key, value)
+Store.finish = early
+sys.exit(main())
+"""
+FORGETS_CELLS = """
+import sys
+from workbench.cli import main
+from workbench.execution.store import Store
+finished = Store.finished
+Store.finished = lambda self, folder, key: None if "cells" in folder.parts else finished(self, folder, key)
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> killing.Case:
+    return killing.Case(killing.write_study(tmp_path_factory.mktemp("kill") / "study", RUNTIMES), "none")
+
+
+@pytest.fixture(scope="module")
+def plain(case: killing.Case, tmp_path_factory: pytest.TempPathFactory) -> killing.Undisturbed:
+    return killing.undisturbed(case, tmp_path_factory.mktemp("plain") / "folder")
+
+
+@pytest.fixture
+def finished(case: killing.Case, plain: killing.Undisturbed, tmp_path: Path) -> Path:
+    """A copy of a finished study folder."""
+    return Path(shutil.copytree(plain.folder, tmp_path / "copy"))
+
+
+def with_fault(case: killing.Case, code: str) -> killing.Case:
+    return killing.Case(case.study, case.profile, (sys.executable, "-c", code))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("aims", "seed"),
+    [
+        (("stage:Plan S1 start", "write", "worker:cells/openvino/S1/int8"), 1),
+        (("worker:plans/S1", "stage:Run echo", "instant"), 2),
+    ],
+    ids=["store write", "random"],
+)
+def test_killed_study_ends_as_if_undisturbed(
+    case: killing.Case, plain: killing.Undisturbed, tmp_path: Path, aims: tuple[str, ...], seed: int
+) -> None:
+    done = killing.trial(case, tmp_path / "folder", plain, aims, seed)
+    assert done.kills
+    assert not done.defects, done.kills
+
+
+@pytest.mark.slow
+def test_killed_worker_is_a_crashed_cell_and_only_it_is_done_again(
+    case: killing.Case, finished: Path, plain: killing.Undisturbed
+) -> None:
+    shutil.rmtree(finished / "cells" / "echo")
+    (finished / "events.jsonl").unlink()  # it tells that those cells were finished
+    done = killing.trial(case, finished, plain, ["worker:cells/echo/S1/int8"], seed=0)
+    (kill,) = done.kills
+    assert kill.exit_code == 4
+    assert not done.defects
+    events = killing.stages_of(killing.events_of(finished))
+    starts = [name for name in events if name.startswith("Run ") and name.endswith(" start")]
+    assert starts == [
+        "Run echo · S1 · fp32 start",
+        "Run echo · S1 · int8 start",  # killed
+        "Run echo · S1 · int8 start",  # resumed
+    ]
+
+
+@pytest.mark.slow
+def test_record_written_before_its_files_is_caught(
+    case: killing.Case, finished: Path, plain: killing.Undisturbed
+) -> None:
+    shutil.rmtree(finished / "cells" / "ort_cpu")
+    killing.start(with_fault(case, RECORDS_TOO_EARLY), finished).wait(killing.FINISH_LIMIT_S)
+    done = killing.Trial(finished)
+    killing.finish(case, done, plain)
+    assert done.defects
+
+
+@pytest.mark.slow
+def test_cell_run_twice_is_caught(case: killing.Case, finished: Path, plain: killing.Undisturbed) -> None:
+    kill = killing.Kill("instant", "Evaluate start", finished=killing.finished_stages(finished))
+    done = killing.Trial(finished, [kill])
+    killing.finish(with_fault(case, FORGETS_CELLS), done, plain)
+    twice = [text for text in done.defects if text.endswith("started again")]
+    again = [text for text in done.defects if text.endswith("written again")]
+    assert len(twice) == len(again) == 2 * len(RUNTIMES)
+    assert len(done.defects) == len(twice) + len(again)
+
+
+def test_process_that_survives_is_caught(case: killing.Case) -> None:
+    stray = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=case.environment)
+    names, seconds = killing.survivors(case.tag, time.monotonic())
+    assert len(names) == 1
+    assert seconds >= killing.ORPHAN_LIMIT_S
+    assert stray.wait(10) < 0
+
+
+def test_changed_answer_and_changed_figure_are_caught(finished: Path, plain: killing.Undisturbed) -> None:
+    assert not list(killing.defects_of_result(finished, plain))
+    outputs = finished / "cells" / "echo" / "S1" / "int8" / "outputs" / "0.npy"
+    content = bytearray(outputs.read_bytes())
+    content[-1] ^= 1
+    outputs.write_bytes(content)
+    result = json.loads((finished / "result.json").read_text(encoding="utf-8"))
+    result["runs"][0]["outputs_sha256"] = "0" * 64
+    (finished / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    first, second = killing.defects_of_result(finished, plain)
+    assert "runs[0].outputs_sha256" in first
+    assert second == "cells/echo/S1/int8/outputs/0.npy is different"
+
+
+def test_stage_killed_while_it_is_emptied_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, key = Store(tmp_path), {"model": "first"}
+    folder = store.begin(store.folder("plans", "S1"))
+    (folder / "plan.npz").write_bytes(b"weights")
+    store.finish(folder, key, {"n": 1})
+
+    def killed_inside(path: Path, **_: bool) -> None:
+        (path / "plan.npz").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed_inside)
+    with pytest.raises(KeyboardInterrupt):
+        store.begin(folder)  # for another key
+    assert store.finished(folder, key) is None

@@ -1,0 +1,74 @@
+"""What stands below the comparison: why runs did not finish, what to look at first, what the exit code means."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from workbench.execution.result import GateVerdict, Result, Run
+
+SHOWN = 6
+LOG_LINES = 5
+
+
+def problems_text(result: Result, width: int) -> str:
+    """Return, per run that did not finish, why, how to mend it and its last log lines; "" when all did."""
+    blocks = [_problem(run, width) for run in result.runs if run.status != "ok"]
+    return "\n".join(["Did not run:", *blocks]) if blocks else ""
+
+
+def _problem(run: Run, width: int) -> str:
+    name = f"{run.label} {run.candidate} {run.precision}"
+    if run.problem is None:
+        return f"  {name}: {run.status}"
+    head = f"{name}: {run.problem.message.rstrip('.')}. {run.problem.remedy}".rstrip()
+    log = [f"      | {line.rstrip()}"[:width] for line in run.problem.log_tail[-LOG_LINES:] if line.strip()]
+    return "\n".join([textwrap.fill(head, width, initial_indent="  ", subsequent_indent="    "), *log])
+
+
+def findings_text(result: Result, width: int) -> str:
+    """Return what a reader must know before believing the figures, each once; "" when there is nothing."""
+    found = list(dict.fromkeys([*result.findings, *_of_runs(result.runs)]))
+    if not found:
+        return ""
+    lines = [textwrap.fill(_sentence(text), width, initial_indent="  ! ", subsequent_indent="    ") for text in found]
+    more = [f"    and {len(lines) - SHOWN} more, in the sheet"] if len(lines) > SHOWN else []
+    return "\n".join(["Look at this first:", *lines[:SHOWN], *more])
+
+
+def _of_runs(runs: Sequence[Run]) -> list[str]:
+    differ = [
+        f"{run.label} {run.precision}: {len(run.parity.mismatches)} numbers in the artifact are not the plan's"
+        for run in runs
+        if run.parity and run.parity.mismatches
+    ]
+    return differ + [f"{run.label} {run.precision}: {text}" for run in runs for text in run.findings]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def exit_text(result: Result, code: int) -> str:
+    """Return one line that says what the exit code means for this result."""
+    return f"Exit code {code}: {'; '.join(_reasons(result, code))}."
+
+
+def _reasons(result: Result, code: int) -> list[str]:
+    failed = [verdict for verdict in result.verdicts if verdict.verdict == "FAIL"]
+    if failed:
+        return [f"{len(failed)} of {len(result.verdicts)} gates failed: {', '.join(map(_gate, failed))}"]
+    late = [run for run in result.runs if run.status != "ok" and run.required]
+    missing = [f"{run.label} {run.precision} ({run.status.replace('_', ' ')})" for run in late]
+    open_gates = [verdict for verdict in result.verdicts if verdict.verdict == "CANNOT TELL"]
+    found = [f"required and did not run: {', '.join(missing)}"] if missing and code else []
+    if open_gates:
+        found.append(f"cannot tell: {', '.join(map(_gate, open_gates))}")
+    if not result.gates:
+        return [*found, "no gates set"]
+    return found or [f"all {len(result.verdicts)} gates passed"]
+
+
+def _gate(verdict: GateVerdict) -> str:
+    needs = f" (needs about {verdict.needs_n:,} samples)" if verdict.needs_n else ""
+    return f"{verdict.label} {verdict.gate}{needs}"
