@@ -78,7 +78,7 @@ def test_killed_study_ends_as_if_undisturbed(
     case: killing.Case, plain: killing.Undisturbed, tmp_path: Path, aims: tuple[str, ...], seed: int
 ) -> None:
     done = killing.trial(case, tmp_path / "folder", plain, aims, seed)
-    assert done.kills
+    assert len(done.kills) >= 2  # the last one may come after the end
     assert not done.defects, done.kills
 
 
@@ -106,7 +106,7 @@ def test_record_written_before_its_files_is_caught(
     case: killing.Case, finished: Path, plain: killing.Undisturbed
 ) -> None:
     shutil.rmtree(finished / "cells" / "ort_cpu")
-    killing.start(with_fault(case, RECORDS_TOO_EARLY), finished).wait(killing.FINISH_LIMIT_S)
+    killing.wait_end(killing.start(with_fault(case, RECORDS_TOO_EARLY), finished))
     done = killing.Trial(finished)
     killing.finish(case, done, plain)
     assert done.defects

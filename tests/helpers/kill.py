@@ -162,10 +162,20 @@ def start(case: Case, folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
+def wait_end(program: subprocess.Popen[bytes]) -> int:
+    """Wait for the program's end and return its exit code; one that hangs is killed and TimeoutExpired is raised."""
+    try:
+        return program.wait(FINISH_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
+        raise
+
+
 def undisturbed(case: Case, folder: Path) -> Undisturbed:
     """Run the study once without a kill. Raises AssertionError when it does not finish."""
     begin = time.monotonic()
-    exit_code = start(case, folder).wait(FINISH_LIMIT_S)
+    exit_code = wait_end(start(case, folder))
     assert exit_code == 0, last_line(folder)
     seconds = time.monotonic() - begin
     return Undisturbed(folder, stable_facts(folder), stable_files(folder), stages_of(events_of(folder)), seconds)
@@ -340,7 +350,11 @@ def at_stage(target: Target) -> bool:
 
 
 def at_worker(target: Target) -> bool:
-    """Kill a worker, a random one at a random instant or the one in the wanted folder; the program goes on."""
+    """Kill a worker; the program goes on.
+
+    The worker in a wanted folder is killed on sight, one in a wanted part of the study ("cells") up to 0.2 s later, and
+    where nothing is wanted a random one at a random instant.
+    """
     if not target.wanted and not target.sleep(target.rng.uniform(0, target.plain.seconds * 0.8)):
         return False
     while target.runs:
@@ -348,11 +362,22 @@ def at_worker(target: Target) -> bool:
         places = [place for place in workers if place and place.startswith(target.wanted)]
         if places:
             target.hit = target.rng.choice(places)
-            workers[target.hit].kill()
-            target.program.wait(FINISH_LIMIT_S)
-            return True
+            time.sleep(0 if "/" in target.wanted else target.rng.uniform(0, 0.2))
+            if _killed(workers[target.hit]):
+                wait_end(target.program)
+                return True
         time.sleep(0.002)
     return False
+
+
+def _killed(worker: psutil.Process) -> bool:
+    """Kill a worker unless it has ended."""
+    try:
+        is_alive = worker.status() != psutil.STATUS_ZOMBIE
+        worker.kill()
+    except psutil.Error:
+        return False
+    return bool(is_alive)
 
 
 def _place(worker: psutil.Process, folder: Path) -> str:
@@ -396,7 +421,7 @@ def killed_once(case: Case, folder: Path, plain: Undisturbed, aim: str, rng: ran
     target = Target(start(case, folder), folder, plain, rng, wanted)
     was_hit = AIMS[kind](target)
     begin = time.monotonic()
-    target.program.wait(FINISH_LIMIT_S)
+    wait_end(target.program)
     if not was_hit:
         return None
     kill = Kill(kind, target.hit or last_stage(folder), exit_code=target.program.returncode, text=last_line(folder))
@@ -443,7 +468,7 @@ def trial(case: Case, folder: Path, plain: Undisturbed, aims: Sequence[str], see
 
 def finish(case: Case, done: Trial, plain: Undisturbed) -> None:
     """Let the study finish and add everything that is not as it must be."""
-    exit_code = start(case, done.folder).wait(FINISH_LIMIT_S)
+    exit_code = wait_end(start(case, done.folder))
     if exit_code:
         done.defects.append(f"the resumed run ended with {exit_code}: {last_line(done.folder)}")
         return

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import workbench
 from workbench.cli.common import EXIT_CANCELLED, EXIT_OK, EXIT_USER
+from workbench.cli.export_command import add_to as add_export_command
 from workbench.cli.plan_commands import add_to as add_plan_commands
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
@@ -24,7 +25,7 @@ from workbench.errors import JobCancelledError, WorkbenchError
 
 Command = Callable[[argparse.Namespace], int]
 
-COMMANDS = (add_study_commands, add_setup_commands, add_plan_commands, add_sheet_commands)
+COMMANDS = (add_study_commands, add_setup_commands, add_plan_commands, add_sheet_commands, add_export_command)
 
 RESUMABLE = ("run", "demo")
 EXIT_CODES = """\

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +105,20 @@ def run_quantize(options: argparse.Namespace) -> int:
         study = _study(options)
         plan, plan_path, model = _plan(stages, study, options, options.plan)
         cell = Cell(RuntimeSection(id=manifest.id, target=options.target), study.candidates[0], "int8")
-        _refuse_unrealisable(manifest, model, plan)
+        announced = _announced(manifest, model, plan)
         artifact = _artifact(stages, cell, manifest, model, (plan, plan_path))
         _copy(artifact.path, options.output)
         if options.plan_out:
             save_plan(plan, options.plan_out)
-    target = options.target or native_target(platform.machine())
-    print_text(artifact_text(options.output, f"{manifest.title} on {target}", artifact))
+    here = native_target(platform.machine())
+    target = options.target or here
+    changes = [*(announced if target == here else []), *artifact.record["deviations"]]
+    print_text(artifact_text(options.output, f"{manifest.title} for {target}", artifact, changes))
     return EXIT_GATE if artifact.record["parity"]["mismatches"] else EXIT_OK
 
 
-def artifact_text(path: Path, title: str, artifact: Artifact) -> str:
-    """Return where an artifact is, what the runtime changed, and whether it holds the plan's numbers."""
+def artifact_text(path: Path, title: str, artifact: Artifact, changes: list[dict[str, Any]]) -> str:
+    """Return where an artifact is, whether it holds the plan's numbers, and what the runtime changed."""
     record = artifact.record
     found = record["parity"]
     answer = "yes" if not found["mismatches"] else f"NO, {len(found['mismatches'])} differ"
@@ -124,7 +127,7 @@ def artifact_text(path: Path, title: str, artifact: Artifact) -> str:
         f"  same numbers as the plan: {answer} ({found['checked']} checked)",
         f"  SHA-256 {record['artifact_sha256']}",
     ]
-    lines += [f"  changed by the runtime: {_deviation(item)}" for item in record["deviations"]]
+    lines += [f"  changed by the runtime: {_deviation(item)}" for item in changes]
     return "\n".join(lines)
 
 
@@ -147,15 +150,18 @@ def _artifact(
         ) from error
 
 
-def _refuse_unrealisable(manifest: Manifest, model: PreparedModel, plan: QuantPlan) -> None:
+def _announced(manifest: Manifest, model: PreparedModel, plan: QuantPlan) -> list[dict[str, Any]]:
+    """Return what the runtime says it does otherwise on this machine. Raises StudyError where it refuses the plan."""
     import onnx  # noqa: PLC0415  (only here)
 
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
 
     graph = graph_summary(onnx.load(str(model.canonical)))
-    for deviation in announced_deviations(manifest, graph, plan.scheme):
+    found = announced_deviations(manifest, graph, plan.scheme)
+    for deviation in found:
         if deviation.refuses:
             raise StudyError(f"{manifest.title} cannot realise {plan.scheme.title}", why=deviation.reason)
+    return [asdict(deviation) for deviation in found]
 
 
 def _require_source(options: argparse.Namespace, plan: Path | None) -> None:

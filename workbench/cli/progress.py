@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -75,6 +76,32 @@ class Progress:
         self.stream.write("\r" + text.ljust(self._width))
         self.stream.flush()
         self._width = len(text)
+
+
+class EventLines:
+    """Prints a study's events as JSON, one per line, for another program.
+
+    Attributes:
+        stream: where to print. Counts come at most every LIVE_INTERVAL_S, stages always.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+        self._last_s = -LIVE_INTERVAL_S
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Print one event."""
+        now = time.monotonic()
+        if event.get("event") == "progress":
+            is_last = event.get("total") and event.get("done") == event.get("total")
+            if now - self._last_s < LIVE_INTERVAL_S and not is_last:
+                return
+            self._last_s = now
+        self.stream.write(json.dumps(dict(event), ensure_ascii=False, default=str) + "\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        """Nothing is left open."""
 
 
 def stage_line(event: Mapping[str, Any], took_s: float | None = None) -> str:

@@ -67,12 +67,16 @@ def runtime_text(state: RuntimeState) -> str:
     lines += [f"         {device}" for device in state.devices]
     if state.ok:
         lines.append(f"         precisions {', '.join(state.precisions)}; schemes {', '.join(state.schemes)}")
-    reason = state.reason.replace(state.remedy, "").strip()
-    if reason:
-        lines.append(f"         {reason}")
+    if _reason(state):
+        lines.append(f"         {_reason(state)}")
     if state.remedy:
         lines.append(f"         remedy: {state.remedy}")
     return "\n".join(lines)
+
+
+def _reason(state: RuntimeState) -> str:
+    """Return why a runtime cannot be used, without the remedy, which has a line of its own."""
+    return state.reason.replace(state.remedy, "").strip()
 
 
 def run_doctor(options: argparse.Namespace) -> int:
@@ -223,5 +227,9 @@ def _proposal(proposed: dict[str, Any]) -> list[str]:
     for name in ("preprocess", "task"):
         values = proposed[name]
         lines += [f"  [{name}]"] if values else []
-        lines += ["  " + " ".join(tomli_w.dumps({key: value}).split()) for key, value in values.items()]
+        lines += [f"  {_on_one_line(tomli_w.dumps({key: value}))}" for key, value in values.items()]
     return lines + [f"  # {note}" for note in proposed["notes"]]
+
+
+def _on_one_line(toml: str) -> str:
+    return " ".join(toml.split()).replace("[ ", "[").replace(", ]", "]")

@@ -26,6 +26,7 @@ def add_to(commands: Any) -> None:
     sheet = commands.add_parser("sheet", help="write a study's disclosure sheet")
     sheet.add_argument("source", type=Path, metavar="DIR|SHEET.json", help="a study folder, or a sheet")
     sheet.add_argument("-f", "--formats", default="html,pdf", metavar="html,pdf,json,md,csv", help="default: html,pdf")
+    sheet.add_argument("--pages", type=Path, metavar="DIR", help="also draw the printed pages as page-1.png, ...")
     sheet.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or a folder for several"
     )
@@ -59,7 +60,16 @@ def run_sheet(options: argparse.Namespace) -> int:
     for name, target in targets:
         write_bytes_atomic(target, render(sheet, name))
         print_text(str(target))
+    if options.pages:
+        _draw_pages(sheet, options.pages)
     return EXIT_OK
+
+
+def _draw_pages(sheet: Any, folder: Path) -> None:
+    from workbench.report.render_png import render_pages  # noqa: PLC0415  (typst, wanted for pages alone)
+
+    for number, page in enumerate(render_pages(sheet), start=1):
+        write_bytes_atomic(folder / f"page-{number}.png", page)
 
 
 def _sheet_of(source: Path) -> Any:

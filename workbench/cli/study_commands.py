@@ -22,7 +22,7 @@ from workbench.cli.common import (
     terminal_width,
 )
 from workbench.cli.junit import junit_xml
-from workbench.cli.progress import Progress
+from workbench.cli.progress import EventLines, Progress
 from workbench.cli.summary import exit_text, findings_text, problems_text
 from workbench.errors import ModelError, OutputError, PlanError
 from workbench.execution.engine import RunOptions, run_study
@@ -44,6 +44,7 @@ def add_to(commands: Any) -> None:
     run.add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan, never recalibrated")
     run.add_argument("--junit", type=Path, metavar="FILE", help="also write cells and gates as JUnit XML")
     run.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
+    run.add_argument("--events", action="store_true", help="print progress as JSON lines for programs, no comparison")
     add_json(run)
     run.set_defaults(run_command=run_run)
     demo = commands.add_parser("demo", help="run the bundled study: handwritten digits on every bundled runtime")
@@ -60,9 +61,13 @@ def run_run(options: argparse.Namespace) -> int:
         check_file_target(options.junit)
     profile = "quick" if options.quick else options.profile
     run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code)
-    result = _run(study, options.output, run_options)
+    progress = EventLines() if options.events else Progress()
+    result = _run(study, options.output, run_options, progress)
     if options.junit:
         write_bytes_atomic(options.junit, junit_xml(result))
+    if isinstance(progress, EventLines):
+        progress({"event": "finished", "exit_code": exit_code(result)})
+        return exit_code(result)
     _show(result, options.output, as_json=options.json)
     code = exit_code(result)
     print(exit_text(result, code), file=sys.stderr if options.json else sys.stdout)
@@ -85,17 +90,16 @@ def check_inputs(study: Study, plan: Path | None) -> None:
 def run_demo(options: argparse.Namespace) -> int:
     """Run the bundled study; its gates do not decide the exit code, only whether it ran."""
     with as_file(files("workbench_resources") / "demo") as folder:
-        result = _run(load_study(folder / "study.toml"), options.output, RunOptions(profile="quick"))
+        result = _run(load_study(folder / "study.toml"), options.output, RunOptions(profile="quick"), Progress())
     _show(result, options.output, as_json=options.json)
     return EXIT_INCOMPLETE if incomplete(result) else EXIT_OK
 
 
-def _run(study: Study, folder: Path, options: RunOptions) -> Result:
+def _run(study: Study, folder: Path, options: RunOptions, progress: Progress | EventLines) -> Result:
     """Run a study with progress; Ctrl-C stops the workers and keeps what is finished."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", how="Give a folder with -o.")
     check_folder_target(folder)
-    progress = Progress()
     try:
         with stop_on_signal() as cancel:
             result = run_study(study, folder, options, progress, cancel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -42,7 +43,18 @@ def _of_runs(runs: Sequence[Run]) -> list[str]:
         for run in runs
         if run.parity and run.parity.mismatches
     ]
-    return differ + [f"{run.label} {run.precision}: {text}" for run in runs for text in run.findings]
+    return differ + _once([(f"{run.label} {run.precision}", text) for run in runs for text in run.findings])
+
+
+def _once(found: Sequence[tuple[str, str]]) -> list[str]:
+    """Return findings that differ in their figures alone once, with the number of further runs."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for run, text in found:
+        groups.setdefault(re.sub(r"[\d.,]+", "#", text), []).append((run, text))
+    return [
+        f"{group[0][0]}{f' and {len(group) - 1} more' if len(group) > 1 else ''}: {group[0][1]}"
+        for group in groups.values()
+    ]
 
 
 def _sentence(text: str) -> str:
@@ -70,5 +82,4 @@ def _reasons(result: Result, code: int) -> list[str]:
 
 
 def _gate(verdict: GateVerdict) -> str:
-    needs = f" (needs about {verdict.needs_n:,} samples)" if verdict.needs_n else ""
-    return f"{verdict.label} {verdict.gate}{needs}"
+    return f"{verdict.label} {verdict.candidate} {verdict.gate}"

@@ -10,14 +10,20 @@ from typing import Any
 
 from workbench.model.data import DataSpec, Samples, data_spec_from_json, open_samples, sample_index_from_json
 from workbench.model.graph import TensorSpec
+from workbench.model.pixel_cache import PIXELS_NAME
 from workbench.model.preprocess import Preprocess, preprocess_from_json
 
 
 def bundle_json(
     spec: DataSpec, index_path: Path, preprocess: Preprocess, inputs: Sequence[TensorSpec]
 ) -> dict[str, Any]:
-    """Return what a worker needs to open the samples; `index_path` is the JSON file that scan() wrote."""
+    """Return what a worker needs to open the samples; `index_path` is the JSON file that scan() wrote.
+
+    Pixels that the scan kept lie beside it; without any, "pixels" is None and images are decoded when they are read.
+    """
+    pixels = index_path.with_name(PIXELS_NAME)
     return {
+        "pixels": str(pixels) if pixels.is_file() else None,
         "data": spec.to_json(),
         "index": str(index_path),
         "preprocess": preprocess.to_json(),
@@ -30,7 +36,8 @@ def open_bundle(bundle: Mapping[str, Any]) -> Samples:
     index = sample_index_from_json(json.loads(Path(bundle["index"]).read_text(encoding="utf-8")))
     preprocess = preprocess_from_json(bundle["preprocess"])
     inputs = tuple(tensor_spec_from_json(value) for value in bundle["inputs"])
-    return open_samples(data_spec_from_json(bundle["data"]), index, preprocess, inputs)
+    pixels = Path(bundle["pixels"]) if bundle.get("pixels") else None
+    return open_samples(data_spec_from_json(bundle["data"]), index, preprocess, inputs, pixels)
 
 
 def tensor_spec_from_json(document: Mapping[str, Any]) -> TensorSpec:

@@ -56,6 +56,7 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
         inputs, outputs: lists of {name, dtype, shape}: the model's inputs, the compared outputs (symbolic axes are
             names).
         data, index, preprocess: JSON of DataSpec, SampleIndex (or the path of a file with it) and Preprocess.
+        pixels: path of the images that the scan kept decoded; null or absent: they are decoded here.
         outputs_dir: folder for `<number>.npy` per compared output.
         speed: whether timed blocks follow; then the job is interactive.
 
@@ -218,6 +219,7 @@ def _samples(arguments: Mapping[str, Any], inputs: tuple[TensorSpec, ...]) -> Sa
         sample_index_from_json(document),
         preprocess_from_json(arguments["preprocess"]),
         inputs,
+        Path(arguments["pixels"]) if arguments.get("pixels") else None,
     )
     if samples.n == 0:
         raise DataError("There are no samples to run", how="Mend [data.evaluation] in the study.")

@@ -28,6 +28,7 @@ from workbench.execution.evaluate import Judge, Outputs, judge_of, misfit, open_
 from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id, model_record
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
+from workbench.execution.plausibility import plausibility_findings
 from workbench.execution.preparation import (
     PreparedData,
     PreparedModel,
@@ -341,7 +342,12 @@ def _result(run: _Run) -> records.Result:
         disagreements=disagreements,
         gates=gates,
         verdicts=assemble.verdicts_of(runs, gates),
-        findings=data_findings(run.calibration, run.evaluation),
+        findings=[
+            *data_findings(run.calibration, run.evaluation),
+            *plausibility_findings(
+                first.judge, run.study.preprocess.to_json(), run.calibration.index.n if run.calibration else None
+            ),
+        ],
     )
 
 

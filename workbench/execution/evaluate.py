@@ -197,7 +197,7 @@ def _tensor_divergence(name: str, value: Divergence) -> records.TensorDivergence
         max_abs_error=value.max_abs_error,
         mean_abs_error=value.mean_abs_error,
         nonfinite=value.nonfinite,
-        constant=bool(value.constant_columns),
+        constant=any(value.constant_slices),
     )
 
 
@@ -205,9 +205,11 @@ def _findings(name: str, value: Divergence) -> list[str]:
     found = []
     if value.nonfinite:
         found.append(f"output {name} holds {value.nonfinite} NaN or infinite values of {value.n_values}")
-    if value.constant_columns:
-        columns = ", ".join(str(column) for column in value.constant_columns[:5])
-        found.append(f"output {name} is constant in column {columns} although the FP32 reference is not")
+    for axis, indices in enumerate(value.constant_slices, 1):
+        if indices:
+            first = ", ".join(map(str, indices[:5])) + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")
+            where = f"column {first}" if axis == len(value.constant_slices) else f"slice {first} of axis {axis}"
+            found.append(f"output {name} is constant in {where} although the FP32 reference is not")
     return found
 
 

@@ -19,14 +19,16 @@ IMPORT_SAMPLES = 16
 
 
 def scan_data(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
-    """Scan one set of samples and write its index; arguments: spec, out."""
-    from workbench.model.data import data_spec_from_json, scan  # noqa: PLC0415  (loads Pillow)
+    """Scan one set of samples, write its index and keep its pixels beside it; arguments: spec, preprocess, out."""
+    from workbench.model.data import PixelWriter, data_spec_from_json, scan  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.preprocess import preprocess_from_json  # noqa: PLC0415  (with the above)
 
     def on_progress(done: int, total: int, text: str) -> None:
         channel.check_cancelled()
         channel.progress(done, total, text)
 
-    index = scan(data_spec_from_json(arguments["spec"]), on_progress)
+    pixels = PixelWriter(Path(arguments["out"]).parent, preprocess_from_json(arguments["preprocess"]))
+    index = scan(data_spec_from_json(arguments["spec"]), on_progress, pixels)
     write_json_atomic(Path(arguments["out"]), index.to_json())
     return {"n": index.n, "sha256": index.sha256, "undecodable": len(index.undecodable)}
 

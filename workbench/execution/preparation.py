@@ -21,6 +21,7 @@ from workbench.model.data import DataSpec, SampleIndex, overlap, sample_index_fr
 from workbench.model.family import family_of
 from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
+from workbench.model.pixel_cache import pixels_key
 from workbench.model.summary import graph_summary
 from workbench.quant.plan import QuantPlan, load_plan, save_plan
 
@@ -194,18 +195,24 @@ def _size(dims: Any) -> int:
 
 
 def prepare_data(stages: Stages, study: Study, part: Part) -> PreparedData | None:
-    """Scan one set of samples: list, shuffle, hash, find what cannot be decoded. Raises DataError."""
+    """Scan one set of samples: list, shuffle, hash, find what cannot be decoded, keep pixels. Raises DataError."""
     spec = study.data_spec(part)
     if spec is None:
         return None
     folder = stages.store.folder("data", part)
     labels = [listing_sha256(Path(spec.labels))] if spec.labels else []
-    key = {"spec": spec.to_json(), "files": listing_sha256(spec.path), "labels": labels}
+    key = {
+        "spec": spec.to_json(),
+        "files": listing_sha256(spec.path),
+        "labels": labels,
+        "pixels": pixels_key(study.preprocess) if spec.kind == "images" else None,
+    }
+    arguments = {"spec": spec.to_json(), "preprocess": study.preprocess.to_json()}
     stages.keep(
         f"Scan {part} data",
         folder,
         key,
-        lambda place: stages.core_job("scan", {"spec": spec.to_json(), "out": str(place / "index.json")}, place),
+        lambda place: stages.core_job("scan", {**arguments, "out": str(place / "index.json")}, place),
     )
     index = sample_index_from_json(json.loads((folder / "index.json").read_text(encoding="utf-8")))
     if index.n == 0:

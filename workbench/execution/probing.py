@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,9 @@ def probe(manifest: Manifest, python: str = sys.executable, cancel: threading.Ev
         outcome.require()
     outcome = broken_contract(manifest.id, outcome.value or {}) or outcome
     if not outcome.is_ok:
+        reason = str(replace(outcome, remedy=""))
         return RuntimeState(
-            manifest.id, manifest.title, ok=False, reason=str(outcome), remedy=outcome.remedy, schemes=manifest.schemes
+            manifest.id, manifest.title, ok=False, reason=reason, remedy=outcome.remedy, schemes=manifest.schemes
         )
     answer = outcome.value or {}
     return RuntimeState(

@@ -37,7 +37,8 @@ class Divergence:
         max_abs_error, mean_abs_error: in the output's unit.
         nonfinite: values of q that are NaN or infinite; one is enough to make every distance None.
         nonfinite_reference: the same for f.
-        constant_columns: columns along the last axis that are constant in q but not in f: an error finding.
+        constant_slices: per axis after the first, the indices whose slice is constant in q but not in f: an error
+            finding. Every axis counts, because a detection head has its boxes and scores on either.
         n_values: values compared.
         reasons: metric -> why it is None.
     """
@@ -49,9 +50,14 @@ class Divergence:
     mean_abs_error: float | None
     nonfinite: int
     nonfinite_reference: int
-    constant_columns: tuple[int, ...]
+    constant_slices: tuple[tuple[int, ...], ...]
     n_values: int
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def constant_columns(self) -> tuple[int, ...]:
+        """The constant slices of the last axis."""
+        return self.constant_slices[-1]
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def divergence(reference: AnyArray, quantized: AnyArray) -> Divergence:
         ContractError: the shapes differ, or there are no values.
     """
     _check_shapes(reference, quantized)
-    sums = _Sums(reference.shape[-1] if reference.ndim > 1 else 1)
+    sums = _Sums(reference.shape[1:] or (1,))
     for f, q in _chunks(reference, quantized):
         sums.add(f, q)
     return sums.result(reference.size)
@@ -196,13 +202,12 @@ def looks_like_probabilities(values: AnyArray) -> bool:
 class _Sums:
     """Running sums over chunks; exact addition of chunk sums, so that the order of rows hardly matters."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self.squares: dict[str, list[float]] = {name: [] for name in ("ff", "qq", "fq", "dd", "abs")}
         self.max_abs = 0.0
         self.max_reference = 0.0
         self.nonfinite = self.nonfinite_reference = 0
-        self.low = {side: np.full(columns, np.inf) for side in "fq"}
-        self.high = {side: np.full(columns, -np.inf) for side in "fq"}
+        self.ranges = {side: _AxisRanges(shape) for side in "fq"}
 
     def add(self, f: Floats, q: Floats) -> None:
         """Take in one chunk [rows, inner, columns]."""
@@ -210,8 +215,7 @@ class _Sums:
         self.nonfinite_reference += bad_f
         self.nonfinite += bad_q
         for side, values in (("f", f), ("q", q)):
-            self.low[side] = np.minimum(self.low[side], values.min(axis=(0, 1)))
-            self.high[side] = np.maximum(self.high[side], values.max(axis=(0, 1)))
+            self.ranges[side].add(values)
         if bad_f or bad_q:
             return
         distance = np.abs(f - q)
@@ -227,7 +231,7 @@ class _Sums:
         counts = {
             "nonfinite": self.nonfinite,
             "nonfinite_reference": self.nonfinite_reference,
-            "constant_columns": self.constant_columns(),
+            "constant_slices": self.constant_slices(),
             "n_values": n_values,
         }
         if self.nonfinite or self.nonfinite_reference:
@@ -238,13 +242,36 @@ class _Sums:
             return _nothing("the sum of squares is beyond float64", counts)
         return _metrics(total, self.max_abs, counts)
 
-    def constant_columns(self) -> tuple[int, ...]:
-        """Columns constant in q but not in f; NaN columns are not constant."""
+    def constant_slices(self) -> tuple[tuple[int, ...], ...]:
+        """Slices constant in q but not in f, per axis; a slice with NaN is not constant."""
         threshold = CONSTANT_SHARE * self.max_reference
+        found = []
         with np.errstate(invalid="ignore"):
-            moved = self.high["f"] - self.low["f"] > threshold
-            still = self.high["q"] == self.low["q"]
-        return tuple(int(column) for column in np.flatnonzero(moved & still))
+            for spread_f, spread_q in zip(self.ranges["f"].spreads(), self.ranges["q"].spreads(), strict=True):
+                found.append(tuple(int(index) for index in np.flatnonzero((spread_f > threshold) & (spread_q == 0))))
+        return tuple(found)
+
+
+class _AxisRanges:
+    """Smallest and largest value of every slice along every axis of one sample, over all samples."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.low = [np.full(size, np.inf) for size in shape]
+        self.high = [np.full(size, -np.inf) for size in shape]
+
+    def add(self, values: Floats) -> None:
+        """Take in one chunk [rows, ...]."""
+        rows = values.reshape(-1, *self.shape)
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        for axis in range(len(self.shape)):
+            others = tuple(other for other in range(len(self.shape)) if other != axis)
+            self.low[axis] = np.minimum(self.low[axis], low.min(axis=others))
+            self.high[axis] = np.maximum(self.high[axis], high.max(axis=others))
+
+    def spreads(self) -> list[Floats]:
+        """Return largest minus smallest per axis and slice; NaN where a value is."""
+        return [high - low for low, high in zip(self.low, self.high, strict=True)]
 
 
 def _metrics(total: Mapping[str, float], max_abs: float, counts: Mapping[str, Any]) -> Divergence:

@@ -221,7 +221,7 @@ def summarise(blocks: Sequence[Block], warm: WarmUp, batch: int, profile_s: floa
     label, label_reason = _length_label(measured_s, profile_s, warm)
     if unstable := disturbed or _instability(windows, steady_from):
         label, label_reason = "DISTURBED", unstable
-    kept = np.concatenate([block.latencies_ns[_transient_runs(block) :] for block in blocks])
+    kept = np.concatenate([kept_latencies(block) for block in blocks])
     latency_ms, reasons = percentiles_ms(kept)
     first_5s = _first_rate(warm, blocks, 5.0)
     interval = bootstrap.median_interval(steady)
@@ -319,8 +319,8 @@ def _length_label(measured_s: float, profile_s: float, warm: WarmUp) -> tuple[La
     return "SHORT", f"{measured_s:.1f} s measured (profile of {profile_s:g} s), sustained needs 60 s{settled}"
 
 
-def _window_rates(block: Block) -> list[float]:
-    """Runs per second in equal windows after the transient."""
+def windows(block: Block) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the windows of `summarise`: their middles in s of running after the block's start, and runs per second."""
     borders_ns = np.concatenate([[0], np.cumsum(block.latencies_ns)])
     start = float(borders_ns[_transient_runs(block)])
     kept_s = (float(borders_ns[-1]) - start) / 1e9
@@ -328,7 +328,17 @@ def _window_rates(block: Block) -> list[float]:
     count = max(1, round(kept_s / window_s))
     edges = np.linspace(start, float(borders_ns[-1]), count + 1)
     runs_before = np.interp(edges, borders_ns, np.arange(borders_ns.size))
-    return [float(rate) for rate in np.diff(runs_before) / (kept_s / count)]
+    return (edges[:-1] + edges[1:]) / 2e9, np.diff(runs_before) / (kept_s / count)
+
+
+def kept_latencies(block: Block) -> Nanoseconds:
+    """Return a block's latencies without its transient: the runs that the percentiles of `summarise` are made of."""
+    return block.latencies_ns[_transient_runs(block) :]
+
+
+def _window_rates(block: Block) -> list[float]:
+    """Runs per second in equal windows after the transient."""
+    return [float(rate) for rate in windows(block)[1]]
 
 
 def _transient_runs(block: Block) -> int:

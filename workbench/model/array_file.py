@@ -154,8 +154,10 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dty
             raise ValueError(f"array format {version} holds structured data")
         shape, fortran_order, dtype = _HEADER_READERS[version](stream)
     except (ValueError, SyntaxError, TypeError, KeyError, tokenize.TokenError) as error:
-        raise DataError(f"{where} is not a numpy array", why=str(error).split("\n", maxsplit=1)[0]) from error
-    if dtype.hasobject or dtype.fields:
+        foreign = "magic string" in str(error)
+        why = "it is cut off, or no .npy or .npz file" if foreign else str(error).split("\n", maxsplit=1)[0]
+        raise DataError(f"{where} is not a numpy array", why=why) from error
+    if dtype.hasobject or dtype.fields or dtype.subdtype or not dtype.itemsize:
         raise DataError(f"{where} holds Python objects or records", how="Save plain numbers.")
     if any(length < 1 for length in shape[1:]) or (shape and shape[0] < 0):
         raise DataError(f"{where} has samples of no values", why=f"its shape is {list(shape)}")

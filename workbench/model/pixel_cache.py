@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
@@ -74,7 +75,7 @@ class PixelWriter:
                 self.give_up()
                 return
             assert self._stream is not None
-            self._stream.write(np.ascontiguousarray(pixels))
+            self._stream.write(np.ascontiguousarray(pixels).data)
             self._rows += 1
         except OSError:
             self.give_up()
@@ -99,7 +100,8 @@ class PixelWriter:
         """Keep nothing; what was written is removed."""
         self.is_wanted = False
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError):  # a full disk refuses the last bytes again
+                self._stream.close()
         self._partial.unlink(missing_ok=True)
 
     def _begun(self, pixels: Pixels, at_most: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ class _Line(Generic[Item]):
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
-def prefetched(items: Iterator[Item], depth: int) -> Iterator[Item]:
+def prefetched(items: Iterator[Item], depth: int) -> Generator[Item]:
     """Yield the items in order, at most `depth` of them made ahead in a thread; depth 0 uses no thread.
 
     The thread starts with the first item asked for and has ended when the iterator is exhausted or closed; an

@@ -87,9 +87,8 @@ class Preprocess:
     @property
     def geometry(self) -> dict[str, Any]:
         """What decides the pixels before normalization, as plain values: the fit, and gray or colour."""
-        section = self.to_json()
-        fit = {key: section[key] for key in ("resize_short", "center_crop", "resize", "letterbox") if key in section}
-        return {**fit, "channels": self.channels}
+        keys = ("resize_short", "center_crop", "resize", "letterbox")
+        return {"channels": self.channels} | {key: value for key, value in self.to_json().items() if key in keys}
 
     def to_json(self) -> dict[str, Any]:
         """Return the section as plain values; keys left out stay out, so that hashes outlive new keys."""
@@ -118,7 +117,8 @@ def preprocess_image(image: Image.Image, preprocess: Preprocess) -> FloatArray:
     """
     from workbench.model.pixels import fitted_pixels  # noqa: PLC0415  (loads Pillow)
 
-    return normalized(fitted_pixels(image, preprocess)[np.newaxis], preprocess)[0]
+    x: FloatArray = normalized(fitted_pixels(image, preprocess)[np.newaxis], preprocess)[0]
+    return x
 
 
 def normalized(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> FloatArray:

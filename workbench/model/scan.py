@@ -122,7 +122,11 @@ def _scan_images(spec: DataSpec, report: OnProgress, pixels: PixelWriter | None)
     good = [k for k, result in enumerate(checked) if not result.reason]
     undecodable = tuple((_printable(files[k]), r.reason) for k, r in enumerate(checked) if r.reason)
     if not good:
-        raise DataError(f"no image of {spec.path.name} can be decoded", why=": ".join(undecodable[0]))
+        raise DataError(
+            f"no image of {spec.path.name} can be decoded",
+            why=": ".join(undecodable[0]),
+            how="Files in a label CSV are relative to data path." if spec.labels else "",
+        )
     return SampleIndex(
         kind="images",
         files=tuple(files[k] for k in good),
@@ -283,10 +287,7 @@ def _hash_rows(
 
 def row_hashes(blocks: Sequence[np.ndarray[Any, Any]]) -> list[str]:
     """Return one SHA-256 per row over the row's bytes in all blocks [k, ...], little-endian, in the order given."""
-    out = []
-    for row in range(len(blocks[0])):
-        digest = hashlib.sha256()
-        for block in blocks:
-            digest.update(np.ascontiguousarray(block[row], dtype=block.dtype.newbyteorder("<")).tobytes())
-        out.append(digest.hexdigest())
-    return out
+    plain = [np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("<")) for block in blocks]
+    return [
+        hashlib.sha256(b"".join(block[row].tobytes() for block in plain)).hexdigest() for row in range(len(plain[0]))
+    ]

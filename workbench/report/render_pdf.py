@@ -32,7 +32,7 @@ def render_pdf(sheet: Sheet) -> bytes:
             "A PDF cannot be written", why="the typst package is absent", how="pip install typst"
         ) from error
     with resources.fonts() as fonts, tempfile.TemporaryDirectory() as folder:
-        main = _write_inputs(sheet, Path(folder))
+        main = write_inputs(sheet, Path(folder))
         pdf: bytes = typst.compile(
             main,
             root=Path(folder),
@@ -73,7 +73,8 @@ def _row(row: Row) -> dict[str, Any]:
     return {"style": row.style, "message": row.message, "cells": [asdict(cell) for cell in row.cells]}
 
 
-def _write_inputs(sheet: Sheet, folder: Path) -> Path:
+def write_inputs(sheet: Sheet, folder: Path) -> Path:
+    """Write the template and all it reads into a folder; return the template's path. Raises OutputError."""
     for chart in charts_svg.charts(sheet, svg.LIGHT):
         write_bytes_atomic(folder / f"{chart.key}.svg", chart.svg.encode("utf-8"))
     write_bytes_atomic(folder / "data.json", json.dumps(page_data(sheet), ensure_ascii=False).encode("utf-8"))

@@ -103,11 +103,11 @@ def marker(x: float, y: float, shape: int, colour: str, edge: str, radius: float
     style = f'style="fill:{colour};stroke:{edge};stroke-width:1.5"'
     if shape % 6 == 0:
         return f'<circle cx="{_f(x)}" cy="{_f(y)}" r="{_f(radius)}" {style}/>'
-    corners = " ".join(f"{_f(x + dx * radius)},{_f(y + dy * radius)}" for dx, dy in _CORNERS[shape % 6])
+    corners = " ".join(f"{_f(x + dx * radius)},{_f(y + dy * radius)}" for dx, dy in CORNERS[shape % 6])
     return f'<polygon points="{corners}" {style}/>'
 
 
-_CORNERS: dict[int, tuple[tuple[float, float], ...]] = {
+CORNERS: dict[int, tuple[tuple[float, float], ...]] = {
     1: ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
     2: ((0, -1.15), (1.1, 0.85), (-1.1, 0.85)),
     3: ((0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)),

@@ -132,15 +132,18 @@ DARK = Tokens(
 
 TABLES: dict[str, Tokens] = {"light": LIGHT, "dark": DARK}
 
+_GROUNDS = ("bg", "rail", "surface", "field", "hover")
+_STATES = ("ok", "warn", "bad", "neutral")
 TEXT_PAIRS: tuple[tuple[str, str], ...] = (
-    *(("text", ground) for ground in ("bg", "rail", "surface", "field", "hover", "accent_soft", "heat_good", "heat_bad")),
-    *(("muted", ground) for ground in ("bg", "rail", "surface", "field", "hover")),
+    *(("text", ground) for ground in (*_GROUNDS, "accent_soft", "heat_good", "heat_bad")),
+    *(("muted", ground) for ground in _GROUNDS),
     *(("accent", ground) for ground in ("bg", "rail", "surface", "accent_soft")),
-    *(("text", f"{state}_soft") for state in ("ok", "warn", "bad", "neutral")),
-    *((state, ground) for state in ("ok", "warn", "bad", "neutral") for ground in ("bg", "rail", "surface", f"{state}_soft")),
+    *(("text", f"{state}_soft") for state in _STATES),
+    *((state, ground) for state in _STATES for ground in ("bg", "rail", "surface", f"{state}_soft")),
     ("on_accent", "accent"),
     ("on_accent", "accent_hover"),
     ("muted", "neutral_soft"),
+    ("muted", "accent_soft"),
 )
 """(foreground, background) names used for text anywhere in the window."""
 

@@ -14,10 +14,15 @@ from helpers.plans import run_graph
 from helpers.workers import Files, write_files
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from workbench.errors import ContractError, JobCancelledError
 from workbench.execution.cell_worker import padded, run_cell
 from workbench.execution.worker import Channel
+from workbench.model import image_folder
+from workbench.model.data import DataSpec, PixelWriter, scan
+from workbench.model.pixel_cache import PIXELS_NAME
+from workbench.model.preprocess import Preprocess
 from workbench.spi import Placement
 
 
@@ -130,3 +135,23 @@ def test_the_index_may_be_a_file(files: Files, tmp_path: Path) -> None:
     by_value, _ = cell(files, Fake(files.model), tmp_path / "a")
     by_file, _ = cell(files, Fake(files.model), tmp_path / "b", index=str(path))
     assert by_value["outputs_sha256"] == by_file["outputs_sha256"]
+
+
+def test_kept_pixels_give_the_answers_of_decoding(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(5):
+        noise = np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+    spec, preprocess = DataSpec("images", folder), Preprocess(resize=(16, 16), mean=(127.5,), std=(127.5,))
+    index = scan(spec, None, PixelWriter(tmp_path, preprocess))
+    data = {"data": spec.to_json(), "index": index.to_json(), "preprocess": preprocess.to_json()}
+    decoded, _ = cell(files, Fake(files.model), tmp_path / "a", batch=2, **data)
+    monkeypatch.setattr(image_folder, "decode_image", lambda data: pytest.fail("decoded again"))
+    pixels = str(tmp_path / PIXELS_NAME)
+    read, _ = cell(files, Fake(files.model), tmp_path / "b", batch=2, pixels=pixels, **data)
+    assert read["n"] == 5
+    for key in ("outputs_sha256", "samples_sha256"):
+        assert read[key] == decoded[key]

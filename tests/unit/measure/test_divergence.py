@@ -106,6 +106,20 @@ def test_constant_columns_of_a_detection_head() -> None:
     assert d.divergence(f, f).constant_columns == ()
 
 
+@pytest.mark.parametrize("chunk_values", [1, 200, 1 << 19])
+def test_constant_slices_are_found_along_every_axis(monkeypatch: pytest.MonkeyPatch, chunk_values: int) -> None:
+    monkeypatch.setattr(d, "CHUNK_VALUES", chunk_values)
+    rng = np.random.default_rng(0)
+    f = np.concatenate([rng.uniform(0, 640, (5, 4, 40)), rng.uniform(0, 1, (5, 3, 40))], axis=1).astype(np.float32)
+    q = np.rint(f / 5) * 5
+    q[:, 6] = f[:, 6]
+    assert d.divergence(f, q).constant_slices == ((4, 5), ())
+    assert d.divergence(f.swapaxes(1, 2), q.swapaxes(1, 2)).constant_slices == ((), (4, 5))
+    assert d.divergence(f[:, :, 0], np.zeros((5, 7))).constant_slices == ((0, 1, 2, 3, 4, 5, 6),)
+    q[0, 4, 0] = np.nan
+    assert d.divergence(f, q).constant_slices == ((5,), ())
+
+
 def test_column_that_hardly_moves_in_the_reference_is_constant_there_too() -> None:
     f = np.array([[100.0, 1.0], [50.0, 1.0 + 1e-5]])
     assert d.divergence(f, np.array([[100.0, 1.0], [50.0, 1.0]])).constant_columns == ()

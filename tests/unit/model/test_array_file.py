@@ -114,6 +114,36 @@ def test_a_cut_npz_is_refused(tmp_path, saver):
             open_arrays(tmp_path / "cut.npz")
 
 
+@pytest.mark.parametrize("saver", SAVERS)
+def test_a_range_of_rows_comes_in_one_read_as_rows_one_by_one(tmp_path, saver):
+    SAVERS[saver](tmp_path / "x.npz", a=array().astype(">f4"))
+    opened = open_arrays(tmp_path / "x.npz")["a"]
+    for rows in (range(20), range(3, 9), range(19, 20), range(4, 4), range(0, 20, 3), range(9, 2, -2)):
+        found = opened.rows(rows)
+        assert found.dtype == np.dtype(np.float32)
+        np.testing.assert_array_equal(found, opened.rows(list(rows)))
+        np.testing.assert_array_equal(found, array()[list(rows)])
+
+
+def test_a_file_cut_after_opening_is_named(tmp_path):
+    np.save(tmp_path / "x.npy", array())
+    opened = open_arrays(tmp_path / "x.npy")[""]
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
+    assert len(opened.rows(range(19))) == 19
+    for rows in (range(18, 20), [19]):
+        with pytest.raises(DataError, match=r"x\.npy is cut off"):
+            opened.rows(rows)
+
+
+@pytest.mark.parametrize("described", [b"'1f4'", b"'0f4'", b"'|V0'"])
+def test_types_that_are_no_plain_numbers_are_refused(tmp_path, described):
+    np.save(tmp_path / "x.npy", array())
+    whole = (tmp_path / "x.npy").read_bytes()
+    (tmp_path / "x.npy").write_bytes(whole.replace(b"'<f4'", described.ljust(5)))
+    with pytest.raises(DataError, match=r"x\.npy"):
+        open_arrays(tmp_path / "x.npy")
+
+
 @pytest.mark.filterwarnings("ignore:Reading `.npy`")
 @pytest.mark.parametrize("saver", SAVERS)
 @given(position=st.integers(0, 600), value=st.integers(0, 255))

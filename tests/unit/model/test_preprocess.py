@@ -14,7 +14,7 @@ from workbench.errors import DataError
 from workbench.model.preprocess import (
     Letterbox,
     Preprocess,
-    eight_bit_image,
+    normalized,
     preprocess_from_json,
     preprocess_image,
 )
@@ -136,21 +136,6 @@ def test_one_bit_pixels_become_0_and_255():
     assert preprocess_image(image, Preprocess(color="GRAY"))[0, 0].tolist() == [0, 255]
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_thirty_two_bit_pixels_are_refused(mode):
-    with pytest.raises(DataError, match=r"no 0\.\.255 scale"):
-        eight_bit_image(Image.new(mode, (2, 2)))
-
-
-def test_a_mode_pillow_cannot_convert_is_refused(monkeypatch):
-    def refuse(image: Image.Image, mode: str) -> Image.Image:
-        raise ValueError(f"conversion from {image.mode} to {mode} not supported")
-
-    monkeypatch.setattr(Image.Image, "convert", refuse)
-    with pytest.raises(DataError, match="pixels of type HSV cannot become RGB: conversion from HSV"):
-        eight_bit_image(Image.new("HSV", (2, 2)))
-
-
 def test_too_small_for_the_crop_is_refused():
     with pytest.raises(DataError, match="10x30 pixels is smaller than center_crop 11"):
         preprocess_image(Image.new("RGB", (10, 30)), Preprocess(center_crop=11))
@@ -217,3 +202,41 @@ def test_height_width_is_known_where_it_does_not_depend_on_the_image():
 def test_identity_means_nothing_declared():
     assert Preprocess().is_identity
     assert not Preprocess(color="BGR").is_identity
+
+
+VALUES = st.floats(-300, 300, width=16).map(float)
+DIVISORS = st.floats(0.25, 300, width=16).map(float)
+
+
+@settings(max_examples=60)
+@given(
+    color=st.sampled_from(["RGB", "BGR", "GRAY"]),
+    layout=st.sampled_from(["NCHW", "NHWC"]),
+    mean=st.tuples(VALUES, VALUES, VALUES),
+    std=st.tuples(DIVISORS, DIVISORS, DIVISORS),
+    each=st.booleans(),
+)
+def test_normalization_is_the_formula_in_float32_bit_by_bit(color, layout, mean, std, each):
+    channels = 1 if color == "GRAY" else 3
+    length = channels if each else 1
+    preprocess = Preprocess(color=color, layout=layout, mean=mean[:length], std=std[:length])
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 5, 4, channels), dtype=np.uint8)
+    planes = pixels[..., ::-1] if color == "BGR" else pixels
+    x = (planes.astype(np.float32) - np.array(mean[:length], np.float32)) / np.array(std[:length], np.float32)
+    expected = x.transpose(0, 3, 1, 2) if layout == "NCHW" else x
+    found = normalized(pixels, preprocess)
+    assert (found.dtype, found.shape, found.flags["C_CONTIGUOUS"]) == (np.float32, expected.shape, True)
+    assert found.tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+def test_geometry_is_what_decides_the_pixels():
+    plain = Preprocess(resize=(4, 5))
+    assert plain.geometry == {"channels": 3, "resize": [4, 5]}
+    normalized_otherwise = Preprocess(resize=(4, 5), color="BGR", layout="NHWC", mean=(1.0,), std=(2.0,))
+    assert normalized_otherwise.geometry == plain.geometry
+    for other in (
+        Preprocess(resize=(5, 4)),
+        Preprocess(resize=(4, 5), color="GRAY"),
+        Preprocess(letterbox=Letterbox(4)),
+    ):
+        assert other.geometry != plain.geometry

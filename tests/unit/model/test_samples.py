@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +18,9 @@ from PIL import Image
 
 from workbench.errors import DataError
 from workbench.model.graph import TensorSpec
+from workbench.model.pixel_cache import PIXELS_NAME, PixelWriter
 from workbench.model.preprocess import Preprocess, preprocess_image
-from workbench.model.samples import Samples, open_samples
+from workbench.model.samples import CHUNK_BYTES, Samples, open_samples
 from workbench.model.scan import DataSpec, scan
 
 IMAGE_INPUT = (TensorSpec("image", "float32", ("N", 3, 8, 8)),)
@@ -256,13 +262,85 @@ def test_the_list_must_be_of_the_same_kind(tmp_path):
         open_samples(image_spec(tmp_path / "images"), scan(arrays), Preprocess(), IMAGE_INPUT)
 
 
-def test_memory_is_of_a_few_batches(tmp_path):
-    spec = array_spec(tmp_path, x=np.zeros((1000, 4000), np.float32))
-    inputs = (TensorSpec("x", "float32", ("N", 4000)),)
-    tracemalloc.start()
-    samples = opened(spec, inputs)
-    for _ in samples.batches(10):
-        pass
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 4_000_000  # 16 MB in all, 0.16 MB per batch, 1 MB per block of the scan
+@pytest.mark.parametrize("kind", ["arrays", "pixels"])
+def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, kind):
+    row = (1, 64, 64) if kind == "pixels" else (4096,)
+    peaks = []
+    for n, prefetch in ((600, 0), (1800, 0), (1800, 2)):
+        folder = tmp_path / f"{n}-{prefetch}"
+        folder.mkdir()
+        if kind == "arrays":
+            inputs = (TensorSpec("x", "float32", ("N", *row)),)
+            samples = opened(array_spec(folder, x=np.zeros((n, *row), np.float32)), inputs)
+        else:
+            samples = kept_gray(folder, n)
+        tracemalloc.start()
+        for batch in samples.batches(2, prefetch=prefetch):
+            assert len(next(iter(batch.values()))) == 2
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[2] < 5 * CHUNK_BYTES  # 29 MB of inputs in all
+
+
+def kept_gray(folder: Path, n: int) -> Samples:
+    """Write one 64x64 gray image, and a list that names it `n` times, with its pixels."""
+    Image.new("L", (64, 64), 5).save(folder / "a.png")
+    spec, preprocess = DataSpec("images", folder), Preprocess(color="GRAY")
+    one = scan(spec)
+    index = replace(one, **{key: getattr(one, key) * n for key in ("files", "sizes", "modified_ns", "content_sha256")})
+    writer = PixelWriter(folder / "kept", preprocess)
+    for _ in range(n):
+        writer.append(np.full((64, 64, 1), 5, np.uint8), n)
+    writer.complete(index)
+    inputs = (TensorSpec("x", "float32", ("N", 1, 64, 64)),)
+    return open_samples(spec, index, preprocess, inputs, folder / "kept" / PIXELS_NAME)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16, 50])
+@pytest.mark.parametrize("values", [4, 5])
+def test_chunks_hold_the_same_batches_at_even_addresses(tmp_path, batch, values):
+    x = np.random.default_rng(0).normal(size=(47, values)).astype(np.float32)
+    samples = opened(array_spec(tmp_path, x=x), (TensorSpec("x", "float32", ("N", values)),))
+    batches = [feeds["x"] for feeds in samples.batches(batch)]
+    assert [len(feed) for feed in batches] == [min(batch, 47 - i) for i in range(0, 47, batch)]
+    assert all(feed.flags["C_CONTIGUOUS"] and feed.ctypes.data % 16 == 0 for feed in batches)
+    assert np.concatenate(batches).tobytes() == x[list(samples.index.rows)].tobytes()
+
+
+def test_the_first_batch_does_not_wait_for_a_whole_chunk(tmp_path):
+    samples = opened(array_spec(tmp_path, x=np.zeros((100, 4), np.float32)), ROW_INPUT)
+    asked: list[int] = []
+
+    def read(positions: range) -> dict[str, np.ndarray]:
+        asked.append(len(positions))
+        return {"x": np.zeros((len(positions), 1024), np.float32)}
+
+    list(replace(samples, _read=read, _chunk_bytes=3 * 8 * 4096).batches(3, prefetch=0))
+    assert asked == [3, 6, 12, 24, 24, 24, 7]
+    asked.clear()
+    list(replace(samples, _read=read, _chunk_bytes=0).batches(50, prefetch=0))
+    assert asked == [50, 50]
+
+
+def test_arrays_and_kept_pixels_are_read_without_pillow(tmp_path):
+    spec, preprocess = image_spec(tmp_path / "images"), Preprocess(mean=(3.0,))
+    index = scan(spec, None, PixelWriter(tmp_path, preprocess))
+    decoded = next(open_samples(spec, index, preprocess, IMAGE_INPUT).batches(7))["image"]
+    documents = [spec.to_json(), index.to_json(), preprocess.to_json()]
+    (tmp_path / "documents.json").write_text(json.dumps(documents))
+    code = f"""
+import json, hashlib, sys
+from pathlib import Path
+sys.modules["PIL"] = None
+from workbench.model.data import data_spec_from_json, open_samples, sample_index_from_json
+from workbench.model.graph import TensorSpec
+from workbench.model.preprocess import preprocess_from_json
+folder = Path({str(tmp_path)!r})
+spec, index, preprocess = json.loads((folder / "documents.json").read_text())
+samples = open_samples(data_spec_from_json(spec), sample_index_from_json(index), preprocess_from_json(preprocess),
+                       (TensorSpec("image", "float32", ("N", 3, 8, 8)),), folder / {PIXELS_NAME!r})
+print(hashlib.sha256(next(samples.batches(7))["image"].tobytes()).hexdigest())
+"""
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.stdout.strip() == hashlib.sha256(decoded.tobytes()).hexdigest(), outcome.stderr

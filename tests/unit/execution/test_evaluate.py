@@ -1,0 +1,137 @@
+"""Figures from stored outputs against plain numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from workbench.errors import DataError
+from workbench.execution.evaluate import (
+    Judge,
+    disagreement,
+    error_split,
+    judge_of,
+    misfit,
+    open_outputs,
+    output_figures,
+    task_figures,
+)
+from workbench.model.sample_index import SampleIndex
+
+N = 40
+Array = npt.NDArray[Any]
+
+
+def _index(labels: list[int] | None, n: int = N) -> SampleIndex:
+    return SampleIndex(
+        kind="arrays",
+        files=tuple(f"x[{i}]" for i in range(n)),
+        rows=tuple(range(n)),
+        sizes=(1,),
+        modified_ns=(1,),
+        labels=None if labels is None else tuple(labels),
+        label_names=(),
+        content_sha256=tuple(f"{i:064x}" for i in range(n)),
+    )
+
+
+def _logits(seed: int, noise: float = 0.0) -> Array:
+    base = np.random.default_rng(0).standard_normal((N, 6))
+    return (base + noise * np.random.default_rng(seed).standard_normal((N, 6))).astype(np.float32)
+
+
+def _judge(task: str = "classification", labels: list[int] | None = None) -> Judge:
+    return judge_of(task, 0, {"logits": _logits(0)}, _index(labels))
+
+
+def _nmse(f: Array, q: Array) -> float:
+    f, q = f.astype(np.float64), q.astype(np.float64)
+    return float(((f - q) ** 2).sum() / (f**2).sum())
+
+
+def test_the_error_split_is_four_plain_distances() -> None:
+    reference, simulated, run, own = _logits(0), _logits(1, 0.3), _logits(2, 0.4), _logits(3, 0.01)
+    found = error_split(_judge(), "logits", {"logits": run}, {"logits": simulated}, {"logits": own})
+    assert found.scheme_nmse == pytest.approx(_nmse(reference, simulated), rel=1e-12)
+    assert found.execution_nmse == pytest.approx(_nmse(simulated, run), rel=1e-12)
+    assert found.platform_nmse == pytest.approx(_nmse(reference, own), rel=1e-12)
+    assert found.total_nmse == pytest.approx(_nmse(reference, run), rel=1e-12)
+
+
+def test_a_split_without_plan_or_own_float_leaves_those_out() -> None:
+    found = error_split(_judge(), "logits", {"logits": _logits(2, 0.4)}, None, None)
+    assert (found.scheme_nmse, found.execution_nmse, found.platform_nmse) == (None, None, None)
+    assert found.total_nmse is not None
+
+
+def test_task_figures_count_answers_as_numpy_does() -> None:
+    labels = [int(i) for i in _logits(0).argmax(1)]
+    run = _logits(2, 0.8)
+    figures = task_figures(_judge(labels=labels), {"logits": run})
+    right = int((run.argmax(1) == np.asarray(labels)).sum())
+    assert 0 < right < N
+    assert figures["accuracy"].value == right / N
+    assert figures["top1_agreement"].value == right / N
+    assert figures["answers_changed"].right_to_wrong == N - right
+    assert figures["accuracy_change_points"].value == pytest.approx(100 * (right - N) / N)
+    assert figures["discordant_share"] == pytest.approx((N - right) / N)
+    assert all(item["file"] == f"x[{item['index']}]" for item in figures["worst_samples"])
+
+
+def test_labels_beyond_the_classes_are_refused() -> None:
+    with pytest.raises(DataError, match="out of range"):
+        task_figures(_judge(labels=[6] * N), {"logits": _logits(1)})
+
+
+def test_two_runtimes_disagree_where_their_answers_differ() -> None:
+    labels = list(range(6)) * 6 + [0] * 4
+    a, b = _logits(1, 0.8), _logits(2, 0.8)
+    found = disagreement(_judge(labels=labels), "S1", "int8", ("one", {"logits": a}), ("two", {"logits": b}))
+    where = np.flatnonzero(a.argmax(1) != b.argmax(1))
+    assert found.answers_differ == where.size > 0
+    assert [item["index"] for item in found.samples] == [int(i) for i in where[:10]]
+    first = found.samples[0]
+    assert (first["answer_a"], first["answer_b"]) == (int(a[where[0]].argmax()), int(b[where[0]].argmax()))
+    assert first["label"] == labels[where[0]]
+    assert found.nmse == pytest.approx(_nmse(a, b))
+
+
+def test_without_answers_the_most_distant_samples_are_named() -> None:
+    a = _logits(0)
+    b = a.copy()
+    b[7] += 3
+    found = disagreement(_judge("divergence"), "S1", "int8", ("one", {"logits": a}), ("two", {"logits": b}))
+    assert found.answers_differ is None
+    assert found.samples[0]["index"] == 7
+
+
+def test_the_headline_is_the_worst_output_where_there_are_no_answers() -> None:
+    reference = {"a": _logits(0), "b": _logits(0)}
+    judge = judge_of("divergence", 0, reference, _index(None))
+    run = {"a": _logits(1, 0.01), "b": _logits(1, 0.5)}
+    figures = output_figures(judge, run)
+    assert figures["headline"] == "b"
+    assert figures["nmse"] == pytest.approx(_nmse(reference["b"], run["b"]))
+    run["a"][3, 2] = np.nan
+    broken = output_figures(judge, run)
+    assert (broken["headline"], broken["nmse"]) == ("a", None)
+    assert "1 NaN or infinite" in " ".join(broken["findings"])
+    assert broken["reasons"]["nmse"]
+
+
+def test_outputs_that_cannot_be_compared_are_named() -> None:
+    assert misfit(_judge(), {"logits": _logits(1)}) == ""
+    assert "missing" in misfit(_judge(), {"other": _logits(1)})
+    assert f"[{N}, 5]" in misfit(_judge(), {"logits": _logits(1)[:, :5]})
+
+
+def test_stored_outputs_open_wherever_their_folder_lies(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    np.save(tmp_path / "outputs" / "0.npy", _logits(1))
+    opened = open_outputs(tmp_path, {"outputs": [{"name": "logits", "path": "outputs/0.npy"}]})
+    assert np.array_equal(opened["logits"], _logits(1))
+    assert isinstance(opened["logits"], np.memmap)

@@ -1,0 +1,214 @@
+"""What stages depend on: files, graphs, labels, factories; and the plan's belonging to its model."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import studies
+from helpers.onnx_models import conv_relu_net, random_feeds
+
+from workbench.errors import DataError, PlanError
+from workbench.execution import preparation
+from workbench.execution.preparation import (
+    check_plan_fits,
+    is_onnx,
+    listing_sha256,
+    overlap_of,
+    plan_of,
+    prepare_data,
+    prepare_model,
+)
+from workbench.execution.stages import Stages
+from workbench.execution.store import Store
+from workbench.execution.study import load_study
+from workbench.quant.plan import load_plan
+
+
+def _stages(root: Path) -> tuple[Stages, list[Any]]:
+    store = Store(root)
+    store.open()
+    events: list[Any] = []
+    return Stages(store, events.append, threading.Event()), events
+
+
+def test_a_listing_changes_with_names_sizes_and_times(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12")
+        os.utime(tmp_path / name, ns=(10**18, 10**18))
+    found = [listing_sha256(tmp_path)]
+    (tmp_path / "a" / "1.png").rename(tmp_path / "b" / "1.png")  # another label; size, count and times stay
+    found.append(listing_sha256(tmp_path))
+    (tmp_path / "b" / "1.png").write_bytes(b"123")
+    os.utime(tmp_path / "b" / "1.png", ns=(10**18, 10**18))
+    found.append(listing_sha256(tmp_path))
+    os.utime(tmp_path / "b" / "1.png", ns=(10**18, 2 * 10**18))
+    found.append(listing_sha256(tmp_path))
+    assert len(set(found)) == 4
+    assert listing_sha256(tmp_path) == found[-1]
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.pyc").write_bytes(b"1")
+    assert listing_sha256(tmp_path) == found[-1]
+
+
+def test_data_are_scanned_again_when_their_labels_change(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
+    (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    table = tmp_path / "labels.csv"
+    content = studies.document()
+    content["data"]["evaluation"] = {"kind": "images", "path": "images", "labels": "labels.csv"}
+    study = load_study(studies.write_study(tmp_path, content))
+    stages, events = _stages(tmp_path / "run")
+    seen = []
+    for labels in ([0, 1, 2, 0], [0, 1, 2, 0], [2, 1, 0, 0]):
+        names = ("0.png", "1.png", "2.png", "broken.png")
+        table.write_text("file,label\n" + "".join(f"{n},{v}\n" for n, v in zip(names, labels, strict=True)))
+        os.utime(table, ns=(10**18, labels[0] * 10**18))
+        found = prepare_data(stages, study, "evaluation")
+        assert found is not None
+        seen.append(dict(zip(found.index.files, found.index.labels or (), strict=True)))
+    assert seen == [{"0.png": 0, "1.png": 1, "2.png": 2}] * 2 + [{"0.png": 2, "1.png": 1, "2.png": 0}]
+    assert [event["state"] for event in events if event["event"] == "stage"] == [
+        "start",
+        "done",
+        "kept",
+        "start",
+        "done",
+    ]
+    assert [file for file, _ in found.index.undecodable] == ["broken.png"]
+
+
+def test_pixels_lie_beside_the_list_and_are_made_again_when_damaged_or_of_another_fit(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        Image.new("RGB", (9 + number, 9), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
+    content = studies.document()
+    content["data"]["evaluation"] = {"kind": "images", "path": "images", "labels": ""}
+    stages, events = _stages(tmp_path / "run")
+
+    def prepared(**preprocess: Any) -> Path | None:
+        study = load_study(studies.write_study(tmp_path, {**content, "preprocess": preprocess}))
+        found = prepare_data(stages, study, "evaluation")
+        assert found is not None
+        kept = found.bundle(study, ())["pixels"]
+        return Path(kept) if kept else None
+
+    pixels = prepared(resize=[8, 8])
+    assert pixels is not None
+    assert prepared(resize=[8, 8], mean=[127.5]) == pixels
+    whole = pixels.read_bytes()
+    pixels.write_bytes(whole[:-1])
+    assert prepared(resize=[8, 8]) == pixels
+    assert pixels.read_bytes() == whole
+    assert prepared(resize=[7, 8]) == pixels
+    assert len(pixels.read_bytes()) < len(whole)
+    assert prepared() is None
+    states = [event["state"] for event in events if event["event"] == "stage"]
+    assert states == ["start", "done", "kept", *["start", "done"] * 3]
+
+
+def test_data_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    study = load_study(studies.write_study(tmp_path))
+    (tmp_path / "evaluation.npz").unlink()
+    stages, _ = _stages(tmp_path / "run")
+    with pytest.raises(DataError, match=r"evaluation\.npz"):
+        prepare_data(stages, study, "evaluation")
+
+
+def test_graphs_follow_the_compared_outputs(tmp_path: Path) -> None:
+    proto = conv_relu_net(softmax=True)
+    hashes = {}
+    for compare in ("logits", "outputs"):
+        content = studies.document(task={"kind": "classification", "compare": compare})
+        study = load_study(studies.write_study(tmp_path, content, proto))
+        stages, _ = _stages(tmp_path / "run")
+        model = prepare_model(stages, study, study.candidates[0].source, False, None)
+        hashes[compare] = (model.sha256, tuple(model.graphs_sha256), tuple(model.compared))
+    (sha_a, graphs_a, names_a), (sha_b, graphs_b, names_b) = hashes.values()
+    assert sha_a == sha_b
+    assert graphs_a != graphs_b
+    assert (names_a, names_b) == (("logits",), ("probabilities",))
+
+
+def test_a_plan_of_another_compare_or_calibration_set_is_not_kept(tmp_path: Path) -> None:
+    study = load_study(studies.write_study(tmp_path))
+    stages, events = _stages(tmp_path / "run")
+    candidate = study.candidates[0]
+
+    def plan() -> str:
+        calibration = prepare_data(stages, study, "calibration")
+        model = prepare_model(stages, study, candidate.source, False, None)
+        return plan_of(stages, study, candidate, model, calibration, None)[0].sha256
+
+    first = plan()
+    assert plan() == first
+    np.savez(tmp_path / "calibration.npz", **random_feeds(conv_relu_net(), 8, seed=9))
+    assert plan() != first
+    assert studies.states(events, "Plan") == ["start", "done", "kept", "start", "done"]
+
+
+def test_a_plan_belongs_to_its_model(finished: Any) -> None:
+    plan = load_plan(finished.folder / "plans/S1/plan.json")
+    check_plan_fits(plan, plan.model_sha256, "plan.json")
+    with pytest.raises(PlanError, match="belongs to another model"):
+        check_plan_fits(plan, "0" * 64, "plan.json")
+
+
+def test_overlap_needs_two_sets(tmp_path: Path) -> None:
+    study = load_study(studies.write_study(tmp_path))
+    stages, _ = _stages(tmp_path / "run")
+    evaluation = prepare_data(stages, study, "evaluation")
+    assert evaluation is not None
+    assert overlap_of(None, evaluation) is None
+    assert overlap_of(evaluation, evaluation) == studies.N
+
+
+def test_sources_by_their_name() -> None:
+    assert is_onnx("Model.ONNX")
+    assert not is_onnx("model.pt2")
+    assert not is_onnx("package.module:onnx")
+
+
+def test_a_factory_is_imported_again_when_its_package_changes(tmp_path: Path) -> None:
+    package = tmp_path / "my_models_of_test"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('this code must not run')\n")
+    (package / "net.py").write_text("width = 1\n")
+    found = [preparation._factory_signature("my_models_of_test.net:make", [tmp_path])]
+    (package / "net.py").write_text("width = 12\n")
+    found.append(preparation._factory_signature("my_models_of_test.net:make", [tmp_path]))
+    found.append(preparation._factory_signature("my_models_of_test.net:other", [tmp_path]))
+    found.append(preparation._factory_signature("absent_package_of_test:make", [tmp_path]))
+    assert len(set(found)) == 4
+
+
+def test_the_import_report_becomes_facts_of_the_model() -> None:
+    report = {
+        "kind": "TorchScript",
+        "torch_version": "2.13.0",
+        "sqnr_db": 123.456,
+        "agreement": 0.998,
+        "samples": 16,
+        "notes": ["Compared with torch on the given data."],
+    }
+    facts = preparation._import_facts(report, ["opset raised"])
+    assert facts["format"] == "TorchScript as ONNX"
+    assert facts["notes"] == [
+        "imported from TorchScript with torch 2.13.0: SQNR 123.5 dB against torch, 99.8% equal answers on 16 samples",
+        "Compared with torch on the given data.",
+        "opset raised",
+    ]
+    same = preparation._import_facts({**report, "sqnr_db": None, "agreement": None}, [])
+    assert same["notes"][0].endswith("equal to torch bit for bit on 16 samples")
+    assert preparation._import_facts({}, ["opset raised"]) == {}

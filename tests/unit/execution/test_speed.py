@@ -1,0 +1,85 @@
+"""Speed records from raw samples: rates, ratios, and which ratios compare blocks side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.studies import document
+
+from workbench.execution.cells import Cell, cells_of
+from workbench.execution.speed import MeasuredSpeed, latency_record, speed_of, speedups, throughput_record
+from workbench.execution.study import study_from_document
+
+
+def _cells() -> list[Cell]:
+    rows = [{"id": "echo", "name": name, "batch": 2} for name in ("one", "two")]
+    return cells_of(study_from_document(document(rows), Path("x"), "s.toml"))
+
+
+def _speed(
+    cell: Cell, folder: Path, latency_ms: float, load: dict[str, Any], session: str = "a", rounds: int = 3
+) -> MeasuredSpeed:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"block_{number}": (latency_ms * 1e6 * (1 + 0.001 * rng.standard_normal(1000))).astype(np.int64)
+        for number in range(rounds)
+    }
+    np.savez(folder / "latencies.npz", warm_up=arrays["block_0"], **arrays)
+    blocks = [
+        {"start_ns": 0, "wall_ns": int(arrays[f"block_{number}"].sum()), "runs": 1000, "load": load}
+        for number in range(rounds)
+    ]
+    warm_up = {"seconds": 2.0, "runs": 1000, "steady": True}
+    record = {"blocks": blocks, "warm_up": warm_up, "speed_session": session}
+    speed = speed_of(cell, folder, record, 5.0)
+    assert speed is not None
+    return speed
+
+
+@pytest.fixture
+def quiet_load(finished: Any) -> dict[str, Any]:
+    """A load report as the host writes it, of a quiet machine."""
+    from dataclasses import asdict
+
+    from workbench.measure.load import LoadMonitor
+
+    with LoadMonitor() as monitor:
+        pass
+    return {**asdict(monitor.report())}
+
+
+def test_a_cell_without_timed_part_has_no_speed(tmp_path: Path) -> None:
+    assert speed_of(_cells()[0], tmp_path, {"blocks": []}, 0.0) is None
+
+
+def test_rates_count_samples_and_latencies_count_runs(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
+    speed = _speed(_cells()[0], tmp_path, 2.0, quiet_load)
+    record = {"answers_checked": 10, "answers_differing": 0}
+    found = throughput_record(speed, record, "quick")
+    assert found.sustained == pytest.approx(2 / 0.002, rel=0.01)
+    assert found.conditions["batch"] == "2"
+    assert found.conditions["profile"] == "quick"
+    latency = latency_record(speed)
+    assert latency.p50 == pytest.approx(2.0, rel=0.01)
+    assert latency.n >= 2700
+
+
+def test_speedups_name_their_baseline(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
+    cells = {cell.name: cell for cell in _cells()}
+    names = [("one", "S1", "fp32"), ("one", "S1", "int8"), ("two", "S1", "fp32"), ("two", "S1", "int8")]
+    latencies, sessions = (4.0, 2.0, 3.0, 1.0), ("a", "a", "b", "b")
+    speeds = {
+        name: _speed(cells[name], tmp_path / str(number), ms, quiet_load, session)
+        for number, (name, ms, session) in enumerate(zip(names, latencies, sessions, strict=True))
+    }
+    own, fastest = speedups(speeds[names[1]], speeds)
+    assert (own.baseline, own.baseline_label, own.interleaved) == ("own_fp32", "one FP32", True)
+    assert own.value == pytest.approx(2.0, rel=0.01)
+    assert (fastest.baseline, fastest.baseline_label, fastest.interleaved) == ("fastest_float", "two FP32", False)
+    assert fastest.value == pytest.approx(1.5, rel=0.01)
+    (only,) = speedups(speeds[names[2]], speeds)
+    assert only.baseline_label == "one FP32"  # a float run is not its own baseline

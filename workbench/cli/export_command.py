@@ -1,0 +1,44 @@
+"""export: the models of a finished study as folders to hand over."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workbench.cli.common import add_json, print_json, print_text
+from workbench.execution.store import require_study_folder
+
+EXIT_OK = 0
+
+
+def add_to(commands: Any) -> None:
+    """Add this module's command to the parser."""
+    export = commands.add_parser(
+        "export", help="per runtime: model, preprocessing, label map, sheet and SHA-256 list in one folder"
+    )
+    export.add_argument("source", type=Path, metavar="DIR", help="a study folder")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a folder; made if absent")
+    export.add_argument("--row", action="append", default=[], metavar="NAME", help="this row only; may be repeated")
+    add_json(export)
+    export.set_defaults(run_command=run_export)
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write the folders and print where they are, or why a row has none."""
+    from workbench.execution.load_result import load_result  # noqa: PLC0415  (with the next)
+    from workbench.report.export import export_models  # noqa: PLC0415  (templates and PDF, not for --help)
+
+    folder = require_study_folder(options.source)
+    rows = export_models(load_result(folder / "result.json"), folder, options.output, options.row)
+    if options.json:
+        print_json({"rows": [_document(row) for row in rows]})
+        return EXIT_OK
+    for row in rows:
+        print_text(f"{row.name}: {row.folder}" if row.folder else f"{row.name}: not exported, {row.reason}")
+    return EXIT_OK
+
+
+def _document(row: Any) -> dict[str, Any]:
+    folder = str(row.folder) if row.folder else None
+    return {"name": row.name, "folder": folder, "files": list(row.files), "reason": row.reason}

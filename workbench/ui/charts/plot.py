@@ -1,0 +1,264 @@
+"""Draws one figure: pyqtgraph for curves, pan and zoom; the figure's shapes painted behind and before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from workbench.ui.charts.drawing import draw, frame_of
+from workbench.ui.charts.figure import Figure, Line, Pair
+from workbench.ui.charts.paint import make_colour, measure, paint
+from workbench.ui.charts.palette import colour
+from workbench.ui.charts.reading import Reading, nearest, read_column
+from workbench.ui.charts.shapes import Drawing, Frame, envelope
+from workbench.ui.tokens import Tokens
+
+ENVELOPE_ABOVE = 2000
+ZOOM_STEP = 1.25
+MAX_ZOOM_OUT = 1.5
+DASH = [6.0, 4.0]
+
+
+class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
+    """The picture of one figure.
+
+    Attributes:
+        hovered: emitted with a Reading, or None where the pointer is on nothing.
+        view_changed: emitted after pan, zoom or reset.
+    """
+
+    hovered = Signal(object)
+    view_changed = Signal()
+
+    def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
+        super().__init__(parent, useOpenGL=False, background=None)
+        self.figure: Figure | None = None
+        self.drawing = Drawing()
+        self.frame_now: Frame | None = None
+        self._tokens = tokens
+        self._curves: list[tuple[Line, pg.PlotCurveItem]] = []
+        self._reading: Reading | None = None
+        self._view = pg.ViewBox(enableMenu=False, border=None)
+        self._view.setDefaultPadding(0)
+        self.addItem(self._view)
+        self._view.sigRangeChanged.connect(self._range_changed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.viewport().setMouseTracking(True)
+        self.setToolTip("")
+
+    # ---- what is shown
+
+    def show_figure(self, figure: Figure, *, keep_view: bool = False) -> None:
+        """Show another figure, or the same one with new values at the same pan and zoom."""
+        view = self.view if keep_view and self.figure is not None and self.figure.key == figure.key else figure.view
+        self.figure, self._reading = figure, None
+        for _, item in self._curves:
+            self._view.removeItem(item)
+        self._curves = [(line, self._curve(line)) for line in figure.lines]
+        self._limit(figure)
+        self._set_view(view)
+        self.refresh()
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Draw in the colours of another token table."""
+        self._tokens = tokens
+        for line, item in self._curves:
+            item.setPen(self._pen(line))
+        self.viewport().update()
+
+    @property
+    def view(self) -> tuple[Pair, Pair]:
+        """The stretch of both axes in view, in linear units."""
+        (left, right), (low, high) = self._view.viewRange()
+        return (float(left), float(right)), (float(low), float(high))
+
+    @property
+    def curves(self) -> list[tuple[Line, pg.PlotCurveItem]]:
+        """Lines and the items that draw them."""
+        return list(self._curves)
+
+    def reset_view(self) -> None:
+        """Show everything again."""
+        if self.figure is not None:
+            self._set_view(self.figure.view)
+
+    def zoom(self, factor: float, centre: QPointF | None = None) -> None:
+        """Zoom in (factor > 1) or out around a point in linear units, or around the middle."""
+        across = 1 / factor
+        down = 1.0 if self.figure is not None and self.figure.y.names else across
+        self._view.scaleBy((across, down), center=centre)
+
+    def pan(self, across: float, down: float) -> None:
+        """Move the view by shares of its size."""
+        (left, right), (low, high) = self.view
+        self._view.translateBy(x=across * (right - left), y=down * (high - low))
+
+    def refresh(self) -> None:
+        """Place everything anew for the present size and view."""
+        if self.figure is None:
+            return
+        frame = frame_of(self.figure, self.view, float(self.width()), float(self.height()), measure)
+        self._view.setGeometry(QRectF(frame.box.x, frame.box.y, frame.box.width, frame.box.height))
+        self.frame_now = frame
+        self.drawing = draw(self.figure, frame, measure)
+        for line, item in self._curves:
+            self._fill(line, item, frame)
+        self.viewport().update()
+
+    def _curve(self, line: Line) -> pg.PlotCurveItem:
+        item = pg.PlotCurveItem(pen=self._pen(line), antialias=True, connect="finite", skipFiniteCheck=False)
+        self._view.addItem(item, ignoreBounds=True)
+        return item
+
+    def _pen(self, line: Line) -> object:
+        pen = pg.mkPen(make_colour(colour(self._tokens, f"series{line.series % 6}")), width=1)
+        if line.dashed:
+            pen.setDashPattern(DASH)
+        return pen
+
+    def _fill(self, line: Line, item: pg.PlotCurveItem, frame: Frame) -> None:
+        assert self.figure is not None
+        x, y = line.x, line.y
+        if x.size > ENVELOPE_ABOVE:
+            low, high = (self.figure.x.value(unit) for unit in frame.x_view)
+            x, y = envelope(x, y, low, high, int(frame.box.width))
+        item.setData(self.figure.x.units(x), self.figure.y.units(y))
+
+    def _limit(self, figure: Figure) -> None:
+        (left, right), (low, high) = figure.view
+        across, down = (right - left) * (MAX_ZOOM_OUT - 1) / 2, (high - low) * (MAX_ZOOM_OUT - 1) / 2
+        named = bool(figure.y.names)
+        down = 0.0 if named else down
+        self._view.setLimits(
+            xMin=left - across, xMax=right + across, yMin=low - down, yMax=high + down,
+            minXRange=(right - left) / 1e4, minYRange=(high - low) / (1.0 if named else 1e4),
+        )  # fmt: skip
+        self._view.setMouseEnabled(x=True, y=not named)
+
+    def _set_view(self, view: tuple[Pair, Pair]) -> None:
+        self._view.setRange(xRange=view[0], yRange=view[1], padding=0, update=True, disableAutoRange=True)
+
+    def _range_changed(self, *_: object) -> None:
+        self.refresh()
+        self.view_changed.emit()
+
+    # ---- painting
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | object) -> None:
+        """Paint the surface, then bands, grid, rules and bars."""
+        painter.fillRect(rect, make_colour(self._tokens.surface))  # type: ignore[call-overload]
+        paint(painter, self.drawing.back, self._tokens)
+
+    def drawForeground(self, painter: QPainter, _rect: QRectF | object) -> None:
+        """Paint whiskers, markers, labels, ticks, and what the pointer is on."""
+        paint(painter, self.drawing.front, self._tokens)
+        if self._reading is not None and self.frame_now is not None:
+            paint(painter, self._reading.shapes(self.frame_now), self._tokens)
+
+    # ---- pointer and keys
+
+    def read_at(self, reading: Reading | None) -> None:
+        """Mark what is read out."""
+        self._reading = reading
+        self.hovered.emit(reading)
+        self.viewport().update()
+
+    def reading_at(self, at: QPointF) -> Reading | None:
+        """Return what is under a pixel."""
+        frame, figure = self.frame_now, self.figure
+        if frame is None or figure is None:
+            return None
+        if figure.hover == "nearest":
+            return nearest(figure, frame, at.x(), at.y())
+        return read_column(figure, frame, at.x()) if frame.holds(at.x(), at.y()) else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Read out what is under the pointer."""
+        super().mouseMoveEvent(event)
+        if event.buttons() == Qt.MouseButton.NoButton:
+            self.read_at(self.reading_at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Stop reading out."""
+        super().leaveEvent(event)
+        self.read_at(None)
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
+        """Show everything again."""
+        self.reset_view()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom with Ctrl held; otherwise the page scrolls."""
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            factor = ZOOM_STEP if event.angleDelta().y() > 0 else 1 / ZOOM_STEP
+            centre = self._view.mapSceneToView(event.position())
+            self.zoom(factor, centre)
+            event.accept()
+        else:
+            event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows step through what can be read, with Ctrl they pan; + and - zoom; 0 or Home resets."""
+        action = self._actions(event).get(Qt.Key(event.key()))
+        if action is None:
+            event.ignore()
+        else:
+            action()
+            event.accept()
+
+    def _actions(self, event: QKeyEvent) -> dict[Qt.Key, Callable[[], None]]:
+        key = Qt.Key
+        moves: dict[Qt.Key, Callable[[], None]] = {
+            key.Key_Plus: lambda: self.zoom(ZOOM_STEP),
+            key.Key_Equal: lambda: self.zoom(ZOOM_STEP),
+            key.Key_Minus: lambda: self.zoom(1 / ZOOM_STEP),
+            key.Key_0: self.reset_view,
+            key.Key_Home: self.reset_view,
+            key.Key_Escape: lambda: self.read_at(None),
+        }
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            pans = {key.Key_Left: (-0.1, 0.0), key.Key_Right: (0.1, 0.0), key.Key_Up: (0.0, 0.1),
+                    key.Key_Down: (0.0, -0.1)}  # fmt: skip
+            return moves | {name: (lambda by=by: self.pan(*by)) for name, by in pans.items()}
+        steps = {key.Key_Left: -1, key.Key_Up: -1, key.Key_Right: 1, key.Key_Down: 1}
+        return moves | {name: (lambda by=by: self.step(by)) for name, by in steps.items()}
+
+    def step(self, by: int) -> None:
+        """Read out the next or previous thing."""
+        if self.frame_now is None or self.figure is None:
+            return
+        if self.figure.hover == "nearest":
+            self._step_nearest(by)
+            return
+        left, right = self.frame_now.box.x, self.frame_now.box.x + self.frame_now.box.width
+        now = self._reading.x if self._reading is not None else (left if by > 0 else right)
+        at = min(max(now + by * (right - left) / 60, left), right)
+        self.read_at(read_column(self.figure, self.frame_now, at))
+
+    def _step_nearest(self, by: int) -> None:
+        assert self.figure is not None
+        assert self.frame_now is not None
+        things = (*self.figure.points, *self.figure.bars)
+        if not things:
+            return
+        now = self._reading.index if self._reading is not None else (-1 if by > 0 else 0)
+        self.read_at(Reading.of(self.figure, self.frame_now, (now + by) % len(things)))
+
+    # ---- size
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Place everything anew."""
+        super().resizeEvent(event)
+        if hasattr(self, "_view"):
+            self.refresh()
+
+    def sizeHint(self) -> QSize:
+        """Return a comfortable size."""
+        return QSize(560, 280)
+

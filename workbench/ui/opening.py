@@ -1,0 +1,82 @@
+"""What a dropped or chosen path is: a model, data, a study, a study folder, a zip of one; no Qt."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workbench.errors import FileFormatError, StudyError
+
+What = Literal["model", "data", "study", "result", "zip"]
+MODEL_SUFFIXES = (".onnx", ".pt2", ".pt", ".pth")
+ARRAY_SUFFIXES = (".npz", ".npy")
+ZIP_MOST_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A path and what it is; for a study folder `study` is its study file, if it has one."""
+
+    what: What
+    path: Path
+    study: Path | None = None
+
+
+def classify(path: Path) -> Opened:
+    """Return what `path` is. Raises StudyError: nothing that this program opens."""
+    if path.is_dir():
+        return _folder(path)
+    suffix = path.suffix.lower()
+    if suffix in MODEL_SUFFIXES:
+        return Opened("model", path)
+    if suffix in ARRAY_SUFFIXES:
+        return Opened("data", path)
+    if suffix == ".toml":
+        return Opened("study", path, path)
+    if suffix == ".zip":
+        return Opened("zip", path)
+    if path.name == "result.json":
+        return _folder(path.parent)
+    raise StudyError(
+        f"{path.name} is nothing this program opens" if path.exists() else f"{path.name} does not exist",
+        how="Open a model (.onnx), samples (a folder of images, .npz, .npy), a study (.toml), a study folder or its zip.",
+    )
+
+
+def unpack(path: Path, into: Path) -> Path:
+    """Unpack a zip into the empty folder `into` and return the study folder in it.
+
+    Raises:
+        FileFormatError: not a zip, or entries point outside. StudyError: it holds no study.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_entries(archive, path, into)
+            archive.extractall(into)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise FileFormatError(f"{path.name} cannot be unpacked", why=str(error)) from error
+    found = sorted(into.rglob("result.json"), key=lambda item: len(item.parts))
+    if not found:
+        shutil.rmtree(into, ignore_errors=True)
+        raise StudyError(f"{path.name} holds no study folder", why="there is no result.json in it")
+    return found[0].parent
+
+
+def _check_entries(archive: zipfile.ZipFile, path: Path, into: Path) -> None:
+    """Refuse entries outside the folder, and archives that would fill the disk."""
+    root = into.resolve()
+    for entry in archive.infolist():
+        if not (root / entry.filename).resolve().is_relative_to(root):
+            raise FileFormatError(f"{path.name} is not safe to unpack", why=f"{entry.filename!r} lies outside of it")
+    if sum(entry.file_size for entry in archive.infolist()) > ZIP_MOST_BYTES:
+        raise FileFormatError(f"{path.name} is too large to unpack", why="it holds more than 4 GiB")
+
+
+def _folder(path: Path) -> Opened:
+    study = path / "study.toml"
+    if (path / "result.json").is_file():
+        return Opened("result", path, study if study.is_file() else None)
+    return Opened("study", study, study) if study.is_file() else Opened("data", path)

@@ -1,0 +1,196 @@
+"""Parts of the Compare page: chips, verdict sentences with what stands behind a failure, the error split in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from workbench.execution.result import Problem
+from workbench.report.sheet import Chip, Sentence
+from workbench.report.split import RULE, Split
+from workbench.ui.flow import FlowLayout
+from workbench.ui.tables.delegate import STATE_TOKENS
+from workbench.ui.theme import Theme
+from workbench.ui.widgets import button, clear, column, connect_theme, copy_button, label, make_wrapping, row
+
+CHIP_ROLES = {"plain": "chip", "good": "chip-ok", "bad": "chip-bad"}
+SIGNS = {"pass": "\N{BLACK CIRCLE}", "fail": "\N{MULTIPLICATION X}", "unknown": "\N{BLACK UP-POINTING TRIANGLE}",
+         "none": "\N{WHITE CIRCLE}", "missing": "\N{EN DASH}"}  # fmt: skip
+LOG_HEIGHT_PX = 150
+
+
+class Chips(QWidget):
+    """Facts beside the title."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._flow = FlowLayout(self)
+
+    def show_chips(self, chips: Iterable[Chip]) -> None:
+        """Show these instead."""
+        clear(self._flow)
+        for chip in chips:
+            made = label(chip.text, CHIP_ROLES[chip.state])
+            self._flow.addWidget(made)
+        self.updateGeometry()
+
+
+class RichLine(QLabel):
+    """A wrapping line whose first words are strong and in the colour of a verdict; it follows the theme."""
+
+    def __init__(self, theme: Theme, lead: str, detail: str, state: str = "") -> None:
+        super().__init__()
+        self._theme, self._lead, self._detail, self._state = theme, lead, detail, state
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        make_wrapping(self)
+        self.setAccessibleName(f"{lead} {detail}")
+        self._paint()
+        connect_theme(theme, self, self._paint)
+
+    def _paint(self) -> None:
+        tokens = self._theme.tokens
+        colour = tokens.colour(STATE_TOKENS.get(self._state, "text"))
+        sign = f'<span style="color:{colour}">{SIGNS[self._state]}</span> ' if self._state in SIGNS else ""
+        lead = f'<span style="color:{colour};font-weight:600">{escape(self._lead)}</span>'
+        self.setText(f"{sign}{lead} {escape(self._detail)}")
+
+
+class ProblemBox(QFrame):
+    """Why a run did not finish: what, how to mend it, the last log lines, a copy button."""
+
+    def __init__(self, theme: Theme, name: str, problem: Problem) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(14, 10, 14, 12)
+        inside.setSpacing(6)
+        lines = [("What", problem.message), ("Signal", problem.signal), ("How to mend it", problem.remedy)]
+        copy = copy_button(lambda: _problem_text(name, problem), theme, f"what happened to {name}")
+        inside.addLayout(row(label(name, "strong", wrap=True), copy))
+        grid = QGridLayout()
+        grid.setColumnStretch(1, 1)
+        for number, (title, text) in enumerate((title, text) for title, text in lines if text):
+            grid.addWidget(label(title, "muted"), number, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(text, wrap=True, selectable=True), number, 1)
+        inside.addLayout(grid)
+        inside.addWidget(
+            _log(name, problem.log_tail) if problem.log_tail else label("No log lines were kept.", "small")
+        )
+
+
+class VerdictList(QWidget):
+    """One sentence per row; a row that did not finish opens to what happened."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._inside = QVBoxLayout(self)
+        self._inside.setContentsMargins(0, 0, 0, 0)
+        self._inside.setSpacing(8)
+
+    def show_sentences(
+        self, sentences: Sequence[Sentence], problem_of: Callable[[Sentence], Problem | None] = lambda _: None
+    ) -> None:
+        """Show these instead; `problem_of` gives what stands behind a sentence."""
+        clear(self._inside)
+        for sentence in sentences:
+            line = RichLine(self._theme, sentence.lead, sentence.detail, sentence.state)
+            problem = problem_of(sentence)
+            if problem is None:
+                self._inside.addWidget(line)
+            else:
+                self._inside.addLayout(self._opening(line, sentence.label, problem))
+        if not sentences:
+            self._inside.addWidget(label("Nothing was measured: this study holds no runtimes.", "muted", wrap=True))
+
+    def _opening(self, line: RichLine, name: str, problem: Problem) -> QVBoxLayout:
+        box = ProblemBox(self._theme, name, problem)
+        box.hide()
+        show = button("What happened", role="link", tip=f"What happened to {name}")
+        show.setCheckable(True)
+        show.toggled.connect(box.setVisible)
+        show.toggled.connect(lambda on: show.setText("Hide" if on else "What happened"))
+        return column(row(line, show, spacing=8), box, spacing=6)
+
+
+class NoteLine(QWidget):
+    """A line with one action at its end."""
+
+    pressed = Signal()
+
+    def __init__(self, text: str, action: str, tip: str) -> None:
+        super().__init__()
+        self.action: QPushButton = button(action, self.pressed.emit, "link", tip)
+        inside = row(label(text), self.action, None, spacing=4)
+        self.setLayout(inside)
+
+
+class SplitWords(QWidget):
+    """Where the error comes from, a sentence per row, and the rule below."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._inside = QVBoxLayout(self)
+        self._inside.setContentsMargins(0, 0, 0, 0)
+        self._inside.setSpacing(6)
+
+    def show_splits(self, splits: Sequence[Split]) -> None:
+        """Show these instead."""
+        clear(self._inside)
+        for split in splits:
+            self._inside.addWidget(RichLine(self._theme, f"{split.name}.", split.text))
+        if splits:
+            self._inside.addWidget(label(RULE, "small", wrap=True))
+        else:
+            self._inside.addWidget(label("No run has a measured distance.", "muted", wrap=True))
+
+
+class Halves(QWidget):
+    """Two cards side by side, one below the other where the page is narrow."""
+
+    NARROW_PX = 900
+
+    def __init__(self, left: QWidget, right: QWidget) -> None:
+        super().__init__()
+        self._left, self._right = left, right
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(12)
+        self._is_wide = True
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
+        """Change sides for below where the width demands it."""
+        super().resizeEvent(event)
+        is_wide = event.size().width() >= self.NARROW_PX
+        if is_wide != self._is_wide:
+            self._is_wide = is_wide
+            self._place()
+
+    def _place(self) -> None:
+        self._grid.addWidget(self._left, 0, 0)
+        self._grid.addWidget(self._right, *((0, 1) if self._is_wide else (1, 0)))
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1 if self._is_wide else 0)
+
+
+def _log(name: str, lines: Sequence[str]) -> QPlainTextEdit:
+    made = QPlainTextEdit("\n".join(lines))
+    made.setProperty("role", "log")
+    made.setReadOnly(True)
+    made.setTabChangesFocus(True)
+    made.setAccessibleName(f"Last log lines of {name}")
+    made.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+    made.setFixedHeight(min(LOG_HEIGHT_PX, 34 + 17 * len(lines)))
+    return made
+
+
+def _problem_text(name: str, problem: Problem) -> str:
+    parts = [f"{name}: {problem.message}", problem.signal, problem.remedy, *problem.log_tail]
+    return "\n".join(part for part in parts if part)

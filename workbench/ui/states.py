@@ -1,0 +1,92 @@
+"""The one line below each step of the rail, from the document and the result; plain functions without Qt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.quant.scheme import SCHEME_TITLES
+
+if TYPE_CHECKING:
+    from workbench.execution.result import Result
+
+Kind = Literal["", "ok", "warn", "bad", "on"]
+State = tuple[str, Kind]
+
+
+def of(values: Mapping[str, Any], result: Result | None) -> dict[str, State]:
+    """Return the line of every step that document and result decide; the Run page tells its own."""
+    return {
+        "model": model_state(values),
+        "data": data_state(values),
+        "scheme": scheme_state(values),
+        "runtimes": runtimes_state(values),
+        "compare": compare_state(result),
+        "speed": speed_state(result),
+        "sheet": sheet_state(result),
+    }
+
+
+def model_state(values: Mapping[str, Any]) -> State:
+    """Return the model's file name or factory."""
+    model = values.get("model") or {}
+    source = model.get("path") or model.get("factory")
+    if source:
+        return Path(source).name if model.get("path") else str(source), ""
+    models = [item["model"] for item in values.get("candidates", []) if item.get("model")]
+    return (f"{len(models)} models, in candidates", "") if models else ("choose a file", "")
+
+
+def data_state(values: Mapping[str, Any]) -> State:
+    """Return which of the two sets are chosen."""
+    data = values.get("data") or {}
+    if "evaluation" not in data:
+        return ("evaluation set missing", "warn") if data else ("choose a folder or arrays", "")
+    name = Path(data["evaluation"]["path"]).name
+    return (name if "calibration" in data else f"{name}, no calibration set"), ""
+
+
+def scheme_state(values: Mapping[str, Any]) -> State:
+    """Return the scheme's name and method, or the number of candidates."""
+    candidates = values.get("candidates") or []
+    if len(candidates) > 1:
+        return f"{len(candidates)} candidates", ""
+    scheme = (candidates[0].get("scheme") if candidates else None) or values.get("scheme") or {}
+    name = scheme.get("name", "S1")
+    method = f" · {scheme.get('method', 'mse')}" if name in ("S1", "S2") else ""
+    return f"{name} {SCHEME_TITLES[name]}{method}", ""
+
+
+def runtimes_state(values: Mapping[str, Any]) -> State:
+    """Return how many rows are chosen, and their names when there are few."""
+    rows = values.get("runtimes") or []
+    if not rows:
+        return "choose at least one", ""
+    names = ", ".join(str(row.get("name") or row["id"]) for row in rows)
+    return (names if len(rows) <= 2 else f"{len(rows)} rows: {names}"), ""
+
+
+def compare_state(result: Result | None) -> State:
+    """Return how many rows got which verdict."""
+    if result is None:
+        return "no result yet", ""
+    from workbench.report.verdicts import sentences  # noqa: PLC0415  (not before the first paint)
+
+    spoken = sentences(result)
+    counts = Counter(str(entry["word"]) for entry in spoken)
+    kind: Kind = "bad" if any(entry["state"] == "fail" for entry in spoken) else ""
+    return ", ".join(f"{count} {word}" for word, count in counts.items()) or "nothing was run", kind
+
+
+def speed_state(result: Result | None) -> State:
+    """Return the profile that was measured."""
+    if result is None:
+        return "", ""
+    return ("not measured", "") if result.profile == "none" else (f"profile {result.profile}", "")
+
+
+def sheet_state(result: Result | None) -> State:
+    """Return when the result was made."""
+    return ("", "") if result is None else (f"of {result.created_utc[:10]}", "")

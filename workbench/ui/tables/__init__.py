@@ -1,0 +1,1 @@
+"""Tables that sort, filter and copy: plain rows, one model, one delegate, one view."""

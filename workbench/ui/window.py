@@ -1,0 +1,234 @@
+"""The main window: the rail, the page of the chosen step, errors above it, what runs below it.
+
+Pages of group "Set up" get the Desk (theme, document, bridge, settings); the others get the Theme and are told what
+to show by `show_result(result, folder)`. A page may have these signals, connected by name when it is made:
+`failed(str, object)` an error line and log lines; `goto(str)` another step; `state(str, str)` the step's line and
+colour; `open_requested(object)` a path; `result_ready(object)` a study folder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.errors import UserError
+from workbench.ui import states
+from workbench.ui.commands import Bridge
+from workbench.ui.desk import Desk
+from workbench.ui.document import Document
+from workbench.ui.errors_view import ErrorPanel
+from workbench.ui.menus import Menus
+from workbench.ui.opening import Opened, classify, unpack
+from workbench.ui.page_registry import SET_UP, make_page
+from workbench.ui.rail import Rail, StateKind
+from workbench.ui.settings import Settings
+from workbench.ui.theme import Theme
+from workbench.ui.widgets import label, row
+
+if TYPE_CHECKING:
+    from workbench.execution.result import Result
+
+SMALLEST = (1024, 640)
+FIRST_SIZE = (1280, 800)
+
+
+class Window(QMainWindow):
+    """The whole program on one window.
+
+    Attributes:
+        desk: what the set-up pages share. result, folder: the study shown on the result pages, if any.
+    """
+
+    def __init__(self, theme: Theme, settings: Settings) -> None:
+        super().__init__()
+        self.desk = Desk(theme, Document(self), Bridge(self), settings)
+        self.result: Result | None = None
+        self.folder: Path | None = None
+        self._pages: dict[str, QWidget] = {}
+        self._unpacked: tempfile.TemporaryDirectory[str] | None = None
+        self.rail, self._stack, self.errors = Rail(theme), QStackedWidget(), ErrorPanel(theme)
+        self._running = label("")
+        self._arrange()
+        self.menus = Menus(self, self.desk)
+        self._connect()
+        self.show_page("model")
+        self._refresh()
+
+    def page(self, key: str) -> QWidget:
+        """Return a step's page; it is made when it is first asked for."""
+        if key not in self._pages:
+            made = make_page(key, self.desk)
+            self._pages[key] = made
+            self._stack.addWidget(made)
+            self._connect_page(key, made)
+            if self.result is not None and key not in SET_UP:
+                self._tell(made)
+        return self._pages[key]
+
+    def show_page(self, key: str) -> None:
+        """Show a step's page."""
+        self._stack.setCurrentWidget(self.page(key))
+        self.rail.select(key)
+
+    def show_error(self, text: str, log_tail: Sequence[str] = ()) -> None:
+        """Show an error above the page."""
+        self.errors.show_error(text, log_tail)
+
+    def open_path(self, path: Path) -> None:
+        """Open whatever `path` is: model, data, study, study folder or zip; errors are shown, not raised."""
+        self.errors.hide()
+        try:
+            self._open(classify(path))
+        except UserError as error:
+            self.show_error(str(error))
+
+    def show_result(self, folder: Path) -> None:
+        """Read a study folder's result and give it to the result pages. Raises UserError."""
+        from workbench.execution.load_result import load_result  # noqa: PLC0415  (not before the first paint)
+
+        self.result, self.folder = load_result(folder / "result.json"), folder
+        for key, page in self._pages.items():
+            if key not in SET_UP:
+                self._tell(page)
+        self._refresh()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
+        """Ask about unsaved changes, end everything that runs, remember the place."""
+        if not self.menus.may_discard():
+            event.ignore()
+            return
+        self.desk.bridge.close()
+        self.desk.settings.geometry = self.saveGeometry()
+        self.desk.settings.save()
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  (Qt's name)
+        """Take files and folders."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  (Qt's name)
+        """Open what was dropped, one after the other."""
+        event.acceptProposedAction()
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_path(Path(url.toLocalFile()))
+
+    def _arrange(self) -> None:
+        self.setWindowTitle("INT8 Workbench")
+        self.setMinimumSize(*SMALLEST)
+        self.resize(*FIRST_SIZE)
+        self.setAcceptDrops(True)
+        side, centre = QWidget(), QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        above = row(self.errors)
+        above.setContentsMargins(24, 10, 24, 0)
+        column.addLayout(above)
+        column.addWidget(self._stack, 1)
+        centre.setLayout(row(self.rail, side, spacing=0))
+        self.setCentralWidget(centre)
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().addWidget(self._running, 1)
+
+    def _connect(self) -> None:
+        self.rail.chosen.connect(self.show_page)
+        self.desk.document.changed.connect(self._refresh)
+        self.desk.document.undo_stack.cleanChanged.connect(lambda _clean: self._refresh())
+        self.desk.bridge.busy.connect(self._show_busy)
+        self._show_busy(0)
+
+    def _connect_page(self, key: str, page: QWidget) -> None:
+        slots = {
+            "failed": lambda text, log=(): self.show_error(text, log or ()),
+            "goto": self.show_page,
+            "state": lambda text, kind="": self.set_state(key, text, kind),
+            "open_requested": lambda path: self.open_path(Path(path)),
+            "result_ready": lambda folder: self._take_result(Path(folder)),
+        }
+        for name, slot in slots.items():
+            if hasattr(page, name):
+                getattr(page, name).connect(slot)
+
+    def set_state(self, key: str, text: str, kind: StateKind = "") -> None:
+        """Show a step's line in the rail."""
+        self.rail.set_state(key, text, kind)
+
+    def _open(self, opened: Opened) -> None:
+        if opened.what == "model":
+            self.desk.document.set("choose a model", {"path": str(opened.path.resolve())}, "model")
+            self.show_page("model")
+        elif opened.what == "data":
+            self._open_data(opened.path)
+        elif opened.what == "zip":
+            self._open_zip(opened.path)
+        elif self.menus.may_discard():
+            self._open_study(opened)
+
+    def _open_data(self, path: Path) -> None:
+        """Take samples as evaluation set, or as calibration set where there is an evaluation set already."""
+        data = self.desk.document.value("data", default={})
+        part = "calibration" if "evaluation" in data and "calibration" not in data else "evaluation"
+        kind = "images" if path.is_dir() else "arrays"
+        self.desk.document.set(f"choose {part} data", {"kind": kind, "path": str(path.resolve())}, "data", part)
+        self.show_page("data")
+
+    def _open_zip(self, path: Path) -> None:
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+        self._unpacked = tempfile.TemporaryDirectory(prefix="int8-workbench-")
+        self._open(classify(unpack(path, Path(self._unpacked.name) / path.stem)))
+
+    def _open_study(self, opened: Opened) -> None:
+        if opened.study is not None:
+            self.desk.document.load(opened.study)
+        else:
+            self.desk.document.new()
+        self.desk.settings.add_recent(opened.path)
+        self.result, self.folder = None, None
+        self._tell_all()
+        if opened.what == "result":
+            self.show_result(opened.path)
+        self.show_page("compare" if opened.what == "result" else "run" if not self._problem() else "model")
+
+    def _take_result(self, folder: Path) -> None:
+        try:
+            self.show_result(folder)
+        except UserError as error:
+            self.show_error(str(error))
+            return
+        self.desk.settings.add_recent(folder)
+        self.show_page("compare")
+
+    def _tell_all(self) -> None:
+        for key, page in self._pages.items():
+            if key not in SET_UP:
+                self._tell(page)
+
+    def _tell(self, page: QWidget) -> None:
+        if hasattr(page, "show_result"):
+            page.show_result(self.result, self.folder)
+
+    def _problem(self) -> str:
+        return self.desk.document.problem()
+
+    def _refresh(self) -> None:
+        """Bring rail and title up to date with document and result."""
+        values = self.desk.document.values
+        for key, (text, kind) in states.of(values, self.result).items():
+            self.rail.set_state(key, text, kind)
+        star = "*" if self.desk.document.is_modified else ""
+        self.rail.set_study(self.desk.document.title + star)
+        self.setWindowTitle(f"{self.desk.document.title}{star} - INT8 Workbench")
+
+    def _show_busy(self, count: int) -> None:
+        self._running.setText("Idle" if not count else f"{count} {'command runs' if count == 1 else 'commands run'}")
+
