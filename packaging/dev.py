@@ -53,7 +53,10 @@ def main(arguments: list[str]) -> int:
             print(f"The window's tests need system libraries. Install them: {line}", file=sys.stderr)
             return 1
         subprocess.check_call("apt-get update -q && " + line.removeprefix("sudo "), shell=True)
-    return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
+    try:
+        return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
+    except KeyboardInterrupt:
+        return 130
 
 
 def command_line(command: str, rest: list[str]) -> list[str]:
@@ -101,9 +104,7 @@ def may_install_packages() -> bool:
 def set_up(kind: str) -> None:
     """Bring `.venv` to the pinned set `kind` ("base" or "test"); does nothing when its stamp is current."""
     files = pin_files(kind)
-    stamp = VENV / f"stamp-{kind}"
-    wanted = digest([*files, ROOT / "pyproject.toml"])
-    if stamp.is_file() and stamp.read_text() == wanted and venv_python().exists():
+    if is_current(kind) or (kind == "base" and is_current("test")):
         return
     if not venv_python().exists():
         shutil.rmtree(VENV, ignore_errors=True)
@@ -116,7 +117,23 @@ def set_up(kind: str) -> None:
     for file in files:
         pip("install", "-r", str(file))
     pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
-    stamp.write_text(wanted)
+    stamp_file(kind).write_text(wanted(kind))
+
+
+def is_current(kind: str) -> bool:
+    """Whether `.venv` holds the pinned set `kind` as it is now; the test set holds the base."""
+    stamp = stamp_file(kind)
+    return venv_python().exists() and stamp.is_file() and stamp.read_text() == wanted(kind)
+
+
+def stamp_file(kind: str) -> Path:
+    """Return the file that says which pins were installed."""
+    return VENV / f"stamp-{kind}"
+
+
+def wanted(kind: str) -> str:
+    """Return the hash of the pins that a set should have."""
+    return digest([*pin_files(kind), ROOT / "pyproject.toml"])
 
 
 def pin_files(kind: str) -> list[Path]:

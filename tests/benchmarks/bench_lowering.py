@@ -11,6 +11,7 @@ outputs of the evaluation samples against FP32; both stand beside the speed beca
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import warnings
@@ -67,6 +68,7 @@ class Reader(CalibrationDataReader):  # type: ignore[misc]
 def their_model(studied: StudyFolder, folder: Path) -> Path:
     """Quantize the canonical graph (BatchNorm folded, shapes inferred) with ONNX Runtime's own tool."""
     path = folder / "theirs.onnx"
+    logging.disable(logging.WARNING)  # it asks for its own pre-processing, which the canonical graph has had
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         quantize_static(

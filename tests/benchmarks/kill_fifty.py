@@ -32,14 +32,14 @@ PLACES = {
 }  # fmt: skip
 # Kills of one folder in the order of a run, so that each place is still ahead when its turn comes.
 QUIET = (
-    ("write", "stage:Scan", "worker:reference", "stage:Simulated", "worker:artifacts", "instant"),
-    ("stage:Model", "worker:plans", "write", "worker:probe", "stage:Run", "write"),
+    ("write", "instant", "worker:reference", "stage:Simulated", "worker:artifacts", "instant"),
+    ("stage:Model", "worker:plans", "write", "worker:probe", "stage:Run", "write", "instant"),
     ("worker:data", "stage:FP32 reference", "worker:simulated", "stage:Build", "worker:cells", "write"),
     ("instant", "instant", "write", "instant", "stage:Evaluate", "instant"),
     ("instant", "instant", "instant", "write", "instant", "instant"),
 )
 TIMED = (
-    ("write", "stage:Warm up", "stage:Speed, round 4", "worker"),
+    ("write", "stage:Warm up", "stage:Speed, round 4", "worker", "instant"),
     ("instant", "instant", "worker", "stage:Speed, round 1", "write"),
 )
 

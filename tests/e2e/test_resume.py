@@ -1,4 +1,4 @@
-"""A study that was cancelled, or changed, goes on: finished cells are kept, only what depends on a change runs again."""
+"""A study that was cancelled or changed goes on: finished cells are kept, only what depends on a change runs again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_finished_study_is_kept_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_a_cancel_ends_soon_and_the_same_call_goes_on(tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path, _document(ROWS))
+    path = studies.write_study(tmp_path, _document(ROWS[1:]))
     folder, cancel = tmp_path / "run", threading.Event()
     asked: list[float] = []
 
@@ -110,20 +110,20 @@ def test_cells_finished_before_a_cancel_in_a_later_group_are_kept(
 
 
 def test_a_changed_scheme_runs_what_depends_on_it(tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path, _document(ROWS[:2], candidates=[{"name": "c"}]))
+    path = studies.write_study(tmp_path, _document(ROWS[1:2], candidates=[{"name": "c"}]))
     first, _ = studies.run(path, tmp_path / "run")
     count = len(_logged(tmp_path / "run"))
     scheme = {"exclude_nodes": ["logits_node"]}
-    studies.write_study_file(path, _document(ROWS[:2], candidates=[{"name": "c", "scheme": scheme}]))
+    studies.write_study_file(path, _document(ROWS[1:2], candidates=[{"name": "c", "scheme": scheme}]))
     second, _ = studies.run(path, tmp_path / "run")
     later = dict(_logged(tmp_path / "run")[count:])
     again = {name for name, state in later.items() if state == "done"}
     assert again == {
-        "Plan c", "Simulated c", "Build ort_cpu · c · int8", "Build echo · c · int8",
-        "Run ort_cpu · c · int8", "Run echo · c · int8",
+        "Plan c", "Simulated c", "Build echo · c · int8",
+        "Run echo · c · int8",
     }  # fmt: skip
     kept = {name for name, state in later.items() if state == "kept"}
-    assert {"FP32 reference", "Run ort_cpu · c · fp32", "Run echo · c · fp32", "Build echo · c · fp32"} <= kept
+    assert {"FP32 reference", "Run echo · c · fp32", "Build echo · c · fp32"} <= kept
     assert second.candidates[0].plan_sha256 != first.candidates[0].plan_sha256
 
 

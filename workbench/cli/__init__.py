@@ -17,7 +17,9 @@ from typing import NoReturn
 import workbench
 from workbench.cli.common import EXIT_CANCELLED, EXIT_OK, EXIT_USER
 from workbench.cli.export_command import add_to as add_export_command
+from workbench.cli.gui_command import add_to as add_gui_command
 from workbench.cli.plan_commands import add_to as add_plan_commands
+from workbench.cli.preview_commands import add_to as add_preview_commands
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
@@ -25,7 +27,15 @@ from workbench.errors import JobCancelledError, WorkbenchError
 
 Command = Callable[[argparse.Namespace], int]
 
-COMMANDS = (add_study_commands, add_setup_commands, add_plan_commands, add_sheet_commands, add_export_command)
+COMMANDS = (
+    add_study_commands,
+    add_setup_commands,
+    add_preview_commands,
+    add_plan_commands,
+    add_sheet_commands,
+    add_export_command,
+    add_gui_command,
+)
 
 RESUMABLE = ("run", "demo")
 EXIT_CODES = """\

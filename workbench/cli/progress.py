@@ -66,7 +66,8 @@ class Progress:
             return
         self._last_s = now
         if self._live:
-            self._show(text)
+            name = self._under_way[0]
+            self._show(f"- {name}: {text.strip()}" if name else text)
         else:
             self._line(text)
 

@@ -87,6 +87,15 @@ def run_record(
     return records.Run(**merged), discordant
 
 
+def own_float(state: CellState, states: Sequence[CellState]) -> Outputs | None:
+    """Return the outputs of the same row's fp32 cell on the same model, None where there is none."""
+    for other in states:
+        same = other.cell.row is state.cell.row and other.cell.candidate.source == state.cell.candidate.source
+        if same and other.cell.precision == "fp32" and other is not state:
+            return other.outputs
+    return None
+
+
 def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machine: str) -> records.Run:
     """Return the float32 reference as a Run; it has no speed of its own, its runtimes have."""
     task, distances = task_figures(judge, judge.reference), output_figures(judge, judge.reference)

@@ -106,7 +106,7 @@ def batches_of(samples: Samples, batch: int) -> Generator[Batch]:
     start = 0
     for index, feeds in enumerate(samples.batches(batch)):
         size = len(next(iter(feeds.values())))
-        yield Batch(index, start, size, padded(feeds, batch))
+        yield Batch(index, start, size, feeds if size == batch else padded(feeds, batch))
         start += size
 
 

@@ -366,34 +366,25 @@ def _runs(run: _Run) -> tuple[list[records.Run], list[float | None]]:
             model.judge,
             model.graph,
             plans.simulated if plans else None,
-            _own_float(run, state),
+            assemble.own_float(state, run.states),
             speeds,
             run.profile,
         )
         runs.append(record)
         discordant.append(share)
-    for name, plans in run.plans.items():
-        judge = run.models[_source(run, name)].judge
-        runs.append(
-            assemble.simulated_run(judge, plans.simulated_record, plans.simulated, name, plans.plan, run.machine.id)
-        )
+    for candidate in run.study.candidates:
+        made = run.plans.get(candidate.name)
+        if made:
+            judge = run.models[candidate.source].judge
+            runs.append(
+                assemble.simulated_run(
+                    judge, made.simulated_record, made.simulated, candidate.name, made.plan, run.machine.id
+                )
+            )
     for source, model in run.models.items():
         name = next(candidate.name for candidate in run.study.candidates if candidate.source == source)
         runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id))
     return runs, discordant
-
-
-def _own_float(run: _Run, state: CellState) -> Outputs | None:
-    """Return the outputs of the same row's fp32 cell on the same model."""
-    for other in run.states:
-        same = other.cell.row is state.cell.row and other.cell.candidate.source == state.cell.candidate.source
-        if same and other.cell.precision == "fp32" and other is not state:
-            return other.outputs
-    return None
-
-
-def _source(run: _Run, candidate: str) -> str:
-    return next(item.source for item in run.study.candidates if item.name == candidate)
 
 
 def _candidate(run: _Run, candidate: Candidate) -> records.CandidateFacts:

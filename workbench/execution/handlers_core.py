@@ -20,7 +20,7 @@ IMPORT_SAMPLES = 16
 
 def scan_data(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
     """Scan one set of samples, write its index and keep its pixels beside it; arguments: spec, preprocess, out."""
-    from workbench.model.data import PixelWriter, data_spec_from_json, scan  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.data import PixelWriter, data_spec_from_json, scan  # noqa: PLC0415  (loads numpy)
     from workbench.model.preprocess import preprocess_from_json  # noqa: PLC0415  (with the above)
 
     def on_progress(done: int, total: int, text: str) -> None:
@@ -41,8 +41,8 @@ def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     Returns:
         n, wall_s, run_s, outputs (as OutputFiles.describe), outputs_sha256, samples_sha256, versions.
     """
-    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
-    from workbench.execution.cell_worker import batches_of  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
+    from workbench.execution.cell_worker import batches_of  # noqa: PLC0415  (loads numpy)
     from workbench.execution.output_files import OutputFiles, expected_outputs  # noqa: PLC0415  (with the above)
     from workbench.reference import ReferenceSession  # noqa: PLC0415  (loads ONNX Runtime)
 
@@ -77,7 +77,7 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     """
     import onnx  # noqa: PLC0415  (only here)
 
-    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
     from workbench.model.load import save_proto  # noqa: PLC0415  (loads onnx)
     from workbench.quant.build import build_plan  # noqa: PLC0415  (loads onnx)
     from workbench.quant.dialect import SIMULATED  # noqa: PLC0415  (with the above)
@@ -145,7 +145,7 @@ def _first_feeds(bundle: Mapping[str, Any], inputs: Sequence[TensorSpec], batch:
     """Return the first samples as feeds of `batch` rows; short ones are left out where the batch is fixed."""
     from itertools import islice  # noqa: PLC0415  (with the next)
 
-    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
 
     samples = open_bundle({**bundle, "inputs": [asdict(spec) for spec in inputs]})
     feeds = islice(samples.batches(batch, prefetch=0), max(1, IMPORT_SAMPLES // batch))
@@ -154,7 +154,7 @@ def _first_feeds(bundle: Mapping[str, Any], inputs: Sequence[TensorSpec], batch:
 
 def _own_inputs(bundle: Mapping[str, Any]) -> list[TensorSpec]:
     """Return inputs that the samples themselves would fit: arrays by their names, an image as "input"."""
-    from workbench.model.preprocess import preprocess_from_json  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.preprocess import preprocess_from_json  # noqa: PLC0415  (loads numpy)
 
     index = json.loads(Path(bundle["index"]).read_text(encoding="utf-8"))
     if bundle["data"]["kind"] == "arrays":
@@ -173,7 +173,7 @@ def _representation(bundle: Mapping[str, Any] | None, canonical: Any, plan: Any,
     """Share of evaluation values beyond the plan's clips; None without evaluation data or activation ranges."""
     if bundle is None or not plan.tensors:
         return None
-    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads Pillow)
+    from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
     from workbench.quant.represent import representation  # noqa: PLC0415  (loads onnx)
 
     found = representation(canonical, plan, open_bundle(bundle), channel.progress, channel.check_cancelled)

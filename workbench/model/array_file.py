@@ -43,7 +43,8 @@ class RowArray:
 
     def __init__(self, name: str, where: str, stream: IO[bytes], start: int, available_bytes: int | None) -> None:
         weakref.finalize(self, stream.close)
-        self.name, self._where, self._stream, self._lock = name, where, stream, threading.Lock()
+        self.name, self._where, self._lock = name, where, threading.Lock()
+        self._stream: Any = stream  # every stream given has readinto, which IO[bytes] does not declare
         stream.seek(start)
         self.shape, self._stored = _read_header(stream, where)
         self.dtype: np.dtype[Any] = self._stored.newbyteorder("=")
@@ -62,26 +63,17 @@ class RowArray:
         out = np.empty((len(indices), *self.shape[1:]), dtype=self._stored)
         with self._lock:
             if isinstance(indices, range) and indices.step == 1:
-                self._read_block(indices.start, out)
+                self._fill(out, indices.start)
             else:
                 for position, index in enumerate(indices):
-                    out[position : position + 1] = self._row(index)
+                    self._fill(out[position : position + 1], index)
         return out.astype(self.dtype, copy=False)
 
-    def _read_block(self, first: int, out: npt.NDArray[Any]) -> None:
-        """Fill `out` with the rows from `first` on in one read."""
+    def _fill(self, out: npt.NDArray[Any], first: int) -> None:
+        """Read the rows from `first` on into contiguous `out`, all at once."""
         self._stream.seek(self._offset + first * self._row_bytes)
-        data = self._stream.read(out.nbytes)
-        if len(data) != out.nbytes:
-            raise DataError(f"{self._where} is cut off", why=f"after row {first}")
-        out[...] = np.frombuffer(data, dtype=self._stored).reshape(out.shape)
-
-    def _row(self, index: int) -> npt.NDArray[Any]:
-        self._stream.seek(self._offset + index * self._row_bytes)
-        data = self._stream.read(self._row_bytes)
-        if len(data) != self._row_bytes:
-            raise DataError(f"{self._where} is cut off", why=f"at row {index}")
-        return np.frombuffer(data, dtype=self._stored).reshape((1, *self.shape[1:]))
+        if self._stream.readinto(out.reshape(-1).view(np.uint8)) != out.nbytes:
+            raise DataError(f"{self._where} is cut off", why=f"at row {first} or after it")
 
 
 def open_arrays(path: Path) -> dict[str, RowArray]:

@@ -27,7 +27,7 @@ from workbench.model.scan import DataSpec, row_hashes, scan
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
 
-CHUNK_BYTES = 2 * 2**20
+CHUNK_BYTES = 4 * 2**20
 """Batches are read ahead in chunks of this size: one hand-over between threads for many small batches."""
 ALIGNMENT_BYTES = 16
 """Of every array given out, as numpy's own: a runtime may take another way for odd addresses."""

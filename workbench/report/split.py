@@ -64,7 +64,7 @@ def _words(distances: Mapping[str, float]) -> str:
 
 
 def _figure(value: float) -> str:
-    return "none" if value <= NEGLIGIBLE else numbers.scientific(value)
+    return "none" if value == 0 else "negligible" if value <= NEGLIGIBLE else numbers.scientific(value)
 
 
 def _capital(text: str) -> str:

@@ -12,9 +12,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, QTemporaryDir, QTimer, Signal
 
 KILL_AFTER_MS = 1000
 CLOSE_WAIT_MS = 2000
@@ -158,6 +159,7 @@ class Bridge(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: list[Command] = []
+        self._scratch = QTemporaryDir()
 
     @property
     def running(self) -> int:
@@ -183,10 +185,15 @@ class Bridge(QObject):
         command.start()
         return command
 
+    def scratch(self, name: str) -> Path:
+        """Return a path for a file handed to a command; its folder lives as long as the window."""
+        return Path(self._scratch.filePath(name))
+
     def close(self) -> None:
         """Cancel everything that runs and wait for it, at most two seconds each."""
         for command in list(self._running):
             command.close()
+        self._scratch.remove()
 
     def _ended(self, command: Command, done: Finished, on_finished: Callable[[Finished], object]) -> None:
         self._running.remove(command)

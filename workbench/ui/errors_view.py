@@ -44,7 +44,7 @@ class ErrorPanel(QFrame):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.setProperty("role", "panel-bad")
+        self.setProperty("role", "panel-error")
         self.setAccessibleName("Error")
         self._text = label("", wrap=True, selectable=True)
         self._log = LogView("Last log lines")

@@ -129,9 +129,7 @@ class Menus:
         menu = self._window.menuBar().addMenu("&Help")
         self._add(menu, "&Versions", self._about, "F1")
 
-    def _add(
-        self, menu: QMenu, text: str, do: Callable[[], object], key: QKeySequence.StandardKey | str
-    ) -> QAction:
+    def _add(self, menu: QMenu, text: str, do: Callable[[], object], key: QKeySequence.StandardKey | str) -> QAction:
         action = menu.addAction(text)
         action.triggered.connect(lambda _checked=False: do())
         if key:

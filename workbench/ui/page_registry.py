@@ -22,12 +22,15 @@ PAGES: dict[str, tuple[str, str]] = {
 """Step of the rail -> module and class."""
 
 SET_UP = ("model", "data", "scheme", "runtimes", "run")
-"""Pages that edit the document and get the Desk; the others get the Theme and are told the result."""
+"""Pages that edit the document; the others are told the result."""
+
+WITH_DESK = (*SET_UP, "compare", "sheet", "history")
+"""Pages that get the Desk: those that edit, and those that start commands or open studies."""
 
 
 def make_page(key: str, desk: Desk) -> QWidget:
     """Import and make the page of a step."""
     module, name = PAGES[key]
     found = getattr(import_module(module), name)
-    page: QWidget = found(desk) if key in SET_UP else found(desk.theme)
+    page: QWidget = found(desk) if key in WITH_DESK else found(desk.theme)
     return page

@@ -21,6 +21,7 @@ QLabel[role="muted"] { color: $muted; }
 QLabel[role="small"] { color: $muted; font-size: ${small}px; }
 QLabel[role="group"] { color: $muted; font-size: ${small}px; font-weight: 600; }
 QLabel[role="mono"] { font-family: "$mono"; font-size: ${small}px; }
+QLabel[role="picture"] { background: $field; border: 1px solid $border; border-radius: 6px; }
 QLabel[role="figure"] { font-size: 24px; font-weight: 600; }
 QLabel[role="ok"] { color: $ok; }
 QLabel[role="warn"] { color: $warn; }
@@ -36,6 +37,8 @@ QFrame[role="card"] { background: $surface; border: 1px solid $border; border-ra
 QFrame[role="panel-ok"] { background: $ok_soft; border: 1px solid $ok; border-radius: ${radius}px; }
 QFrame[role="panel-warn"] { background: $warn_soft; border: 1px solid $warn; border-radius: ${radius}px; }
 QFrame[role="panel-bad"] { background: $bad_soft; border: 1px solid $bad; border-radius: ${radius}px; }
+QFrame[role="panel-error"] { background: $bad_soft; border: 1px solid $bad; border-radius: ${radius}px;
+  margin-top: 12px; }
 QFrame[role="drop"] { background: $surface; border: 1px dashed $strong_border; border-radius: ${radius}px; }
 QFrame[role="drop-active"] { background: $accent_soft; border: 1px dashed $accent; border-radius: ${radius}px; }
 QFrame[role="line"] { background: $border; border: none; max-height: 1px; min-height: 1px; }

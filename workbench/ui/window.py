@@ -131,7 +131,7 @@ class Window(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         above = row(self.errors)
-        above.setContentsMargins(24, 10, 24, 0)
+        above.setContentsMargins(24, 0, 24, 0)
         column.addLayout(above)
         column.addWidget(self._stack, 1)
         centre.setLayout(row(self.rail, side, spacing=0))
@@ -231,4 +231,3 @@ class Window(QMainWindow):
 
     def _show_busy(self, count: int) -> None:
         self._running.setText("Idle" if not count else f"{count} {'command runs' if count == 1 else 'commands run'}")
-

@@ -83,13 +83,14 @@ def test_wrong_outputs_are_contract_errors(tmp_path: Path, outputs: Any, text: s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_change_between_runs_leaves_no_finished_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float16)])
+def test_a_change_between_runs_leaves_no_finished_file(tmp_path: Path, second: Any) -> None:
     files = OutputFiles("echo", [TensorSpec("y", "float32", ("N", "boxes"))], tmp_path, 4, 2)
 
     def attempt() -> None:
         with files:
             files.append({"y": np.zeros((2, 3), np.float32)}, 2)
-            files.append({"y": np.zeros((2, 4), np.float32)}, 2)
+            files.append({"y": second}, 2)
 
     with pytest.raises(ContractError, match="changed from float32"):
         attempt()

@@ -142,11 +142,13 @@ def test_graphs_follow_the_compared_outputs(tmp_path: Path) -> None:
 
 
 def test_a_plan_of_another_compare_or_calibration_set_is_not_kept(tmp_path: Path) -> None:
-    study = load_study(studies.write_study(tmp_path))
+    path = studies.write_study(tmp_path, proto=conv_relu_net(softmax=True))
     stages, events = _stages(tmp_path / "run")
-    candidate = study.candidates[0]
 
-    def plan() -> str:
+    def plan(compare: str = "logits") -> str:
+        task = {"kind": "classification", "compare": compare}
+        study = load_study(studies.write_study_file(path, studies.document(task=task)))
+        candidate = study.candidates[0]
         calibration = prepare_data(stages, study, "calibration")
         model = prepare_model(stages, study, candidate.source, False, None)
         return plan_of(stages, study, candidate, model, calibration, None)[0].sha256
@@ -156,6 +158,8 @@ def test_a_plan_of_another_compare_or_calibration_set_is_not_kept(tmp_path: Path
     np.savez(tmp_path / "calibration.npz", **random_feeds(conv_relu_net(), 8, seed=9))
     assert plan() != first
     assert studies.states(events, "Plan") == ["start", "done", "kept", "start", "done"]
+    plan("outputs")
+    assert studies.states(events, "Plan")[-2:] == ["start", "done"]
 
 
 def test_a_plan_belongs_to_its_model(finished: Any) -> None:

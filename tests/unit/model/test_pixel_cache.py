@@ -131,6 +131,16 @@ def test_the_limit_itself_is_kept(tmp_path, monkeypatch):
     assert (tmp_path / PIXELS_NAME).is_file()
 
 
+def test_pixels_of_some_samples_only_are_not_kept(tmp_path):
+    index = scan(DataSpec("images", folder_of(tmp_path / "images"), labels=""))
+    for rows in (0, index.n - 1):
+        writer = PixelWriter(tmp_path, Preprocess(resize=(8, 8)))
+        for _ in range(rows):
+            writer.append(np.zeros((8, 8, 3), np.uint8), index.n)
+        writer.complete(index)
+        assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 def test_an_interrupted_scan_leaves_nothing(tmp_path):
     def stop(done: int, total: int, text: str) -> None:
         if done == 4:

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from workbench.errors import DataError
+from workbench.model.pixel_cache import PixelWriter
+from workbench.model.preprocess import Preprocess
 from workbench.model.scan import DataSpec, chosen, data_spec_from_json, row_hashes, scan
 
 
@@ -199,3 +201,9 @@ def test_chosen_is_a_part_of_a_permutation():
     spec = DataSpec("images", Path("x"), limit=10)
     assert len(set(chosen(100, spec))) == 10
     assert sorted(chosen(8, spec)) == list(range(8))
+
+
+def test_arrays_have_no_pixels_to_keep(tmp_path):
+    spec = arrays_file(tmp_path, x=np.zeros((3, 2), np.float32))
+    assert scan(spec, None, PixelWriter(tmp_path / "kept", Preprocess())) == scan(spec)
+    assert not (tmp_path / "kept").exists()

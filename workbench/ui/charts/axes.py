@@ -41,24 +41,23 @@ def _values(axis: Axis, view: tuple[float, float], most: int) -> list[float]:
 def _texts(values: list[float], axis: Axis) -> list[str]:
     """Return texts of equal decimals, as few as tell each value exactly; on a log axis each has its own."""
     if axis.log:
-        return [_exact(value) for value in values]
+        small = any(value < 1e-3 * (1 - 1e-9) for value in values)
+        return [_power(value) if small else _exact(value) for value in values]
     digits = next((d for d in range(7) if all(math.isclose(v, round(v, d), abs_tol=1e-9) for v in values)), 6)
     return [numbers.number(value, digits, signed=axis.signed) for value in values]
 
 
-def _exact(value: float) -> str:
+def _power(value: float) -> str:
     exponent = math.floor(math.log10(value) + 1e-9)
-    if exponent <= -4:
-        lead = numbers.number(value / 10.0**exponent)
-        power = f"1e{numbers.number(exponent)}"
-        return power if lead == "1" else f"{lead}{power[1:]}"
+    return f"{_exact(value / 10.0**exponent)}e{numbers.number(exponent)}"
+
+
+def _exact(value: float) -> str:
     digits = next((d for d in range(1, 6) if math.isclose(value, float(f"{value:.{d - 1}e}"), rel_tol=1e-9)), 6)
     return numbers.significant(value, digits)
 
 
-def _fits(
-    made: list[tuple[float, str]], view: tuple[float, float], length: float, measure: Measure | None
-) -> bool:
+def _fits(made: list[tuple[float, str]], view: tuple[float, float], length: float, measure: Measure | None) -> bool:
     at = [(unit - view[0]) / (view[1] - view[0]) * length for unit, _ in made]
     halves = [(1.3 * SMALL if measure is None else measure(text, SMALL, 400)) / 2 for _, text in made]
     gap = 2.0 if measure is None else TICK_GAP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from workbench.execution.result import Result, Run
 from workbench.report import numbers
@@ -15,6 +16,7 @@ from workbench.ui.charts.figure import Axis, Bar, Figure, Table
 from workbench.ui.charts.samples import FLOATS, run_name, series_numbers, timed_runs
 
 NAME_LIMIT = 26
+BURST_ROWS = 1.5
 FIRST, SUSTAINED = "first 5 s", "sustained"
 
 
@@ -39,7 +41,7 @@ def burst_figure(result: Result) -> Figure | None:
         hover="nearest",
         table=lambda: _burst_table(runs, result),
         bars=tuple(bars),
-        rows=len(runs),
+        rows=math.ceil(BURST_ROWS * len(runs)),
     )
 
 
@@ -68,16 +70,20 @@ def _first_text(run: Run) -> str:
 
 def _burst_table(runs: Sequence[Run], result: Result) -> Table:
     columns = ("Run", "First 5 s (samples/s)", "Sustained (samples/s)", "low", "high", "Label")
-    values, texts = [], []
-    for run in runs:
-        speed = run.throughput_per_s
-        assert speed is not None
-        shown = speed.interval is not None
-        low, high = speed.interval or (None, None)
-        values.append((run_name(run, result), speed.first_5s, speed.sustained if shown else None, low, high, speed.label))
-        texts.append((run_name(run, result), _number(speed.first_5s), *((_number(speed.sustained), _number(low),
-                      _number(high)) if shown else (numbers.NOT_SHOWN, "", "")), speed.label))  # fmt: skip
+    values = [_burst_row(run, run_name(run, result)) for run in runs]
+    texts = [
+        (str(name), _number(first), *(map(_number, rates) if rates[1] else (numbers.NOT_SHOWN, "", "")), str(label))
+        for name, first, *rates, label in values
+    ]
     return Table(columns, texts, values)
+
+
+def _burst_row(run: Run, name: str) -> tuple[Any, ...]:
+    """Return name, first 5 s, sustained with its interval (nothing without one), label."""
+    speed = run.throughput_per_s
+    assert speed is not None
+    rates = (speed.sustained, *speed.interval) if speed.interval is not None else (None, None, None)
+    return name, speed.first_5s, *rates, speed.label
 
 
 def _number(value: float | None) -> str:
@@ -100,8 +106,7 @@ def error_figure(sheet: Sheet) -> Figure | None:
         title="Where the error comes from",
         subtitle="NMSE on the compared outputs, log scale. The parts do not add up.",
         summary=f"Where the error comes from. {'; '.join(f'{bar.name}: {bar.read}' for bar in bars)}.",
-        x=Axis("NMSE (log)", 10.0 ** math.floor(math.log10(min(values)) - 0.3), 10.0 ** math.ceil(math.log10(max(values))),
-               log=True),  # fmt: skip
+        x=_error_axis(values),
         y=Axis("", last - 0.5, 0.6, names=tuple(names)),
         hover="nearest",
         table=lambda: _error_table(sheet, runs),
@@ -109,6 +114,11 @@ def error_figure(sheet: Sheet) -> Figure | None:
         headings=tuple(headings),
         rows=round(0.5 - last + 0.6),
     )
+
+
+def _error_axis(values: Sequence[float]) -> Axis:
+    low = 10.0 ** math.floor(math.log10(min(values)) - 0.3)
+    return Axis("NMSE (log)", low, 10.0 ** math.ceil(math.log10(max(values))), log=True)
 
 
 def _error_bars(
@@ -141,6 +151,9 @@ def _error_table(sheet: Sheet, runs: Sequence[SheetRun]) -> Table:
     columns = ("Run", *(f"{key.removeprefix('divergence.')} (NMSE)" for key, _ in ERRORS))
     several = sheet.candidate_count > 1
     names = [f"{run.label} \N{MIDDLE DOT} {run.candidate}" if several else run.label for run in runs]
-    values = [(name, *(_known(run, key) for key, _ in ERRORS)) for name, run in zip(names, runs, strict=True)]
-    texts = [(str(row[0]), *("not measured" if v is None else numbers.scientific(v) for v in row[1:])) for row in values]  # type: ignore[arg-type]
-    return Table(columns, texts, values)
+    found = [[_known(run, key) for key, _ in ERRORS] for run in runs]
+    texts = [
+        (name, *("not measured" if value is None else numbers.scientific(value) for value in row))
+        for name, row in zip(names, found, strict=True)
+    ]
+    return Table(columns, texts, [(name, *row) for name, row in zip(names, found, strict=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,8 @@ from workbench.ui.charts.shapes import (
 LABEL_HEIGHT = 17.0
 LABEL_LIMIT = 30
 CAP = 4.0
-BAND_COLOURS = {"gate": ("ok_soft", 0.75), "warm_up": ("neutral_soft", 0.9)}
+LEADER_FROM = 14.0
+BAND_COLOURS = {"gate": ("ok_soft", 0.6), "warm_up": ("neutral_soft", 0.9)}
 View = tuple[Pair, Pair]
 
 
@@ -46,6 +48,7 @@ def draw(figure: Figure, frame: Frame, measure: Measure) -> Drawing:
     taken = [box for point in figure.points for box in _boxes_of(point, figure, frame)]
     for rule in figure.rules:
         _draw_rule(rule, figure, frame, measure, taken, drawing)
+    _name_stretches(figure, frame, measure, drawing)
     for bar in figure.bars:
         _draw_bar(bar, figure, frame, measure, drawing)
     for line in figure.lines:
@@ -59,7 +62,8 @@ def _right_room(figure: Figure, measure: Measure) -> float:
     """Return the width of the longest text right of the data area."""
     ends = [measure(line.label, NORMAL, 400) + 30 for line in figure.lines if line.label and not line.steps]
     bars = [measure(bar.text, SMALL, 400) + 16 for bar in figure.bars if bar.value is not None]
-    return max([*ends, *bars], default=0.0)
+    rules = [measure(rule.words, SMALL, 400) + 14 for rule in figure.rules if rule.beside]
+    return max([*ends, *bars, *rules], default=0.0)
 
 
 def _draw_band(band: Band, figure: Figure, frame: Frame, measure: Measure, drawing: Drawing) -> None:
@@ -74,9 +78,10 @@ def _draw_band(band: Band, figure: Figure, frame: Frame, measure: Measure, drawi
     if area.width <= 0 or area.height <= 0:
         return
     drawing.back.append(Fill(area, colour, opacity))
-    if band.words and measure(band.words, SMALL, 400) + 12 <= area.width:
-        drawing.front.append(Words(area.x + 6, area.y + 14, band.words))
-        drawing.labels.append((band.words, Box(area.x + 6, area.y + 3, measure(band.words, SMALL, 400), 14)))
+    words = next((text for text in band.words if measure(text, SMALL, 400) + 12 <= area.width), "")
+    if words:
+        drawing.front.append(Words(area.x + 6, area.y + 14, words))
+        drawing.labels.append((words, Box(area.x + 6, area.y + 3, measure(words, SMALL, 400), 14)))
 
 
 def _draw_rule(
@@ -93,10 +98,26 @@ def _draw_rule(
     if not box.y <= y <= box.y + box.height:
         return
     drawing.back.append(Stroke(box.x, y, box.x + box.width, y, colour, width, dash))
-    if rule.words:
+    if rule.beside:
+        drawing.front.append(Words(box.x + box.width + 7, y + 4, rule.words))
+        drawing.labels.append((rule.words, Box(box.x + box.width + 7, y - 6, measure(rule.words, SMALL, 400), 12)))
+    elif rule.words:
         at = _along(rule.words, y, frame, measure, [*taken, *(label for _, label in drawing.labels)])
         drawing.front.append(Words(at.x, at.y + 11, rule.words))
         drawing.labels.append((rule.words, at))
+
+
+def _name_stretches(figure: Figure, frame: Frame, measure: Measure, drawing: Drawing) -> None:
+    """Write the words of upright rules at the top, right of each, if there is room for all of them."""
+    box = frame.box
+    named = [(frame.x(figure.x.unit(rule.at)), rule.words) for rule in figure.rules if rule.along == "x" and rule.words]
+    ends = [*(x for x, _ in named[1:]), box.x + box.width]
+    if any(end - x < measure(words, SMALL, 400) + 8 for (x, words), end in zip(named, ends, strict=False)):
+        return
+    for x, words in named:
+        if x >= box.x - 1:
+            drawing.front.append(Words(x + 5, box.y + 14, words))
+            drawing.labels.append((words, Box(x + 5, box.y + 3, measure(words, SMALL, 400), 14)))
 
 
 def _along(words: str, y: float, frame: Frame, measure: Measure, taken: Sequence[Box]) -> Box:
@@ -104,7 +125,7 @@ def _along(words: str, y: float, frame: Frame, measure: Measure, taken: Sequence
     box, width = frame.box, measure(words, SMALL, 400)
     steps = [box.x + 6 + i * max(box.width - width - 12, 0.0) / 6 for i in range(7)]
     options = [Box(x, y + shift, width, 14) for shift in (-17, 3) for x in steps]
-    return min(options, key=lambda option: sum(option.overlap(other) for other in taken) + 9 * option.outside(box))
+    return min(options, key=lambda at: round(sum(at.overlap(other) for other in taken) + 9 * at.outside(box), 3))
 
 
 def _draw_bar(bar: Bar, figure: Figure, frame: Frame, measure: Measure, drawing: Drawing) -> None:
@@ -118,7 +139,9 @@ def _draw_bar(bar: Bar, figure: Figure, frame: Frame, measure: Measure, drawing:
     end = frame.clamp_x(frame.x(figure.x.unit(bar.value)))
     outline = name if bar.dashed else ""
     opacity = 0.14 if bar.dashed else 1.0 if bar.strong else 0.45
-    drawing.back.append(Fill(Box(left, middle - height / 2, end - left, height), name, opacity, 2.0, outline))
+    area = Box(left, middle - height / 2, end - left, height)
+    drawing.back += [Fill(area, "surface", 1.0, 2.0)] if opacity < 1 else []
+    drawing.back.append(Fill(area, name, opacity, 2.0, outline))
     words_at = end
     if bar.pair is not None:
         words_at = max(end, frame.clamp_x(frame.x(figure.x.unit(bar.pair[1]))))
@@ -147,8 +170,9 @@ def _whisker_down(pair: Pair, x: float, figure: Figure, frame: Frame, colour: st
 def _draw_dots(line: Line, figure: Figure, frame: Frame, drawing: Drawing) -> None:
     if not line.dots:
         return
-    for x, y in zip(line.x, line.y, strict=True):
-        if np.isfinite(y) and frame.holds(at := frame.x(figure.x.unit(float(x))), up := frame.y(figure.y.unit(float(y)))):
+    for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
+        at, up = frame.x(figure.x.unit(x)), frame.y(figure.y.unit(y))
+        if math.isfinite(up) and frame.holds(at, up):
             drawing.front.append(Mark(at, up, line.series, 3.5))
 
 
@@ -213,8 +237,9 @@ def _label_beside(lines: Sequence[Line], figure: Figure, frame: Frame, measure: 
     lines = sorted(lines, key=lambda line: (line.dashed, float(line.x[line.x.size // 2])))
     lines = lines[: max(int(usable // LABEL_HEIGHT) + 1, 1)]
     lines = sorted(lines, key=lambda line: float(line.x[line.x.size // 2]))
+    step = min(usable / max(len(lines) - 1, 1), 2 * LABEL_HEIGHT)
     for rank, line in enumerate(lines):
-        y = box.y + LABEL_HEIGHT * 1.4 + (usable * rank / max(len(lines) - 1, 1) if len(lines) > 1 else usable / 2)
+        y = box.y + box.height / 2 + (rank - (len(lines) - 1) / 2) * step
         share = frame.y_view[1] - (y - box.y) / box.height * (frame.y_view[1] - frame.y_view[0])
         index = int(np.searchsorted(line.y, share))
         if not 0 < index < line.x.size:
@@ -244,9 +269,17 @@ def _draw_points(figure: Figure, frame: Frame, drawing: Drawing) -> None:
     obstacles += [_line_box(rule, figure, frame) for rule in figure.rules if rule.along == "y"]
     texts = [numbers.shorten(point.label, LABEL_LIMIT) for point, _, _ in shown]
     boxes = place([(x, y) for _, x, y in shown], texts, NORMAL, frame.box, obstacles)
-    for text, box in zip(texts, boxes, strict=True):
+    for (point, x, y), text, box in zip(shown, texts, boxes, strict=True):
+        drawing.front += _leader(point, x, y, box)
         drawing.front.append(Words(box.x + 1, box.y + 12, text, "text", NORMAL, weight=BOLD))
         drawing.labels.append((text, box))
+
+
+def _leader(point: Point, x: float, y: float, box: Box) -> list[Stroke]:
+    """Return a thin line from a marker to its label where the label stands too far away to be told by place."""
+    end = (min(max(x, box.x), box.x + box.width), min(max(y, box.y), box.y + box.height))
+    away = math.hypot(end[0] - x, end[1] - y)
+    return [Stroke(x, y, *end, f"series{point.series % 6}")] if away > LEADER_FROM else []
 
 
 def _boxes_of(point: Point, figure: Figure, frame: Frame) -> list[Box]:

@@ -127,24 +127,25 @@ class Bar:
 
 @dataclass(frozen=True)
 class Band:
-    """A shaded stretch along one axis; `kind` names its colour; words stand at its start."""
+    """A shaded stretch along one axis; `kind` names its colour; the longest words that fit stand at its start."""
 
     along: Direction
     low: float
     high: float
     kind: Literal["gate", "warm_up"]
-    words: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A straight line across the chart at a value of one axis, with words on it."""
+    """A straight line across the chart at a value of one axis, with words on it, or right of the area (`beside`)."""
 
     along: Direction
     at: float
     words: str = ""
     strong: bool = False
     dashed: bool = True
+    beside: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def latency_figure(cells: Sequence[CellSamples]) -> Figure | None:
         hover="column",
         table=lambda: _table(cells),
         lines=tuple(_line(cell) for cell in cells),
-        rules=tuple(Rule("y", 100 * PERCENTILE_FLOORS[key][0], PERCENTILES[key]) for key in RULES),
+        rules=tuple(Rule("y", 100 * PERCENTILE_FLOORS[key][0], PERCENTILES[key], beside=True) for key in RULES),
     )
 
 
@@ -96,13 +96,13 @@ def _percentile(cell: CellSamples, key: str) -> float | None:
 
 def _table(cells: Sequence[CellSamples]) -> Table:
     columns = ("Run", "Runs", "Fastest (ms)", *(f"{title} (ms)" for title in PERCENTILES.values()), "Slowest (ms)")
-    values = [
-        (cell.name, int(cell.latencies_ms.size), float(cell.latencies_ms[0]),
-         *(_percentile(cell, key) for key in PERCENTILES), float(cell.latencies_ms[-1]))
+    found = [
+        (float(cell.latencies_ms[0]), *(_percentile(cell, key) for key in PERCENTILES), float(cell.latencies_ms[-1]))
         for cell in cells
-    ]  # fmt: skip
-    texts = [(row[0], numbers.number(row[1]), *(_text(cell) for cell in row[2:])) for row in values]
-    return Table(columns, texts, values)
+    ]
+    heads = [(cell.name, int(cell.latencies_ms.size)) for cell in cells]
+    texts = [(name, numbers.number(n), *map(_text, row)) for (name, n), row in zip(heads, found, strict=True)]
+    return Table(columns, texts, [(*head, *row) for head, row in zip(heads, found, strict=True)])
 
 
 def _text(value: float | None) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.ui.charts.drawing import draw, frame_of
 from workbench.ui.charts.figure import Figure, Line, Pair
 from workbench.ui.charts.paint import make_colour, measure, paint
 from workbench.ui.charts.palette import colour
-from workbench.ui.charts.reading import Reading, nearest, read_column
+from workbench.ui.charts.reading import Reading, focus_ring, nearest, read_column, readout
 from workbench.ui.charts.shapes import Drawing, Frame, envelope
 from workbench.ui.tokens import Tokens
 
@@ -42,6 +42,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self._tokens = tokens
         self._curves: list[tuple[Line, pg.PlotCurveItem]] = []
         self._reading: Reading | None = None
+        self._is_exporting = False
         self._view = pg.ViewBox(enableMenu=False, border=None)
         self._view.setDefaultPadding(0)
         self.addItem(self._view)
@@ -150,16 +151,26 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
 
     # ---- painting
 
-    def drawBackground(self, painter: QPainter, rect: QRectF | object) -> None:
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:  # noqa: N802  (Qt's name)
         """Paint the surface, then bands, grid, rules and bars."""
-        painter.fillRect(rect, make_colour(self._tokens.surface))  # type: ignore[call-overload]
+        painter.fillRect(rect, make_colour(self._tokens.surface))
         paint(painter, self.drawing.back, self._tokens)
 
-    def drawForeground(self, painter: QPainter, _rect: QRectF | object) -> None:
+    def drawForeground(self, painter: QPainter, _rect: QRectF | QRect) -> None:  # noqa: N802  (Qt's name)
         """Paint whiskers, markers, labels, ticks, and what the pointer is on."""
         paint(painter, self.drawing.front, self._tokens)
         if self._reading is not None and self.frame_now is not None:
             paint(painter, self._reading.shapes(self.frame_now), self._tokens)
+            paint(painter, readout(self._reading, float(self.width()), float(self.height()), measure), self._tokens)
+        if self.hasFocus() and not self._is_exporting:
+            paint(painter, focus_ring(float(self.width()), float(self.height())), self._tokens)
+
+    def render_into(self, painter: QPainter, target: QRectF) -> None:
+        """Paint the picture without pointer and focus."""
+        reading, self._reading = self._reading, None
+        self._is_exporting = True
+        self.render(painter, target, self.viewport().rect())
+        self._reading, self._is_exporting = reading, False
 
     # ---- pointer and keys
 
@@ -178,22 +189,32 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
             return nearest(figure, frame, at.x(), at.y())
         return read_column(figure, frame, at.x()) if frame.holds(at.x(), at.y()) else None
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
         """Read out what is under the pointer."""
         super().mouseMoveEvent(event)
         if event.buttons() == Qt.MouseButton.NoButton:
             self.read_at(self.reading_at(event.position()))
 
-    def leaveEvent(self, event: QEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  (Qt's name)
+        """Show the focus."""
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  (Qt's name)
+        """Hide the focus and the readout."""
+        super().focusOutEvent(event)
+        self.read_at(None)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802  (Qt's name)
         """Stop reading out."""
         super().leaveEvent(event)
         self.read_at(None)
 
-    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
         """Show everything again."""
         self.reset_view()
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  (Qt's name)
         """Zoom with Ctrl held; otherwise the page scrolls."""
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             factor = ZOOM_STEP if event.angleDelta().y() > 0 else 1 / ZOOM_STEP
@@ -203,7 +224,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         else:
             event.ignore()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  (Qt's name)
         """Arrows step through what can be read, with Ctrl they pan; + and - zoom; 0 or Home resets."""
         action = self._actions(event).get(Qt.Key(event.key()))
         if action is None:
@@ -252,13 +273,12 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
 
     # ---- size
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  (Qt's name)
         """Place everything anew."""
         super().resizeEvent(event)
         if hasattr(self, "_view"):
             self.refresh()
 
-    def sizeHint(self) -> QSize:
+    def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
         """Return a comfortable size."""
         return QSize(560, 280)
-

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from workbench.ui.charts.figure import Bar, Figure, Line, Point
-from workbench.ui.charts.shapes import Fill, Frame, Mark, Shape, Stroke
+from workbench.report import numbers
 from workbench.report.labels import Box
+from workbench.ui.charts.figure import Bar, Figure, Line, Point
+from workbench.ui.charts.shapes import BOLD, NORMAL, Fill, Frame, Mark, Measure, Shape, Stroke, Words
 
 REACH = 32.0
+PANEL_PAD, PANEL_LINE = 10.0, 18.0
+NAME_LIMIT, HEADING_LIMIT = 44, 60
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class Reading:
     @staticmethod
     def of(figure: Figure, frame: Frame, index: int) -> Reading:
         """Return the readout of the point or bar with a number."""
-        thing = (*figure.points, *figure.bars)[index]
-        if isinstance(thing, Point):
-            return _point(figure, frame, thing, index)
-        return _bar(figure, frame, thing, index)
+        points = len(figure.points)
+        if index < points:
+            return _point(figure, frame, figure.points[index], index)
+        return _bar(figure, frame, figure.bars[index - points], index)
 
 
 def nearest(figure: Figure, frame: Frame, x: float, y: float) -> Reading | None:
@@ -105,3 +108,36 @@ def _bar(figure: Figure, frame: Frame, bar: Bar, index: int) -> Reading:
     end = frame.box.x if bar.value is None else frame.clamp_x(frame.x(figure.x.unit(bar.value)))
     ring = Box(frame.box.x, y - half, frame.box.width, 2 * half)
     return Reading(end, y, index, bar.name, (Row(bar.series, "", bar.read),), ring=ring)
+
+
+def readout(reading: Reading, width: float, height: float, measure: Measure) -> list[Shape]:
+    """Return a small panel with what is read, beside its place and inside a drawing of this size."""
+    indent = 16.0 if any(row.series is not None for row in reading.rows) else 0.0
+    rows = [Row(row.series, numbers.shorten(row.name, NAME_LIMIT), row.text) for row in reading.rows]
+    heading = numbers.shorten(reading.heading, HEADING_LIMIT)
+    names = max(measure(row.name, NORMAL, 400) for row in rows)
+    names += 14.0 if names else 0.0
+    across = max(measure(row.text, NORMAL, BOLD) for row in reading.rows) + indent + names
+    across = max(across, measure(heading, NORMAL, BOLD)) + 2 * PANEL_PAD
+    down = (len(reading.rows) + 1) * PANEL_LINE + 2 * PANEL_PAD - 4
+    left = reading.x + 14 if reading.x + 14 + across < width else reading.x - 14 - across
+    left, top = max(left, 1.0), min(max(reading.y + 10, 1.0), max(height - down - 1, 1.0))
+    made: list[Shape] = [
+        Fill(Box(left - 1, top - 1, across + 2, down + 2), "strong_border", 1.0, 7.0),
+        Fill(Box(left, top, across, down), "surface", 1.0, 6.0),
+    ]
+    left, y = left + PANEL_PAD, top + PANEL_PAD + 10
+    made.append(Words(left, y, heading, "text", NORMAL, weight=BOLD))
+    for row in rows:
+        y += PANEL_LINE
+        made += [Mark(left + 5, y - 4, row.series, 4.5)] if row.series is not None else []
+        made.append(Words(left + indent, y, row.name, "muted", NORMAL))
+        made.append(Words(left + indent + names, y, row.text, "text", NORMAL, weight=BOLD if row.name else 400))
+    return made
+
+
+def focus_ring(width: float, height: float) -> list[Shape]:
+    """Return the lines that show the keyboard's focus."""
+    right, bottom = width - 1, height - 1
+    sides = ((0, 0, right, 0), (0, bottom, right, bottom), (0, 0, 0, bottom), (right, 0, right, bottom))
+    return [Stroke(x1, y1, x2, y2, "accent") for x1, y1, x2, y2 in sides]

@@ -126,7 +126,7 @@ def _raw(folder: Path, run: Run) -> tuple[list[Block], Any] | None:
                 Block(int(block["start_ns"]), arrays[f"block_{number}"], int(block["wall_ns"]))
                 for number, block in enumerate(record["blocks"])
             ]
-            warm = arrays["warm_up"] if "warm_up" in arrays else None
+            warm = arrays.get("warm_up")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
     return (blocks, warm) if blocks and all(block.latencies_ns.size for block in blocks) else None

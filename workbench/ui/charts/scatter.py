@@ -87,7 +87,7 @@ def _label(sheet: Sheet, run: SheetRun) -> str:
 def _rules(key: str, limit: float | None) -> tuple[Rule, ...]:
     if key != CHANGE:
         return ()
-    gate = ()
+    gate: tuple[Rule, ...] = ()
     if limit is not None:
         amount = f"{numbers.number(limit, 0 if limit == round(limit) else 2)} point{'' if limit == 1 else 's'}"
         gate = (Rule("y", -limit, f"gate: a drop of at most {amount}", dashed=False),)

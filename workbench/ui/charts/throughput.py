@@ -12,7 +12,7 @@ from workbench.ui.charts.figure import Axis, Band, Figure, Line, Rule, Table
 from workbench.ui.charts.samples import CellSamples
 
 LOG_ABOVE = 8.0
-DOTS_UP_TO = 12
+DOTS_UP_TO = 3
 
 
 def throughput_figure(cells: Sequence[CellSamples]) -> Figure | None:
@@ -23,7 +23,7 @@ def throughput_figure(cells: Sequence[CellSamples]) -> Figure | None:
     lines = tuple(_line(cell) for cell in cells)
     x, y = _x_axis(lines), _y_axis(lines)
     start = min(float(line.x[0]) for line in lines)
-    bands = (Band("x", x.low, 0.0, "warm_up", "warm-up, not counted"),) if start < 0 else ()
+    bands = (Band("x", x.low, 0.0, "warm_up", ("warm-up, not counted", "warm-up")),) if start < 0 else ()
     return Figure(
         key="throughput",
         title="Throughput over time",
@@ -35,7 +35,7 @@ def throughput_figure(cells: Sequence[CellSamples]) -> Figure | None:
         table=lambda: _table(cells),
         lines=lines,
         bands=bands,
-        rules=tuple(Rule("x", at) for at in _rounds(cells)),
+        rules=_rounds(cells),
     )
 
 
@@ -83,10 +83,10 @@ def _y_axis(lines: Sequence[Line]) -> Axis:
     return Axis("samples per second", 0.0, high * 1.08 or 1.0)
 
 
-def _rounds(cells: Sequence[CellSamples]) -> list[float]:
-    """Return where rounds meet, from the run with the most rounds; the others' lie within a run of these."""
-    longest = max(cells, key=lambda cell: len(cell.ends_s))
-    return list(longest.ends_s[:-1])
+def _rounds(cells: Sequence[CellSamples]) -> tuple[Rule, ...]:
+    """Return where rounds start, from the run with the most rounds; the others' lie within a run of these."""
+    starts = [0.0, *max((cell.ends_s for cell in cells), key=len)[:-1]]
+    return tuple(Rule("x", at, f"round {number}") for number, at in enumerate(starts, 1)) if len(starts) > 1 else ()
 
 
 def _subtitle(cells: Sequence[CellSamples]) -> str:

@@ -21,6 +21,7 @@ CHIP_ROLES = {"plain": "chip", "good": "chip-ok", "bad": "chip-bad"}
 SIGNS = {"pass": "\N{BLACK CIRCLE}", "fail": "\N{MULTIPLICATION X}", "unknown": "\N{BLACK UP-POINTING TRIANGLE}",
          "none": "\N{WHITE CIRCLE}", "missing": "\N{EN DASH}"}  # fmt: skip
 LOG_HEIGHT_PX = 150
+CHIP_PX = 22
 
 
 class Chips(QWidget):
@@ -35,6 +36,7 @@ class Chips(QWidget):
         clear(self._flow)
         for chip in chips:
             made = label(chip.text, CHIP_ROLES[chip.state])
+            made.setMinimumHeight(CHIP_PX)
             self._flow.addWidget(made)
         self.updateGeometry()
 
@@ -147,8 +149,6 @@ class SplitWords(QWidget):
             self._inside.addWidget(RichLine(self._theme, f"{split.name}.", split.text))
         if splits:
             self._inside.addWidget(label(RULE, "small", wrap=True))
-        else:
-            self._inside.addWidget(label("No run has a measured distance.", "muted", wrap=True))
 
 
 class Halves(QWidget):

@@ -41,9 +41,9 @@ class SampleBox(QFrame):
         inside.addWidget(self.picture)
         inside.addSpacing(4)
         inside.addWidget(_file_label(card))
-        truth = [f"label {card.label}"] if card.label else ["no label"]
-        truth += [f"FP32 {card.reference}"] if card.reference else []
-        inside.addWidget(label(" \N{MIDDLE DOT} ".join(truth), "strong", wrap=True))
+        inside.addWidget(label(f"Label: {card.label}" if card.label else "No label", "strong", wrap=True))
+        if card.reference:
+            inside.addWidget(label(f"FP32: {card.reference}", wrap=True))
         for answer in card.answers:
             inside.addLayout(_answer_line(answer))
         if card.note:
@@ -88,8 +88,8 @@ class SamplesStrip(QScrollArea):
     @property
     def boxes(self) -> list[SampleBox]:
         """The cards shown."""
-        items = (self._inside.itemAt(index).widget() for index in range(self._inside.count()))
-        return [widget for widget in items if isinstance(widget, SampleBox)]
+        items = (self._inside.itemAt(index) for index in range(self._inside.count()))
+        return [item.widget() for item in items if item and isinstance(item.widget(), SampleBox)]  # type: ignore[misc]
 
     @property
     def is_loading(self) -> bool:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF,
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.ui.tables.metrics import BEST_MARK, DOT_PX, PAD_X, PAD_Y, WRAP, Metrics
+from workbench.ui.tables.metrics import BEST_MARK, DOT_PX, PAD_X, PAD_Y, Metrics
 from workbench.ui.tables.model import TableModel
 from workbench.ui.tables.rows import TableCell, TableRow
 from workbench.ui.theme import Theme
@@ -111,12 +111,14 @@ class CellDelegate(QStyledItemDelegate):
         """Paint a text, wrapped where it stands to the left; returns the height it took."""
         painter.setFont(font)
         painter.setPen(self._colour(colour))
+        lines = [text] if right else self._metrics.lines(text, font, rect.width())
         across = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-        down = Qt.AlignmentFlag.AlignVCenter if middle else Qt.AlignmentFlag.AlignTop
-        flags = int(across | down) | (int(Qt.TextFlag.TextSingleLine) if right else WRAP)
-        bounds = painter.boundingRect(rect, flags, text)
-        painter.drawText(rect, flags, text)
-        return bounds.height()
+        step = self._metrics.of(font).lineSpacing()
+        top = rect.top() + (max(0, rect.height() - step * len(lines)) // 2 if middle else 0)
+        for number, line in enumerate(lines):
+            place = QRect(rect.left(), top + number * step, rect.width(), step)
+            painter.drawText(place, int(across | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextSingleLine), line)
+        return step * len(lines)
 
     def _colour(self, name: str) -> QColor:
         return QColor(self._theme.tokens.colour(name))

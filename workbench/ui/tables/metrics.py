@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QFont, QFontMetrics
 
 from workbench.ui.tables.rows import Heading, TableCell, TableRow
@@ -13,13 +12,12 @@ from workbench.ui.tokens import FONT_PX, SMALL_PX
 
 SUB_PX = SMALL_PX - 1
 PAD_X, PAD_Y = 7, 7
-TEXT_COLUMN_MOST_PX = 176
-TEXT_COLUMN_LEAST_PX = 84
+TEXT_COLUMN_MOST_PX = 420
+TEXT_COLUMN_LEAST_PX = 168
+HEADING_ONE_LINE_PX = 56
 DOT_PX = 14
 BEST_MARK = "\N{BLACK DIAMOND} "
-WRAP = int(Qt.TextFlag.TextWordWrap) | int(Qt.TextFlag.TextWrapAnywhere)
 MEASURED_ROWS = 400
-_UNBOUNDED = 100_000
 
 
 class Metrics:
@@ -41,29 +39,39 @@ class Metrics:
         return self.strong if cell.best or cell.state or row.style == "strong" else self.main
 
     def column_width(self, heading: Heading, cells: Sequence[tuple[TableRow, TableCell]]) -> int:
-        """Return the width a column needs; words to the left may wrap, figures never do."""
+        """Return the width a column would like; words to the left may wrap, figures never do."""
         widest = max((self._cell_width(row, cell) for row, cell in cells), default=0)
         if not heading.right:
             widest = min(widest, TEXT_COLUMN_MOST_PX)
-            widest = max(widest, min(TEXT_COLUMN_LEAST_PX, self._cell_least(cells)))
         return max(widest, self.heading_width(heading)) + 2 * PAD_X
 
-    def heading_width(self, heading: Heading) -> int:
-        """Return the narrowest width in which a heading stands on two lines and its unit below on one."""
-        metrics = self.of(self.head)
+    def least_width(self, heading: Heading, cells: Sequence[tuple[TableRow, TableCell]]) -> int:
+        """Return the width below which a column of words would break inside a word."""
+        words = [word for row, cell in cells for word in self._words(row, cell)]
+        widest = min(max(words, default=0), TEXT_COLUMN_LEAST_PX)
+        return max(widest, self.heading_width(heading)) + 2 * PAD_X
+
+    def heading_lines(self, heading: Heading, width: int = 0) -> list[str]:
+        """Return a heading's title on one line where the column is wide enough, else on the two that are narrowest."""
         words = heading.title.split()
-        splits = [(" ".join(words[:n]), " ".join(words[n:])) for n in range(1, len(words) + 1)]
-        title = min((max(map(metrics.horizontalAdvance, split)) for split in splits), default=0)
-        return max(title, self.of(self.sub).horizontalAdvance(heading.unit)) + 3
+        splits = [[" ".join(words[:n]), " ".join(words[n:])] for n in range(1, len(words))]
+        unit = self.of(self.sub).horizontalAdvance(heading.unit)
+        if not splits or self._widest([heading.title]) <= max(unit, HEADING_ONE_LINE_PX, width - 2 * PAD_X):
+            return [heading.title]
+        return min(splits, key=self._widest)
 
-    def heading_lines(self, heading: Heading, width: int) -> int:
-        """Return how many lines a heading's title takes in a column of a width."""
-        metrics = self.of(self.head)
-        return max(1, self._height(metrics, heading.title, width - 2 * PAD_X) // metrics.lineSpacing())
+    def heading_width(self, heading: Heading) -> int:
+        """Return the width in which a heading and its unit stand whole."""
+        unit = self.of(self.sub).horizontalAdvance(heading.unit)
+        return max(self._widest(self.heading_lines(heading)), unit) + 3
 
-    def header_height(self, headings: Sequence[Heading], widths: Sequence[int]) -> int:
+    def lines(self, text: str, font: QFont, width: int) -> list[str]:
+        """Return a text as lines no wider than `width`."""
+        return wrapped(text, width, self.of(font).horizontalAdvance)
+
+    def header_height(self, headings: Sequence[Heading]) -> int:
         """Return the height of the header: the longest title's lines and one line of units."""
-        lines = max((self.heading_lines(h, w) for h, w in zip(headings, widths, strict=True)), default=1)
+        lines = max((len(self.heading_lines(heading)) for heading in headings), default=1)
         units = self.of(self.sub).lineSpacing() if any(heading.unit for heading in headings) else 0
         return lines * self.of(self.head).lineSpacing() + units + 2 * PAD_Y
 
@@ -74,7 +82,7 @@ class Metrics:
         heights = [self._cell_height(row, row.cells[c], headings[c], widths[c]) for c in range(len(row.cells))]
         if row.message and len(widths) > 2:
             room = sum(widths[2:]) - 2 * PAD_X
-            heights = [*heights[:2], self._height(self.of(self.sub), row.message, room)]
+            heights = [*heights[:2], self._height(row.message, self.sub, room)]
         return max(heights, default=0) + 2 * PAD_Y
 
     def _cell_width(self, row: TableRow, cell: TableCell) -> int:
@@ -83,19 +91,46 @@ class Metrics:
         extra = DOT_PX + 2 if cell.state else 0
         return max(main + extra, small.horizontalAdvance(cell.sub), small.horizontalAdvance(cell.note)) + 1
 
-    def _cell_least(self, cells: Sequence[tuple[TableRow, TableCell]]) -> int:
-        return max((self._cell_width(row, cell) for row, cell in cells), default=0)
+    def _words(self, row: TableRow, cell: TableCell) -> list[int]:
+        extra = DOT_PX + 2 if cell.state else 0
+        main = [self.of(self.font_of(cell, row)).horizontalAdvance(word) + extra for word in cell.main.split(" ")]
+        small = self.of(self.sub).horizontalAdvance
+        return [*main, *(small(word) for text in (cell.sub, cell.note) for word in text.split(" "))]
+
+    def _widest(self, lines: Sequence[str]) -> int:
+        return max(map(self.of(self.head).horizontalAdvance, lines), default=0)
 
     def _cell_height(self, row: TableRow, cell: TableCell, heading: Heading, width: int) -> int:
-        main, small = self.of(self.font_of(cell, row)), self.of(self.sub)
         room = width - 2 * PAD_X - (DOT_PX if cell.state else 0)
-        first = main.lineSpacing() if heading.right else self._height(main, cell.main, room)
-        subs = [self._height(small, text, room) for text in (cell.sub, cell.note) if text]
+        first = self._height(cell.main, self.font_of(cell, row), room, wraps=not heading.right)
+        subs = [self._height(text, self.sub, room, wraps=not heading.right) for text in (cell.sub, cell.note) if text]
         return first + sum(subs)
 
-    @staticmethod
-    def _height(metrics: QFontMetrics, text: str, width: int) -> int:
-        return metrics.boundingRect(QRect(0, 0, max(width, 1), _UNBOUNDED), WRAP, text).height()
+    def _height(self, text: str, font: QFont, width: int, *, wraps: bool = True) -> int:
+        return (len(self.lines(text, font, width)) if wraps else 1) * self.of(font).lineSpacing()
 
     def _fonts(self) -> tuple[QFont, ...]:
         return (self.main, self.strong, self.sub, self.head, self.group)
+
+
+def wrapped(text: str, width: int, measure: Callable[[str], int]) -> list[str]:
+    """Return a text as lines no wider than `width`, broken between words, inside those that are too long."""
+    lines: list[str] = []
+    for word in text.replace(" \N{MIDDLE DOT} ", " \N{MIDDLE DOT}\N{NO-BREAK SPACE}").split(" "):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and measure(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += _pieces(word, width, measure)
+    return lines or [""]
+
+
+def _pieces(word: str, width: int, measure: Callable[[str], int]) -> list[str]:
+    pieces, rest = [], word
+    while len(rest) > 1 and measure(rest) > width:
+        fits = max(1, next((n - 1 for n in range(1, len(rest) + 1) if measure(rest[:n]) > width), len(rest)))
+        sign = max(rest.rfind(mark, 0, fits) for mark in "/\\_.-") + 1
+        fits = sign if sign > fits // 2 else fits
+        pieces.append(rest[:fits])
+        rest = rest[fits:]
+    return [*pieces, rest]

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence, QPainter, QPen, QResizeEvent, QShortcut
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFocusEvent,
+    QGuiApplication,
+    QKeySequence,
+    QPainter,
+    QPen,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from workbench.ui.tables.delegate import CellDelegate
-from workbench.ui.tables.metrics import MEASURED_ROWS, PAD_X, PAD_Y, WRAP, Metrics
+from workbench.ui.tables.metrics import MEASURED_ROWS, PAD_X, PAD_Y, Metrics
 from workbench.ui.tables.model import TableModel, as_text
 from workbench.ui.tables.rows import Heading, TableRow
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import button, connect_theme, label, row, themed_icon
 
 SPANNED_ROWS = 2000
-FRAME_PX = 2
+FRAME_PX = 0
 
 
 class Header(QHeaderView):
@@ -37,8 +48,7 @@ class Header(QHeaderView):
         model = self._table_model()
         if model is None:
             return super().sizeHint()
-        widths = [self.sectionSize(column) for column in range(len(model.headings))]
-        return QSize(super().sizeHint().width(), self._metrics.header_height(model.headings, widths))
+        return QSize(super().sizeHint().width(), self._metrics.header_height(model.headings))
 
     def clipped(self) -> list[str]:
         """Return the headings that do not fit into their column; there should be none."""
@@ -48,7 +58,6 @@ class Header(QHeaderView):
             heading.title
             for column, heading in pairs
             if self._metrics.heading_width(heading) > self.sectionSize(column) - 2 * PAD_X
-            or self._metrics.heading_lines(heading, self.sectionSize(column)) > 2
         ]
 
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N802, N803  (Qt's names)
@@ -67,7 +76,9 @@ class Header(QHeaderView):
         painter.setFont(self._metrics.head)
         painter.setPen(QColor(tokens.accent if column == logicalIndex else tokens.text))
         flags = int(side | Qt.AlignmentFlag.AlignBottom)
-        painter.drawText(inner.adjusted(0, 0, 0, -unit), flags | WRAP, heading.title)
+        painter.drawText(
+            inner.adjusted(0, 0, 0, -unit), flags, "\n".join(self._metrics.heading_lines(heading, rect.width()))
+        )
         painter.setFont(self._metrics.sub)
         painter.setPen(QColor(tokens.muted))
         painter.drawText(inner, flags | int(Qt.TextFlag.TextSingleLine), heading.unit)
@@ -128,13 +139,15 @@ class TableView(QTableView):
         count = min(model.rowCount(), MEASURED_ROWS)
         measured = [model.row(position) for position in range(count)]
         plain = [entry for entry in measured if not entry.is_heading]
-        needed = [
-            self._metrics.column_width(
-                heading, [(r, r.cells[c]) for r in plain if c < len(r.cells) and not (r.message and c >= 2)]
-            )
-            for c, heading in enumerate(model.headings)
+        cells = [
+            [(r, r.cells[c]) for r in plain if c < len(r.cells) and not (r.message and c >= 2)]
+            for c in range(len(model.headings))
         ]
-        for column, width in enumerate(_shared(needed, self.viewport().width(), model.headings)):
+        needed = list(map(self._metrics.column_width, model.headings, cells))
+        least = list(map(self._metrics.least_width, model.headings, cells))
+        room = self.viewport().width()
+        widths = _shared(_shrunk(needed, least, room, model.headings), room, model.headings)
+        for column, width in enumerate(widths):
             self.columns.resizeSection(column, width)
         self._fit_rows()
 
@@ -164,7 +177,16 @@ class TableView(QTableView):
         if event.size().width() != event.oldSize().width():
             QTimer.singleShot(0, self, self.fit_columns)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  (Qt's name)
+        """Mark the first cell where none is chosen yet, so that the keyboard has a place to start from."""
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid() and self.rows_model.shown:
+            first = next(i for i in range(self.rows_model.rowCount()) if not self.rows_model.row(i).is_heading)
+            flags = QItemSelectionModel.SelectionFlag.NoUpdate
+            self.selectionModel().setCurrentIndex(self.rows_model.index(first, 0), flags)
+
     def _set_up(self) -> None:
+        self.setStyleSheet("QTableView, QTableView:focus { border: none; border-radius: 0px; }")
         self.setShowGrid(False)
         self.setWordWrap(True)
         self.setTabKeyNavigation(False)
@@ -261,6 +283,16 @@ class TablePanel(QWidget):
     def _counted(self) -> None:
         model = self.view.rows_model
         self.count.setText("" if model.shown == model.total else f"{model.shown:,} of {model.total:,} rows")
+
+
+def _shrunk(needed: Sequence[int], least: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:
+    """Take what is lacking from the columns of words, in proportion to what they can give."""
+    lacking = sum(needed) - room
+    spare = [0 if h.right else max(0, n - m) for n, m, h in zip(needed, least, headings, strict=True)]
+    if lacking <= 0 or not sum(spare):
+        return list(needed)
+    share = min(1.0, lacking / sum(spare))
+    return [n - min(s, math.ceil(s * share)) for n, s in zip(needed, spare, strict=True)]
 
 
 def _shared(needed: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:

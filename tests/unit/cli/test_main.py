@@ -1,0 +1,128 @@
+"""The one place that turns errors into a line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers.small_studies import run_command
+
+import workbench
+from workbench import cli
+from workbench.errors import (
+    JobCancelledError,
+    JobFailedError,
+    ModelError,
+    RuntimeUnavailableError,
+    UserError,
+)
+
+COMMANDS = (
+    "run",
+    "demo",
+    "doctor",
+    "runtimes",
+    "inspect",
+    "calibrate",
+    "quantize",
+    "parity",
+    "sheet",
+    "check",
+    "compare",
+)
+Install = Callable[[BaseException | None], None]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Give a function that makes `probe` the only command, ending in an error."""
+
+    def make(error: BaseException | None) -> None:
+        def command(_: argparse.Namespace) -> int:
+            if error is not None:
+                raise error
+            return 0
+
+        def add_to(commands: Any) -> None:
+            for name in ("probe", "run"):
+                commands.add_parser(name).set_defaults(run_command=command)
+
+        monkeypatch.setattr(cli, "COMMANDS", (add_to,))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("x is wrong", why="of y", how="Mend y."), 1, "int8-workbench: x is wrong: of y. Mend y."),
+        (ModelError("two\nlines"), 1, "int8-workbench: two lines"),
+        (JobFailedError("ValueError", "it broke\nhere", "Traceback ..."), 1, "int8-workbench: it broke here"),
+        (RuntimeUnavailableError("no device"), 1, "int8-workbench: no device"),
+        (JobCancelledError("stopped"), 130, "int8-workbench: cancelled."),
+        (KeyboardInterrupt(), 130, "int8-workbench: cancelled."),
+        (None, 0, ""),
+    ],
+)
+def test_every_error_is_one_line_and_a_code(
+    install: Install, capsys: pytest.CaptureFixture[str], error: BaseException | None, code: int, line: str
+) -> None:
+    install(error)
+    assert cli.main(["probe"]) == code
+    shown = capsys.readouterr()
+    assert shown.err.strip() == line
+    assert shown.out == ""
+
+
+def test_only_a_study_says_that_it_resumes(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(JobCancelledError("stopped"))
+    cli.main(["run"])
+    assert "the same command resumes" in capsys.readouterr().err
+    cli.main(["probe"])
+    assert "resumes" not in capsys.readouterr().err
+
+
+def test_a_bug_is_not_hidden(install: Install) -> None:
+    install(ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["probe"])
+
+
+def test_the_cause_is_shown_when_asked(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install(JobFailedError("ValueError", "it broke", "remote traceback"))
+    caplog.set_level("DEBUG", logger="workbench")
+    assert cli.main(["--verbose", "probe"]) == 1
+    assert "remote traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        (["rnu"], "Did you mean run?"),
+        (["calibrat"], "Did you mean calibrate?"),
+        (["run", "study.toml", "-o", "out", "--profile", "qick"], "Did you mean quick?"),
+    ],
+)
+def test_a_mistyped_word_gets_the_nearest(capsys: pytest.CaptureFixture[str], typed: list[str], near: str) -> None:
+    assert run_command(typed) == 2
+    assert capsys.readouterr().err.strip().endswith(near)
+
+
+def test_an_unrelated_word_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["zzzzzz"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_help_explains_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "exit codes" in text
+    for name in COMMANDS:
+        assert f"\n    {name}" in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"int8-workbench {workbench.__version__}"

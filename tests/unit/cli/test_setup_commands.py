@@ -1,0 +1,103 @@
+"""doctor, runtimes and inspect as a person reads them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import onnx
+import pytest
+from helpers.onnx_models import conv_relu_net, detection_head_net, encoder_like
+from helpers.small_studies import complaint, run_command
+
+from workbench.cli import setup_commands
+from workbench.cli.setup_commands import inspect_document, inspect_text, runtime_text
+from workbench.execution.probing import RuntimeState
+
+REMEDY = "Install it: pip install thing"
+
+
+def state(*, ok: bool) -> RuntimeState:
+    return RuntimeState(
+        id="thing",
+        title="Thing",
+        ok=ok,
+        reason="" if ok else f"No thing here. {REMEDY}",
+        remedy="" if ok else REMEDY,
+        versions={"thing": "1.2"} if ok else {},
+        devices=("CPU",) if ok else (),
+        precisions=("fp32", "int8"),
+        schemes=("S1",),
+    )
+
+
+def test_a_usable_runtime_shows_versions_devices_and_what_it_takes() -> None:
+    text = runtime_text(state(ok=True))
+    assert text.splitlines()[0] == "usable   thing  Thing"
+    assert "thing 1.2" in text
+    assert "precisions fp32, int8; schemes S1" in text
+
+
+def test_a_missing_runtime_shows_its_remedy_once() -> None:
+    text = runtime_text(state(ok=False))
+    assert text.splitlines()[0] == "missing  thing  Thing"
+    assert text.count(REMEDY) == 1
+    assert "No thing here." in text
+
+
+def test_doctor_needs_packages_but_no_runtime(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup_commands, "probe_all", lambda: [state(ok=False)])
+    assert run_command(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "absent   runtime thing" in text
+    assert text.count(REMEDY) == 1
+    monkeypatch.setattr(setup_commands, "PARTS", ("numpy", "no-such-package"))
+    assert run_command(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert "MISSING  no-such-package" in text
+    assert "-m pip install no-such-package" in text
+    assert text.strip().endswith("ready without network: no")
+    assert run_command(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ready_without_network"] is False
+
+
+def test_runtimes_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(setup_commands, "probe_all", lambda: [state(ok=True)])
+    assert run_command(["runtimes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["id"] == "thing"
+
+
+def test_inspect_tells_what_stays_float_and_why(tmp_path: Path) -> None:
+    onnx.save(encoder_like(), str(tmp_path / "encoder.onnx"))
+    document = inspect_document(tmp_path / "encoder.onnx")
+    assert 0 < document["quantizable_mac_share"] <= 1
+    assert all(value["reason"] for value in document["float_nodes"].values())
+    text = inspect_text(document)
+    assert "stays float under S1:" in text
+    assert "LayerNormalization" in text
+
+
+def test_inspect_proposes_tables_that_are_toml(tmp_path: Path) -> None:
+    onnx.save(conv_relu_net(softmax=True), str(tmp_path / "net.onnx"))
+    text = inspect_text(inspect_document(tmp_path / "net.onnx"))
+    proposal = text.partition("proposed for the study file")[2].partition("\n")[2]
+    tables = tomllib.loads(proposal)
+    assert set(tables) == {"preprocess", "task"}
+    assert "  mean = [127.5, 127.5, 127.5]\n" in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_long_lists_of_float_nodes_are_grouped(tmp_path: Path) -> None:
+    onnx.save(detection_head_net(), str(tmp_path / "net.onnx"))
+    document = inspect_document(tmp_path / "net.onnx")
+    document["float_nodes"] = {f"node{i}": {"op_type": "Slice", "reason": "late"} for i in range(9)}
+    line = next(line for line in inspect_text(document).splitlines() if "Slice" in line and "late" in line)
+    assert " ".join(line.split()) == "9 Slice late node0, node1, node2, node3, and 5 more"
+
+
+def test_inspect_refuses_pytorch_with_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["inspect", tmp_path / "model.pt2"]) == 1
+    assert "--allow-code" in complaint(capsys.readouterr().err)

@@ -1,0 +1,136 @@
+"""packaging/dev.py: what it starts, what it says is missing, and when it installs; nothing here touches the network."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script as a module whose .venv and pins lie in a temporary folder."""
+    spec = importlib.util.spec_from_file_location("dev_under_test", ROOT / "packaging" / "dev.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("base.txt", "test.txt"):
+        (tmp_path / name).write_text(f"{name} 1\n", encoding="utf-8")
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "PINS", tmp_path)
+    return module
+
+
+@pytest.fixture
+def calls(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Programs that would have been started; making the environment leaves its interpreter behind."""
+    found: list[list[str]] = []
+
+    def start(command: list[str], **_: object) -> int:
+        found.append([str(part) for part in command])
+        if "venv" in command:
+            dev.venv_python().parent.mkdir(parents=True)
+            dev.venv_python().write_text("", encoding="utf-8")
+        return 0
+
+    monkeypatch.setattr(subprocess, "check_call", start)
+    monkeypatch.setattr(subprocess, "call", start)
+    return found
+
+
+def installed(calls: list[list[str]]) -> list[str]:
+    return [Path(command[-1]).name for command in calls if "install" in command]
+
+
+def test_standard_library_only() -> None:
+    lines = (ROOT / "packaging" / "dev.py").read_text(encoding="utf-8").splitlines()
+    imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    assert imported <= {*sys.stdlib_module_names, "__future__"}
+
+
+def test_each_command_starts_its_program(dev: ModuleType) -> None:
+    python = str(dev.venv_python())
+    assert dev.command_line("demo", ["-o", "x"]) == [python, "-m", "workbench", "demo", "-o", "x"]
+    assert dev.command_line("run", ["doctor", "--json"]) == [python, "-m", "workbench", "doctor", "--json"]
+    assert dev.command_line("test", ["-k", "x"]) == [python, "-m", "pytest", "-k", "x"]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["walk"], 2), (["--help"], 0), (["-h"], 0)])
+def test_unknown_commands_print_how_to_use_it(
+    dev: ModuleType, calls: list[list[str]], capsys: pytest.CaptureFixture[str], arguments: list[str], code: int
+) -> None:
+    assert dev.main(arguments) == code
+    assert "packaging/dev.py demo" in capsys.readouterr().out
+    assert calls == []
+
+
+def test_the_first_start_installs_and_the_second_does_not(dev: ModuleType, calls: list[list[str]]) -> None:
+    dev.set_up("base")
+    assert "venv" in calls[0]
+    assert installed(calls) == ["base.txt", ROOT.name]
+    calls.clear()
+    dev.set_up("base")
+    assert calls == []
+
+
+def test_a_changed_pin_installs_again(dev: ModuleType, calls: list[list[str]]) -> None:
+    dev.set_up("base")
+    calls.clear()
+    (dev.PINS / "base.txt").write_text("base.txt 2\n", encoding="utf-8")
+    dev.set_up("base")
+    assert installed(calls) == ["base.txt", ROOT.name]
+
+
+def test_the_test_set_holds_the_base(dev: ModuleType, calls: list[list[str]]) -> None:
+    dev.set_up("test")
+    assert installed(calls)[:2] == ["base.txt", "test.txt"]
+    calls.clear()
+    dev.set_up("base")
+    assert calls == []
+
+
+def test_a_failed_install_is_one_line_and_leaves_no_stamp(
+    dev: ModuleType, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: str) -> None:
+        raise subprocess.CalledProcessError(1, ["pip", *arguments])
+
+    monkeypatch.setattr(dev, "pip", fail)
+    assert dev.main(["demo"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Set-up failed: `pip install -r")
+    assert error.count("\n") == 1
+    assert not dev.is_current("base")
+    assert all("workbench" not in command for command in calls)
+
+
+def test_what_python_lacks_is_named_with_its_line(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dev.missing_for_set_up() == ""
+    monkeypatch.setattr(dev.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert dev.missing_for_set_up().endswith(f"sudo apt-get install python{version}-venv")
+    monkeypatch.setattr(dev, "MINIMUM", (99, 0))
+    assert "too old" in dev.missing_for_set_up()
+
+
+def test_a_missing_system_library_gives_one_install_line(dev: ModuleType) -> None:
+    line = dev.install_line("ImportError: libEGL.so.1: cannot open shared object file")
+    assert line.startswith("sudo apt-get install -y ")
+    assert "libegl1" in line.split()
+    with pytest.raises(SystemExit, match="No module named"):
+        dev.install_line("Traceback\nModuleNotFoundError: No module named 'PySide6'")
+
+
+def test_the_real_pins_are_exact() -> None:
+    for name in ("base.txt", "test.txt"):
+        lines = (ROOT / "packaging" / "pins" / name).read_text(encoding="utf-8").splitlines()
+        wanted = [line.partition("#")[0].strip() for line in lines]
+        bare = [line for line in wanted if line and not line.startswith("-") and "==" not in line and "@" not in line]
+        assert bare == [], name

@@ -1,0 +1,144 @@
+"""One of the two sets of samples on the Data page: where it is, labels, how many; and what was found in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLayout
+
+from workbench.ui.class_balance import ClassBalance
+from workbench.ui.desk import Desk
+from workbench.ui.widgets import button, label, row, say
+
+Part = Literal["calibration", "evaluation"]
+TITLES = {"evaluation": "Evaluation set", "calibration": "Calibration set"}
+PURPOSE = {
+    "evaluation": "Answers are judged on these samples.",
+    "calibration": "Ranges of activations are found on these samples; a hundred or so are enough.",
+}
+LABEL_CHOICES = ("from sub-folders or the array labels", "from a CSV file...", "unlabelled")
+MOST = 10_000_000
+
+
+class DataPart(QFrame):
+    """Editor of [data.evaluation] or [data.calibration]; changes go into the document."""
+
+    def __init__(self, desk: Desk, part: Part) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self._desk, self._part = desk, part
+        self._path = label("", "mono", wrap=True, selectable=True)
+        self._found, self._problem = label("", wrap=True), label("", "bad", wrap=True)
+        self._labels, self._limit, self._seed = QComboBox(), QSpinBox(), QSpinBox()
+        self._balance = ClassBalance(desk.theme, f"Class balance of the {TITLES[part].lower()}")
+        self._clear = button("Remove", partial(self._set, None), "quiet", f"Remove the {TITLES[part].lower()}")
+        self._set_up_fields()
+        self._arrange()
+        self.show_document()
+
+    def show_document(self) -> None:
+        """Show what the document says."""
+        table = self._table()
+        self._path.setText(table.get("path", "Drop a folder of images or an .npz here, or choose one."))
+        for field in (self._labels, self._limit, self._seed):
+            field.setEnabled(bool(table))
+            field.blockSignals(True)
+        labels = table.get("labels")
+        self._labels.setCurrentIndex(0 if labels is None else 2 if labels == "" else 1)
+        self._labels.setItemText(1, Path(labels).name if labels else LABEL_CHOICES[1])
+        self._limit.setValue(table.get("limit", 0))
+        self._seed.setValue(table.get("seed", 0))
+        for field in (self._labels, self._limit, self._seed):
+            field.blockSignals(False)
+        self._clear.setVisible(bool(table))
+        if not table:
+            self.show_scan(None)
+
+    def show_scan(self, found: dict[str, Any] | None, words: str = "") -> None:
+        """Show what a scan found, or `words` while there is nothing to show."""
+        error = found.get("error", "") if found else ""
+        say(self._problem, error)
+        self._balance.set_classes((found or {}).get("classes") or [])
+        say(self._found, words if found is None or error else found_line(found))
+
+    def _set_up_fields(self) -> None:
+        name = TITLES[self._part]
+        self._labels.addItems(LABEL_CHOICES)
+        self._labels.setAccessibleName(f"{name}: labels")
+        self._labels.activated.connect(self._choose_labels)
+        self._limit.setRange(0, MOST)
+        self._limit.setSpecialValueText("all")
+        self._limit.setAccessibleName(f"{name}: number of samples, 0 for all")
+        self._limit.valueChanged.connect(lambda value: self._set(value or None, "limit"))
+        self._seed.setRange(0, MOST)
+        self._seed.setAccessibleName(f"{name}: seed of the shuffle")
+        self._seed.valueChanged.connect(lambda value: self._set(value or None, "seed"))
+        for field in (self._limit, self._seed):
+            field.setFixedWidth(90)
+        self._labels.setMinimumContentsLength(12)
+        self._labels.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def _arrange(self) -> None:
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(16, 14, 16, 14)
+        inside.setSpacing(8)
+        name = TITLES[self._part]
+        folder = button("Folder...", self._choose_folder, tip=f"{name}: choose a folder of images")
+        arrays = button("Arrays...", self._choose_arrays, tip=f"{name}: choose an .npz or .npy file")
+        inside.addLayout(row(label(name, "heading"), None, self._clear, folder, arrays, spacing=8))
+        inside.addWidget(label(PURPOSE[self._part], "muted", wrap=True))
+        inside.addWidget(self._path)
+        inside.addLayout(row(label("Labels", "muted"), self._labels, spacing=8))
+        counts = (label("Samples", "muted"), self._limit, label("Seed", "muted"), self._seed, None)
+        inside.addLayout(row(*counts, spacing=8))
+        for found in (self._found, self._problem, self._balance):
+            inside.addWidget(found)
+        inside.addStretch(1)
+
+    def _table(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._desk.document.value("data", self._part, default={})
+        return found
+
+    def _set(self, value: Any, *keys: str) -> None:
+        self._desk.document.set(f"change the {TITLES[self._part].lower()}", value, "data", self._part, *keys)
+
+    def _take(self, kind: str, path: str) -> None:
+        kept = {key: value for key, value in self._table().items() if key in ("limit", "seed")}
+        self._set({"kind": kind, "path": str(Path(path).resolve()), **kept})
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, TITLES[self._part], self._table().get("path", ""))
+        if path:
+            self._take("images", path)
+
+    def _choose_arrays(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, TITLES[self._part], "", "Arrays (*.npz *.npy)")
+        if path:
+            self._take("arrays", path)
+
+    def _choose_labels(self, choice: int) -> None:
+        if choice == 1:
+            path, _ = QFileDialog.getOpenFileName(self, "Labels", "", "Two columns file,label (*.csv)")
+            if path:
+                self._set(str(Path(path).resolve()), "labels")
+            self.show_document()
+        else:
+            self._set(None if choice == 0 else "", "labels")
+
+
+def found_line(found: dict[str, Any]) -> str:
+    """Return in a line what a scan found."""
+    parts = [f"{found['n']:,} samples" if found["n"] == found["available"] else f"{found['n']:,} of {found['available']:,}"]
+    classes = found["classes"]
+    if classes:
+        counts = [count for _, count in classes]
+        spread = f"{min(counts):,} each" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,} each"
+        parts.append(f"{len(classes):,} classes, {spread}")
+    else:
+        parts.append("unlabelled")
+    parts += [f"{found['duplicates']:,} twice or more"] if found["duplicates"] else []
+    parts += [f"{len(found['undecodable']):,} cannot be decoded"] if found["undecodable"] else []
+    parts += [f"{found['nonfinite']:,} values are not finite"] if found["nonfinite"] else []
+    return " · ".join(parts)

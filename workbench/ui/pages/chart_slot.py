@@ -1,0 +1,34 @@
+"""A place on a page for one chart; pyqtgraph is loaded with the first figure, and a missing figure says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from workbench.ui.charts.base import ChartCard
+    from workbench.ui.charts.figure import Figure
+
+
+class ChartSlot(QWidget):
+    """Holds a chart card once there is something to show."""
+
+    def __init__(self, theme: Theme, name: str, *, framed: bool = True) -> None:
+        super().__init__()
+        self._theme, self._name, self._framed = theme, name, framed
+        self.chart: ChartCard | None = None
+        self._inside = QVBoxLayout(self)
+        self._inside.setContentsMargins(0, 0, 0, 0)
+
+    def show_figure(self, figure: Figure | None, why: str) -> None:
+        """Show a figure, or in words why there is none; with neither the place is empty."""
+        self.setVisible(figure is not None or bool(why))
+        if self.chart is None:
+            from workbench.ui.charts.base import ChartCard  # noqa: PLC0415  (pyqtgraph comes after the first paint)
+
+            self.chart = ChartCard(self._theme, self._name, framed=self._framed)
+            self._inside.addWidget(self.chart)
+        self.chart.show_figure(figure, why)

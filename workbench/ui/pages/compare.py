@@ -1,0 +1,215 @@
+"""The Compare page, top to bottom: verdict sentences, the table, accuracy against speed, the error split, samples.
+
+The buttons that hand the finding over stay in view below, beside what the set resolves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.execution.result import Problem, Result
+from workbench.report import verdicts
+from workbench.report.pairs import disagreement_lines
+from workbench.report.sheet import Sentence, Sheet, build_sheet
+from workbench.report.split import splits
+from workbench.report.table import comparison, conditions_of
+from workbench.report.worst import SampleCard, disagreement_cards, worst_cards
+from workbench.ui.desk import Desk
+from workbench.ui.export_model import export_models
+from workbench.ui.pages.chart_slot import ChartSlot
+from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, SplitWords, VerdictList
+from workbench.ui.pages.compare_table import headings_of, rows_of
+from workbench.ui.pages.samples_strip import SamplesStrip
+from workbench.ui.tables.view import TablePanel
+from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
+
+NOTHING = "No result yet"
+ERROR_TITLE = "Where the error comes from"
+NOTHING_BELOW = "Run the study, or open a finished one: its verdicts, figures and worst samples stand here."
+
+
+class ComparePage(QWidget):
+    """What a study found, or what two studies found side by side."""
+
+    failed = Signal(str, object)
+    goto = Signal(str)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._result: Result | None = None
+        self._sheet: Sheet | None = None
+        self._folder: Path | None = None
+        theme = desk.theme
+        self.page = Page(NOTHING, NOTHING_BELOW)
+        self.chips, self.verdict_list = Chips(), VerdictList(theme)
+        self.notes, self.after_table = column(spacing=2), label("", "small", wrap=True)
+        self.table = TablePanel(theme, "comparison", grows=True)
+        self.scatter = ChartSlot(theme, "Accuracy against speed")
+        self.split_words, self.split_bars = SplitWords(theme), ChartSlot(theme, ERROR_TITLE, framed=False)
+        self.strip = SamplesStrip(theme, "Samples")
+        self.samples_words, self.samples_switch = (
+            label("", "small", wrap=True),
+            button("Show those that moved most", self._switch_samples, "link"),
+        )
+        self._arrange()
+        self.show_result(None, None)
+
+    def show_result(self, result: Result | None, folder: Path | None) -> None:
+        """Show a study's result; None shows what is missing."""
+        self._result, self._folder = result, folder
+        self._show(None if result is None else build_sheet(result))
+
+    def show_comparison(self, sheet: Sheet) -> None:
+        """Show several studies put together by report.compare; there is nothing to export then."""
+        self._result, self._folder = None, None
+        self._show(sheet)
+
+    def _arrange(self) -> None:
+        self._verdict_card, inside = card()
+        inside.addWidget(self.verdict_list)
+        inside.addLayout(self.notes)
+        self._table_card, inside = card()
+        inside.addWidget(self.table)
+        inside.addWidget(self.after_table)
+        self._split_card, inside = card()
+        inside.addWidget(self.split_bars, 1)
+        inside.addWidget(self.split_words)
+        self._charts = Halves(self.scatter, self._split_card)
+        self._samples_card, inside = card()
+        self._samples_title = label("", "heading")
+        inside.addLayout(row(self._samples_title, None, self.samples_switch))
+        inside.addWidget(self.samples_words)
+        inside.addWidget(self.strip)
+        parts = (self.chips, self._verdict_card, self._table_card, self._charts, self._samples_card)
+        for part in parts:
+            self.page.body.addWidget(part)
+        self.page.body.addStretch(1)
+        self._shown_with_result = parts
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.setSpacing(0)
+        outside.addWidget(self.page, 1)
+        self._foot = self._footer()
+        outside.addWidget(self._foot)
+
+    def _footer(self) -> QWidget:
+        made = QWidget()
+        self.resolves = label("")
+        theme = self._desk.theme
+        self.export_button = themed_icon(button("Export model", self._export), theme, "export")
+        self.sheet_button = button("Sheet", lambda: self.goto.emit("sheet"), "primary", "Open the disclosure sheet")
+        self.present_button = themed_icon(button("Present", self._present), theme, "present")
+        inside = row(self.resolves, None, self.present_button, self.export_button, self.sheet_button, spacing=8)
+        inside.setContentsMargins(24, 10, 24, 10)
+        made.setLayout(column(line(), inside, spacing=0))
+        return made
+
+    def _show(self, sheet: Sheet | None) -> None:
+        self._sheet = sheet
+        for part in (*self._shown_with_result, self._foot):
+            part.setVisible(sheet is not None)
+        if sheet is None:
+            self.page.set_title(NOTHING, NOTHING_BELOW)
+            return
+        self.page.set_title(sheet.title, "")
+        self.chips.show_chips(sheet.chips)
+        self.verdict_list.show_sentences(sheet.sentences, self._problem_of)
+        self._show_notes(sheet)
+        self._show_table(sheet)
+        self._show_charts(sheet)
+        self._show_samples(disagreements=False)
+        self._show_footer(sheet)
+
+    def _show_notes(self, sheet: Sheet) -> None:
+        """Show the disagreements with their button, then every finding."""
+        clear(self.notes)
+        result = self._result
+        said = verdicts.disagreements(result) if result else disagreement_lines(sheet)
+        can_show = bool(result and disagreement_cards(result, None, 1))
+        for said_line in said:
+            if can_show:
+                note = NoteLine(said_line, "Show", f"Show samples: {said_line}")
+                note.pressed.connect(self._show_disagreements)
+                self.notes.addWidget(note)
+            else:
+                self.notes.addWidget(label(said_line, wrap=True))
+        for finding in dict.fromkeys([*sheet.findings, *(f"{r.label}: {f}" for r in sheet.runs for f in r.findings)]):
+            self.notes.addWidget(label(finding, "warn", wrap=True, selectable=True))
+
+    def _show_table(self, sheet: Sheet) -> None:
+        found = comparison(sheet)
+        self.table.setVisible(bool(found.groups))
+        self.table.set_rows(headings_of(found), rows_of(found))
+        conditions = conditions_of(sheet)
+        speeds = [note for note in sheet.notes if note.startswith("Speed")]
+        words = ["Intervals at 95 %.", f"Speed: {conditions}." if conditions else "", *speeds]
+        say(self.after_table, " ".join(filter(None, words)) if found.groups else "There is no row to compare.")
+
+    def _show_charts(self, sheet: Sheet) -> None:
+        from workbench.ui.charts.bars import error_figure  # noqa: PLC0415  (charts come after the first paint)
+        from workbench.ui.charts.scatter import scatter_figure, why_no_scatter  # noqa: PLC0415  (with the above)
+
+        figure = scatter_figure(sheet)
+        self.scatter.show_figure(figure, "" if figure else why_no_scatter(sheet))
+        self.split_words.show_splits(splits(sheet))
+        self.split_bars.show_figure(error_figure(sheet), "No run has a measured distance to FP32.")
+
+    def _show_samples(self, *, disagreements: bool) -> None:
+        result = self._result
+        self._samples_card.setVisible(result is not None and bool(result.runs))
+        if result is None:
+            return
+        self._disagreements_shown = disagreements
+        cards: Sequence[SampleCard] = (disagreement_cards if disagreements else worst_cards)(result, self._folder)
+        self._samples_title.setText("Samples they disagree on" if disagreements else "Samples whose answers moved most")
+        say(self.samples_words, _about_samples(cards, result, disagreements=disagreements))
+        self.samples_switch.setVisible(disagreements)
+        self.strip.show_cards(cards)
+        self.strip.setVisible(bool(cards))
+
+    def _show_disagreements(self) -> None:
+        self._show_samples(disagreements=True)
+        self.page.ensureWidgetVisible(self._samples_card, 0, 24)
+        self.samples_switch.setFocus()
+
+    def _switch_samples(self) -> None:
+        self._show_samples(disagreements=not self._disagreements_shown)
+
+    def _show_footer(self, sheet: Sheet) -> None:
+        result = self._result
+        resolves = verdicts.resolution(result) if result else next((n for n in sheet.notes if "resolves" in n), "")
+        self.resolves.setText(resolves or "What this set resolves is not known: it has no labels or no runs.")
+        has_models = any(run.artifact_sha256 for run in result.runs) if result else False
+        self.export_button.setEnabled(has_models and self._folder is not None)
+        self.export_button.setToolTip("" if has_models else "No model was built")
+        self.sheet_button.setVisible(result is not None)
+
+    def _problem_of(self, sentence: Sentence) -> Problem | None:
+        runs = self._result.runs if self._result else []
+        own = [run for run in runs if (run.label, run.candidate) == (sentence.label, sentence.candidate)]
+        return next((run.problem for run in own if run.status != "ok" and run.problem), None)
+
+    def _export(self) -> None:
+        if self._folder is not None:
+            export_models(self, self._desk.bridge, self._folder, self.failed.emit)
+
+    def _present(self) -> None:
+        from workbench.ui.presentation import present  # noqa: PLC0415  (a window of its own)
+
+        if self._sheet is not None:
+            present(self, self._desk.theme, self._sheet)
+
+
+def _about_samples(cards: Sequence[SampleCard], result: Result, *, disagreements: bool) -> str:
+    if not cards:
+        return "No sample is on record."
+    text = "In the order of the set." if disagreements else "Largest distance to FP32 first, over all INT8 rows."
+    evaluation = result.data.get("evaluation")
+    if evaluation is not None and evaluation.kind != "images":
+        text += " The samples are arrays: there are no pictures."
+    return text

@@ -1,0 +1,178 @@
+"""The Data page: both sets of samples, what a scan found in them, preprocessing beside a live sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from workbench.files import write_text_atomic
+from workbench.ui.commands import Command, Finished
+from workbench.ui.data_part import TITLES, DataPart, Part
+from workbench.ui.desk import Desk
+from workbench.ui.preprocess_editor import PreprocessEditor
+from workbench.ui.sample_view import SampleView
+from workbench.ui.tables.rows import Heading, TableRow, text_row
+from workbench.ui.tables.view import TablePanel
+from workbench.ui.widgets import Page, card, column, label, row, say
+
+PARTS: tuple[Part, ...] = ("evaluation", "calibration")
+WAIT_MS = 500
+LOST_HEADINGS = (
+    Heading("Set", right=False),
+    Heading("File", right=False),
+    Heading("Why it cannot be decoded", right=False),
+)
+
+
+class DataPage(Page):
+    """What the answers are judged on.
+
+    Signals:
+        failed: an error line and log lines.
+    """
+
+    failed = Signal(str, object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("Data", "Two sets of samples and what is done to them before the model. Every file is read once.")
+        self._desk = desk
+        self._scanned: dict[str, Any] = {}
+        self._command: Command | None = None
+        self._parts = {part: DataPart(desk, part) for part in PARTS}
+        self._overlap = label("", wrap=True)
+        self._lost = TablePanel(desk.theme, "Files that cannot be decoded", grows=True)
+        self._editor, self._sample = PreprocessEditor(desk), SampleView(desk)
+        self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
+        self._timer.timeout.connect(self._scan)
+        self._arrange()
+        self.setAcceptDrops(True)
+        desk.document.changed.connect(self._refresh)
+        self._refresh()
+
+    def show_scan(self, document: dict[str, Any]) -> None:
+        """Show what `scan` found."""
+        parts = document["parts"]
+        for part in PARTS:
+            if part in self._scanned:
+                self._parts[part].show_scan(parts.get(part))
+        self._show_overlap(document["overlap"])
+        rows = lost_rows(parts)
+        self._lost.set_rows(LOST_HEADINGS, rows)
+        self._lost_card.setVisible(bool(rows))
+        self._show_samples(parts)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  (Qt's name)
+        """Leave drops to the window, except onto one of the two sets."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  (Qt's name)
+        """Put a dropped folder or array file into the set under the pointer."""
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        target = next((part for part, box in self._parts.items() if box.underMouse()), "evaluation")
+        if urls:
+            path = Path(urls[0].toLocalFile()).resolve()
+            kind = "images" if path.is_dir() else "arrays"
+            what = f"choose the {TITLES[target].lower()}"
+            self._desk.document.set(what, {"kind": kind, "path": str(path)}, "data", target)
+            event.acceptProposedAction()
+
+    def _arrange(self) -> None:
+        sets = QHBoxLayout()
+        sets.setSpacing(12)
+        for part in PARTS:
+            sets.addWidget(self._parts[part], 1)
+        self.body.addLayout(sets)
+        self._overlap.hide()
+        self.body.addWidget(self._overlap)
+        self._lost_card, inside = card("Files that cannot be decoded")
+        inside.addWidget(self._lost)
+        self._lost_card.hide()
+        frame, below = card("Preprocessing and task")
+        note = label("Declared, hashed, and done the same way for every runtime.", "muted", wrap=True)
+        below.addWidget(note)
+        halves: list[QWidget] = [self._editor, self._sample]
+        together = row(*halves, spacing=28)
+        together.setStretch(0, 1)
+        together.setStretch(1, 1)
+        below.addLayout(together)
+        self.body.addLayout(column(frame, self._lost_card))
+        self.body.addStretch(1)
+
+    def _refresh(self) -> None:
+        data = self._desk.document.value("data", default={})
+        for box in self._parts.values():
+            box.show_document()
+        self._editor.show_document()
+        self._sample.refresh()
+        if data != self._scanned:
+            self._scanned = data
+            self._stop()
+            self._show_overlap(None)
+            for part in data:
+                self._parts[part].show_scan(None, "Reading...")
+            self._timer.start()
+
+    def _scan(self) -> None:
+        if not self._scanned:
+            self._sample.set_files(Path(), [])
+            return
+        path = self._desk.bridge.scratch("scan.toml")
+        write_text_atomic(path, scan_study(self._scanned))
+        self._command = self._desk.bridge.run(["scan", str(path), "--json"], self._done, on_log=self._progress)
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        if self._command is not None:
+            self._command.cancel()
+            self._command = None
+
+    def _progress(self, line: str) -> None:
+        for part in self._scanned:
+            self._parts[part].show_scan(None, f"Reading: {line.strip()}")
+
+    def _done(self, done: Finished) -> None:
+        if done.cancelled:
+            return
+        self._command = None
+        if isinstance(done.document, dict):
+            self.show_scan(done.document)
+        else:
+            self.failed.emit(done.error, done.log_tail)
+
+    def _show_overlap(self, overlap: int | None) -> None:
+        if overlap is None:
+            say(self._overlap, "")
+        elif overlap == 0:
+            say(self._overlap, "No sample is in both sets.", "ok")
+        else:
+            say(self._overlap, f"{overlap:,} evaluation samples are also in the calibration set.", "warn")
+
+    def _show_samples(self, parts: dict[str, Any]) -> None:
+        for part in PARTS:
+            found = parts.get(part)
+            if part in self._scanned and found and found.get("kind") == "images" and found["files"]:
+                self._sample.set_files(Path(self._scanned[part]["path"]), found["files"])
+                return
+        self._sample.set_files(Path(), [])
+
+
+def lost_rows(parts: dict[str, Any]) -> list[TableRow]:
+    """Return a row per file that cannot be decoded."""
+    return [
+        text_row(TITLES[part], file, reason)
+        for part in PARTS
+        for file, reason in (parts.get(part) or {}).get("undecodable", [])
+    ]
+
+
+def scan_study(data: dict[str, Any]) -> str:
+    """Return the study file for a scan: the data tables alone, whatever else is not chosen yet."""
+    import tomli_w  # noqa: PLC0415  (only here)
+
+    missing = {} if "evaluation" in data else {"evaluation": data["calibration"]}
+    return tomli_w.dumps({"schema_version": 1, "model": {"path": "-"}, "data": {**data, **missing}})

@@ -1,0 +1,180 @@
+"""The Model page: choose a model, see its signature, ops and family, what stays float and why, adopt the proposal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QVBoxLayout, QWidget
+
+from workbench.ui.commands import Command, Finished
+from workbench.ui.desk import Desk
+from workbench.ui.drop_area import DropArea
+from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
+from workbench.ui.tables.rows import Heading
+from workbench.ui.tables.view import TablePanel
+from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
+
+MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
+OP_HEADINGS = (Heading("Op", right=False), Heading("Nodes"))
+FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
+
+
+class ModelPage(Page):
+    """What is under test.
+
+    Signals:
+        failed: an error line and log lines; goto: another step; open_requested: a path.
+    """
+
+    failed = Signal(str, object)
+    goto = Signal(str)
+    open_requested = Signal(object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("Model", "What is quantized and measured. Nothing is run until you press Run.")
+        self._desk = desk
+        self._source, self._command = "", None
+        self._running: Command | None = None
+        self._document: dict[str, Any] | None = None
+        self._path = label("", "mono", wrap=True, selectable=True)
+        self._note = label("", "muted", wrap=True)
+        self._empty, self._chosen = self._empty_part(), self._chosen_part()
+        self.body.addWidget(self._empty)
+        self.body.addWidget(self._chosen)
+        self.body.addStretch(1)
+        desk.document.changed.connect(self._refresh)
+        self._refresh()
+
+    def show_inspection(self, document: dict[str, Any]) -> None:
+        """Show what `inspect` found."""
+        self._document = document
+        say(self._note, "")
+        clear(self._signature)
+        self._signature.addLayout(facts(fact_pairs(document)))
+        self._share.setText(share_line(document))
+        self._floats.set_rows(FLOAT_HEADINGS, float_rows(document))
+        self._floats.setVisible(bool(document["float_nodes"]))
+        self._ops.set_rows(OP_HEADINGS, op_rows(document))
+        self._proposal.setText("\n".join(proposal_lines(document)))
+        self._details.show()
+        self._show_adopted()
+
+    def _empty_part(self) -> QWidget:
+        choose = themed_icon(button("Choose file...", self._choose, "primary"), self._desk.theme, "open", "on_accent")
+        factory = button("Python factory...", self._choose_factory, tip="Name a Python function that returns a model")
+        demo = button("Sample study", self._open_demo, tip="Open the bundled study: handwritten digits")
+        area = DropArea("Drop a model here", "ONNX, torch.export (.pt2) or TorchScript (.pt)", choose, factory, demo)
+        area.dropped.connect(self.open_requested)
+        return area
+
+    def _chosen_part(self) -> QWidget:
+        whole = QWidget()
+        change = button("Change...", self._choose, tip="Choose another model")
+        frame, inside = card()
+        inside.addLayout(row(column(self._path, self._note, spacing=2), change))
+        self._details = self._details_part()
+        whole.setLayout(column(frame, self._details))
+        return whole
+
+    def _details_part(self) -> QWidget:
+        whole = QWidget()
+        signature, self._signature = card("Signature")
+        ops, ops_inside = card("Ops")
+        self._ops = TablePanel(self._desk.theme, "Ops", grows=True)
+        ops_inside.addWidget(self._ops)
+        ops_inside.addStretch(1)
+        self._signature.addStretch(1)
+        inner = QVBoxLayout()
+        self._signature.insertLayout(1, inner)
+        self._signature = inner
+        floats, floats_inside = card("What becomes INT8")
+        self._share = label("", wrap=True)
+        self._floats = TablePanel(self._desk.theme, "Nodes that stay float", grows=True)
+        floats_inside.addWidget(self._share)
+        floats_inside.addWidget(self._floats)
+        floats_inside.addStretch(1)
+        upper, lower = QHBoxLayout(), QHBoxLayout()
+        for layout in (upper, lower):
+            layout.setSpacing(12)
+        upper.addWidget(signature, 3)
+        upper.addWidget(self._proposal_part(), 2)
+        lower.addWidget(floats, 3)
+        lower.addWidget(ops, 2)
+        whole.setLayout(column(upper, lower))
+        return whole
+
+    def _proposal_part(self) -> QWidget:
+        frame, inside = card("Proposed for this model")
+        words = "A guess from shapes and names. Check it against how the model was trained."
+        self._proposal = label("", "mono", selectable=True)
+        self._proposal.setWordWrap(True)
+        self._adopt = button("Use these", self._take_proposal, tip="Use the proposed preprocessing and task")
+        self._adopted = label("", "ok")
+        inside.addWidget(label(words, "muted", wrap=True))
+        inside.addWidget(self._proposal)
+        inside.addStretch(1)
+        inside.addLayout(row(self._adopt, self._adopted, None))
+        return frame
+
+    def _refresh(self) -> None:
+        model = self._desk.document.value("model", default={})
+        source = model.get("path") or model.get("factory") or ""
+        self._empty.setVisible(not source)
+        self._chosen.setVisible(bool(source))
+        if source != self._source:
+            self._source = source
+            self._document = None
+            self._path.setText(source)
+            self._details.hide()
+            self._inspect(model)
+        self._show_adopted()
+
+    def _inspect(self, model: dict[str, Any]) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+        if model.get("factory"):
+            say(self._note, "A Python function. It is called when the study runs, after you allow code to run.", "muted")
+        elif model.get("path"):
+            say(self._note, "Reading...", "muted")
+            self._running = self._desk.bridge.run(["inspect", model["path"], "--json"], self._inspected)
+
+    def _inspected(self, done: Finished) -> None:
+        if done.cancelled:
+            return
+        self._running = None
+        if done.ok and isinstance(done.document, dict):
+            self.show_inspection(done.document)
+        else:
+            say(self._note, done.error, "bad")
+
+    def _take_proposal(self) -> None:
+        if self._document is not None:
+            proposed = self._document["proposed"]
+            tables = {name: proposed[name] for name in ("preprocess", "task") if proposed[name]}
+            self._desk.document.update("use the proposal", tables)
+
+    def _show_adopted(self) -> None:
+        proposed = self._document["proposed"] if self._document else {}
+        tables = {name: proposed[name] for name in ("preprocess", "task") if proposed.get(name)}
+        same = bool(tables) and all(self._desk.document.value(name) == table for name, table in tables.items())
+        self._adopt.setEnabled(bool(tables) and not same)
+        self._adopted.setText("In use" if same else "")
+
+    def _choose(self) -> None:
+        start = str(Path(self._source).parent) if self._source else ""
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a model", start, MODEL_FILTER)
+        if name:
+            self.open_requested.emit(Path(name))
+
+    def _choose_factory(self) -> None:
+        name, accepted = QInputDialog.getText(self, "Python factory", "package.module:function")
+        if accepted and name.strip():
+            self._desk.document.set("choose a factory", {"factory": name.strip()}, "model")
+
+    def _open_demo(self) -> None:
+        from importlib.resources import files  # noqa: PLC0415  (only here)
+
+        self.open_requested.emit(Path(str(files("workbench_resources") / "demo" / "study.toml")))

@@ -1,0 +1,144 @@
+"""The Runtimes page: the rows of the study; below, what is usable here, and what is not with reason and remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from workbench.ui.commands import Finished
+from workbench.ui.desk import Desk
+from workbench.ui.runtime_row import RuntimeRow
+from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
+
+NO_PLUGIN = "No plugin for it is installed with this version."
+PLANNED = {"coreml": "Core ML", "ort_tensorrt": "TensorRT through ONNX Runtime"}
+"""Runtimes that people look for; listed as absent while no plugin brings them."""
+
+
+class RuntimesPage(Page):
+    """Where it runs.
+
+    Signals:
+        failed: an error line and log lines.
+    """
+
+    failed = Signal(str, object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("Runtimes", "Each row is measured; two rows may use the same runtime with other settings.")
+        self._desk = desk
+        self._titles: dict[str, str] = {}
+        self._shown: list[tuple[str, str]] | None = None
+        self._rows, self._usable, self._missing = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        for layout in (self._rows, self._usable, self._missing):
+            layout.setSpacing(8)
+        self._none = label("No runtime chosen yet. Add one below.", "muted")
+        self._asking = label("", "muted")
+        again = button("Ask again", self.probe, tip="Look again which runtimes can be used here")
+        self.buttons.addWidget(again)
+        self.body.addLayout(column(self._none, self._rows, spacing=8))
+        self._usable_title, self._missing_title = label("Usable here", "heading"), label("Not usable here", "heading")
+        self._missing_title.hide()
+        parts = (self._usable_title, self._asking, self._usable, self._missing_title, self._missing)
+        self.body.addLayout(column(*parts, spacing=8))
+        self.body.addStretch(1)
+        desk.document.changed.connect(self._refresh)
+        self._refresh()
+        self.probe()
+
+    def probe(self) -> None:
+        """Ask every plugin, in other processes, whether it can be used."""
+        say(self._asking, "Asking each runtime...")
+        self._desk.bridge.run(["runtimes", "--json"], self._probed)
+
+    def show_runtimes(self, states: list[dict[str, Any]]) -> None:
+        """Show what the plugins answered."""
+        known = {state["id"] for state in states}
+        planned = [
+            {"id": key, "title": title, "ok": False, "reason": NO_PLUGIN, "remedy": ""}
+            for key, title in PLANNED.items()
+            if key not in known
+        ]
+        say(self._asking, "")
+        self._titles = {state["id"]: state["title"] for state in states}
+        clear(self._usable)
+        clear(self._missing)
+        for state in states:
+            (self._usable if state["ok"] else self._missing).addWidget(self._card(state))
+        for state in planned:
+            self._missing.addWidget(self._card(state))
+        self._missing_title.setVisible(self._missing.count() > 0)
+        if not self._usable.count():
+            say(self._asking, "No runtime can be used here. Each one says below what it needs.", "warn")
+        self._shown = None
+        self._refresh()
+
+    def _probed(self, done: Finished) -> None:
+        if isinstance(done.document, list):
+            self.show_runtimes(done.document)
+        elif not done.cancelled:
+            say(self._asking, "The runtimes could not be asked.", "bad")
+            self.failed.emit(done.error, done.log_tail)
+
+    def _card(self, state: dict[str, Any]) -> QFrame:
+        frame, inside = card(spacing=4)
+        head: list[QWidget | None] = [label(state["title"], "strong"), label(state["id"], "small"), None]
+        if state["ok"]:
+            title = state["title"]
+            add = button("Add row", lambda: self._add(state["id"]), tip=f"Add a row for {title}")
+            head += [label("usable", "chip-ok"), themed_icon(add, self._desk.theme, "add")]
+        else:
+            head += [label("not usable", "chip-warn")]
+        inside.addLayout(row(*head, spacing=8))
+        for text in facts_of(state):
+            inside.addWidget(label(text, "muted", wrap=True, selectable=True))
+        if state.get("reason"):
+            inside.addWidget(label(state["reason"], wrap=True, selectable=True))
+        if state.get("remedy"):
+            remedy = label(state["remedy"], "mono", wrap=True, selectable=True)
+            copy = copy_button(lambda: state["remedy"], self._desk.theme, f"the remedy for {state['title']}")
+            inside.addLayout(row(remedy, copy, spacing=8))
+        return frame
+
+    def _add(self, runtime_id: str) -> None:
+        rows = self._desk.document.value("runtimes", default=[])
+        same = sum(item["id"] == runtime_id for item in rows)
+        title = self._titles.get(runtime_id, runtime_id)
+        names = {item.get("name") or item["id"] for item in rows}
+        name = title if not same else f"{title} ({same + 1})"
+        while name in names:
+            same += 1
+            name = f"{title} ({same + 1})"
+        self._desk.document.set(f"add {title}", [*rows, {"id": runtime_id, "name": name}], "runtimes")
+
+    def _refresh(self) -> None:
+        """Make the rows again when one came or went; a row shows its own changes itself."""
+        rows = self._desk.document.value("runtimes", default=[])
+        self._none.setVisible(not rows)
+        signature = [(repr(sorted(item.items(), key=str)), "") for item in rows]
+        if signature == self._shown or (self._shown is not None and self._is_typing() and len(rows) == len(self._shown)):
+            return
+        self._shown = signature
+        clear(self._rows)
+        for place, item in enumerate(rows):
+            self._rows.addWidget(RuntimeRow(self._desk, place, self._titles.get(item["id"], item["id"])))
+
+    def _is_typing(self) -> bool:
+        """Whether the change comes from a field of one of the rows."""
+        focused = self.focusWidget()
+        return focused is not None and any(
+            item.widget() is not None and item.widget().isAncestorOf(focused) and focused.hasFocus()
+            for item in (self._rows.itemAt(place) for place in range(self._rows.count()))
+        )
+
+
+def facts_of(state: dict[str, Any]) -> list[str]:
+    """Return versions, devices, precisions and schemes in a line each."""
+    versions = ", ".join(f"{name} {value}" for name, value in (state.get("versions") or {}).items())
+    devices = ", ".join(state.get("devices") or [])
+    able = ", ".join(name.upper() for name in state.get("precisions") or [])
+    schemes = ", ".join(state.get("schemes") or [])
+    last = " · ".join(part for part in (able, f"schemes {schemes}" if schemes and state["ok"] else "") if part)
+    return [text for text in (versions, devices, last) if text]

@@ -1,0 +1,248 @@
+"""The Sheet page: the printed pages as they will come out, what is not disclosed, and every format to export.
+
+Pages and files are made by the command line in another process; this page shows and names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTemporaryDir, Signal
+from PySide6.QtGui import QImage, QPixmap, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from workbench.execution.result import Result
+from workbench.report.render import FORMATS
+from workbench.report.sheet import Sheet, build_sheet, first_line
+from workbench.report.view import completeness
+from workbench.ui.commands import Command, Finished
+from workbench.ui.desk import Desk
+from workbench.ui.theme import set_role
+from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
+
+NOTHING = "No sheet yet"
+NOTHING_BELOW = (
+    "Run the study, or open a finished one: its disclosure sheet stands here, page by page, ready to export."
+)
+SIDE_PX = 300
+PAGE_MOST_PX = 860
+FORMAT_WORDS = {
+    "html": "one web page, offline",
+    "pdf": "to print and to file, PDF/A",
+    "json": "for programs and for check",
+    "md": "for a repository or a wiki",
+    "csv": "for a spreadsheet",
+}
+
+
+class PagePreview(QScrollArea):
+    """Pictures of the printed pages, one below the other, as wide as there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._images: list[QImage] = []
+        self.message = label("", "muted", wrap=True)
+        content = QWidget()
+        self._inside = QVBoxLayout(content)
+        self._inside.setSpacing(14)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName("Pages of the sheet as they will print")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+
+    @property
+    def pages(self) -> list[QLabel]:
+        """The pages shown."""
+        items = (self._inside.itemAt(index) for index in range(self._inside.count()))
+        found = (item.widget() for item in items if item)
+        return [widget for widget in found if isinstance(widget, QLabel) and widget.property("role") == "paper"]
+
+    def show_message(self, text: str) -> None:
+        """Show a sentence instead of pages."""
+        self._images = []
+        clear(self._inside)
+        self._inside.addWidget(label(text, "muted", wrap=True), 0, Qt.AlignmentFlag.AlignTop)
+
+    def show_pages(self, images: Sequence[QImage]) -> None:
+        """Show pages."""
+        self._images = list(images)
+        clear(self._inside)
+        for number in range(1, len(images) + 1):
+            page = QLabel()
+            page.setProperty("role", "paper")
+            page.setAccessibleName(f"Page {number} of {len(images)}")
+            self._inside.addWidget(page, 0, Qt.AlignmentFlag.AlignHCenter)
+            self._inside.addWidget(label(f"{number} of {len(images)}", "small"), 0, Qt.AlignmentFlag.AlignHCenter)
+        self._inside.addStretch(1)
+        self._scale()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
+        """Fit the pages to the new width."""
+        super().resizeEvent(event)
+        self._scale()
+
+    def _scale(self) -> None:
+        ratio = self.devicePixelRatioF()
+        width = round(min(self.viewport().width() - 24, PAGE_MOST_PX) * ratio)
+        for page, image in zip(self.pages, self._images, strict=False):
+            pixmap = QPixmap.fromImage(image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation))
+            pixmap.setDevicePixelRatio(ratio)
+            page.setPixmap(pixmap)
+
+
+class SheetPage(QWidget):
+    """The disclosure sheet of the study shown."""
+
+    failed = Signal(str, object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._sheet: Sheet | None = None
+        self._folder: Path | None = None
+        self._pages_of: Path | None = None
+        self._drawing: Command | None = None
+        self._scratch: QTemporaryDir | None = None
+        self._head = Page(NOTHING, NOTHING_BELOW)
+        self.preview = PagePreview()
+        self._complete, self._missing = label("", wrap=True), column(spacing=4)
+        self._first_line = label("", wrap=True, selectable=True)
+        self._saved = label("", "small", wrap=True, selectable=True)
+        self.export_buttons = [button(name.upper(), lambda name=name: self._ask([name])) for name in FORMATS]  # type: ignore[misc]
+        all_formats = button("Export all formats", lambda: self._ask(FORMATS), "primary")
+        self.export_all = themed_icon(all_formats, desk.theme, "export", "on_accent")
+        self._arrange()
+        self.show_result(None, None)
+
+    def show_result(self, result: Result | None, folder: Path | None) -> None:
+        """Show a study's sheet; its pages are drawn once this page is on the screen."""
+        self._folder, self._pages_of = folder, None
+        self._sheet = None if result is None else build_sheet(result)
+        self._split.setVisible(self._sheet is not None)
+        say(self._saved, "")
+        if self._sheet is None:
+            self._head.set_title(NOTHING, NOTHING_BELOW)
+            return
+        self._head.set_title("Disclosure sheet", self._sheet.title)
+        self._first_line.setText(first_line(self._sheet))
+        self._show_missing(self._sheet)
+        for made in (*self.export_buttons, self.export_all):
+            made.setEnabled(folder is not None)
+        if self.isVisible():
+            self._draw()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Draw the pages when the page is first seen."""
+        super().showEvent(event)
+        self._draw()
+
+    def export_to(self, out: Path, formats: Sequence[str]) -> None:
+        """Write the sheet in some formats into a folder, in another process."""
+        if self._folder is None:
+            return
+        arguments = ["sheet", str(self._folder), "-f", ",".join(formats), "-o", str(out)]
+        say(self._saved, "Writing ...", "small")
+        self._desk.bridge.run(arguments, lambda done: self._exported(done, out, formats))
+
+    def _arrange(self) -> None:
+        paper, inside = card()
+        inside.setContentsMargins(2, 2, 2, 2)
+        inside.addWidget(self.preview)
+        side = QScrollArea()
+        side.setWidgetResizable(True)
+        side.setFrameShape(QFrame.Shape.NoFrame)
+        side.setFixedWidth(SIDE_PX)
+        side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        side.setAccessibleName("Export and completeness")
+        content = QWidget()
+        content.setProperty("role", "page")
+        content.setLayout(column(self._export_card(), self._line_card(), self._missing_card(), None))
+        side.setWidget(content)
+        self._split = QWidget()
+        inner = QHBoxLayout(self._split)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(12)
+        inner.addWidget(paper, 1)
+        inner.addWidget(side)
+        self._head.body.addWidget(self._split, 1)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(self._head)
+
+    def _export_card(self) -> QFrame:
+        made, inside = card("Export")
+        inside.addWidget(self.export_all)
+        for name, one in zip(FORMATS, self.export_buttons, strict=True):
+            one.setFixedWidth(76)
+            one.setAccessibleName(f"Export as {name.upper()}")
+            inside.addLayout(row(one, label(FORMAT_WORDS[name], "small", wrap=True), spacing=8))
+        inside.addWidget(self._saved)
+        return made
+
+    def _line_card(self) -> QFrame:
+        made, inside = card()
+        copy = copy_button(self._first_line.text, self._desk.theme, "the line for a slide")
+        inside.addLayout(row(label("For a slide", "heading"), None, copy))
+        inside.addWidget(self._first_line)
+        return made
+
+    def _missing_card(self) -> QFrame:
+        made, inside = card("Completeness")
+        inside.addWidget(self._complete)
+        inside.addLayout(self._missing)
+        return made
+
+    def _show_missing(self, sheet: Sheet) -> None:
+        clear(self._missing)
+        set_role(self._complete, "warn" if sheet.not_disclosed else "ok")
+        self._complete.setText(completeness(sheet))
+        for entry in sheet.not_disclosed:
+            self._missing.addWidget(label(entry, wrap=True, selectable=True))
+
+    def _draw(self) -> None:
+        """Have the pages drawn in another process, once per study."""
+        if self._sheet is None or self._pages_of == self._folder or self._drawing is not None:
+            return
+        if self._folder is None:
+            self.preview.show_message("There is no study folder to print from.")
+            return
+        folder, self._scratch = self._folder, QTemporaryDir()
+        out = self._scratch.path()
+        self.preview.show_message("Drawing the pages ...")
+        arguments = ["sheet", str(folder), "-f", "json", "-o", out, "--pages", out]
+        self._drawing = self._desk.bridge.run(arguments, lambda done: self._drawn(done, folder, Path(out)))
+
+    def _drawn(self, done: Finished, folder: Path, out: Path) -> None:
+        self._drawing = None
+        if folder != self._folder:
+            self._draw()
+            return
+        self._pages_of = folder
+        if done.ok:
+            self.preview.show_pages(page_images(out))
+        elif not done.cancelled:
+            self.preview.show_message(f"The pages cannot be drawn. {done.error}")
+
+    def _ask(self, formats: Sequence[str]) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Export the sheet into a folder")
+        if chosen:
+            self.export_to(Path(chosen), formats)
+
+    def _exported(self, done: Finished, out: Path, formats: Sequence[str]) -> None:
+        if done.ok:
+            say(self._saved, f"Written: {', '.join(f'sheet.{name}' for name in formats)} in {out}", "ok")
+            return
+        say(self._saved, "")
+        if not done.cancelled:
+            self.failed.emit(done.error, done.log_tail)
+
+
+def page_images(folder: Path) -> list[QImage]:
+    """Return the pictures page-1.png, page-2.png, ... of a folder."""
+    images: list[QImage] = []
+    while (path := folder / f"page-{len(images) + 1}.png").is_file():
+        images.append(QImage(str(path)))
+    return images

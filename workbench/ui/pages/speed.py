@@ -1,0 +1,136 @@
+"""The Speed page: how far each rate can be trusted, rates over time, latencies, first 5 s against sustained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from workbench.execution.result import Result, Run
+from workbench.ui.charts.bars import burst_figure
+from workbench.ui.charts.base import ChartCard
+from workbench.ui.charts.latency import latency_figure
+from workbench.ui.charts.samples import CellSamples, read_samples, timed_runs
+from workbench.ui.charts.throughput import throughput_figure
+from workbench.ui.pages.compare_parts import Halves
+from workbench.ui.pages.speed_rows import HEADINGS, NO_RESULT, conditions, findings, table_rows, trust_rows
+from workbench.ui.tables.view import TablePanel
+from workbench.ui.theme import Theme
+from workbench.ui.widgets import Page, card, clear, column, label, row
+
+BUDGET_S = 0.03
+CHIP_PX = 22
+NO_RAW = (
+    "The raw latency samples do not lie beside this result, so their distribution cannot be drawn. "
+    "They are part of the study folder."
+)
+NO_WINDOWS = "No one-second window is on record."
+
+
+class SpeedPage(Page):
+    """Speed of one study; nothing is measured here.
+
+    Attributes:
+        ready: emitted when all raw samples are read and drawn.
+    """
+
+    ready = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__("Speed", "")
+        self._result: Result | None = None
+        self._folder: Path | None = None
+        self._waiting: list[Run] = []
+        self._cells: list[CellSamples] = []
+        self._timer = QTimer(self, interval=0, singleShot=True)
+        self._timer.timeout.connect(self._read_some)
+        self.findings = label("", "strong", wrap=True)
+        self._trust_card, inside = card("How far each rate can be trusted")
+        self._trust = QGridLayout()
+        inside.addLayout(self._trust)
+        self.throughput = ChartCard(theme, "throughput over time", height_px=320)
+        self.latency = ChartCard(theme, "latency distribution")
+        self.burst = ChartCard(theme, "first 5 s against sustained")
+        self.table = TablePanel(theme, "speed", grows=True)
+        self._table_card, inside = card("Speed of every timed run")
+        inside.addWidget(self.table)
+        self._arrange()
+        self.show_result(None, None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all raw samples are read and drawn."""
+        return not self._waiting
+
+    def show_result(self, result: Result | None, folder: Path | None) -> None:
+        """Show a study's result with the raw samples of its folder; None for either where there is none."""
+        self._timer.stop()
+        self._result, self._folder, self._cells, self._waiting = result, folder, [], []
+        if result is None:
+            self.set_title("No result yet", NO_RESULT)
+            self._show_parts(has_result=False, has_speed=False)
+            return
+        runs = timed_runs(result)
+        self.set_title("Speed", conditions(result))
+        self.findings.setText("\n".join(findings(result)))
+        self._fill_trust(result)
+        self._show_parts(has_result=True, has_speed=bool(runs))
+        self.table.set_rows(HEADINGS, table_rows(result))
+        self.burst.show_figure(burst_figure(result), NO_WINDOWS)
+        self._waiting = list(runs)
+        self._read_some()
+
+    def _read_some(self) -> None:
+        """Read raw samples for a moment and go on after the next events, so that the window never stalls."""
+        until = perf_counter() + BUDGET_S
+        assert self._result is not None
+        while self._waiting and perf_counter() < until:
+            self._cells.append(read_samples(self._waiting.pop(0), self._result, self._folder))
+        if self._waiting:
+            self._timer.start()
+            self.throughput.show_figure(None, "Reading the raw samples ...")
+            self.latency.show_figure(None, "Reading the raw samples ...")
+            return
+        self.throughput.show_figure(throughput_figure(self._cells), NO_WINDOWS)
+        self.latency.show_figure(latency_figure(self._cells), NO_RAW)
+        self.ready.emit()
+
+    def _arrange(self) -> None:
+        self._halves = Halves(self.latency, self.burst)
+        self.body.addWidget(self.findings)
+        for part in self._parts():
+            self.body.addWidget(part)
+        self.body.addStretch(1)
+        for first, second in zip(self._focus_order(), self._focus_order()[1:], strict=False):
+            QWidget.setTabOrder(first, second)
+
+    def _parts(self) -> tuple[QWidget, ...]:
+        return (self._trust_card, self.throughput, self._halves, self._table_card)
+
+    def _focus_order(self) -> list[QWidget]:
+        found: list[QWidget] = []
+        for chart in (self.throughput, self.latency, self.burst):
+            found += [chart.reset_button, chart.table_button, chart.export_button, chart.plot]
+        return [*found, self.table.search]
+
+    def _show_parts(self, *, has_result: bool, has_speed: bool) -> None:
+        self.findings.setVisible(has_result and bool(self.findings.text()))
+        for part in self._parts():
+            part.setVisible(has_result and (has_speed or part is self._trust_card))
+        if has_result and self._trust.count() == 0:
+            self._trust_card.hide()
+
+    def _fill_trust(self, result: Result) -> None:
+        clear(self._trust)
+        self._trust.setHorizontalSpacing(14)
+        self._trust.setVerticalSpacing(6)
+        self._trust.setColumnStretch(2, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        for number, entry in enumerate(trust_rows(result)):
+            chip = label(entry.word, entry.role)
+            chip.setMinimumHeight(CHIP_PX)
+            self._trust.addLayout(row(chip, None, spacing=0), number, 0, top)
+            self._trust.addLayout(column(label(entry.name, "strong"), spacing=0), number, 1, top)
+            self._trust.addWidget(label(entry.reason, "muted", wrap=True), number, 2, top)
