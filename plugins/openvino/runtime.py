@@ -29,6 +29,7 @@ REQUIREMENT = "openvino==2026.4.1"
 # Signed codes are compiled to wrong numbers where Conv -> Relu branches meet in a Concat (SqueezeNet 1.1: 8 dB from the
 # simulation, 41 dB with uint8); everywhere else both agree. uint8 costs 0 to 25 % of the speed.
 DIALECT = Dialect(activation="uint8", activation_function="fused", bias="float32")
+TARGETS = ("x64", "x64-no-vnni", "arm64")
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 
 
@@ -56,8 +57,10 @@ class OpenVinoRuntime:
         return list(_fused_adds(graph, scheme)) if scheme.quantizes_activations else []
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
-        """Write the artifact: the float model as it is, or the plan as Q/DQ. Raises ValueError for fp16."""
+        """Write the artifact: the float model as it is, or the plan as Q/DQ. Raises ValueError for fp16 and targets."""
         context.check_cancelled()
+        if context.target not in TARGETS:
+            raise ValueError(f"openvino prepares for {', '.join(TARGETS)}, not {context.target!r}")
         if context.precision == "fp32":
             artifact = copy_model(model, context.work_dir)
             write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))

@@ -55,7 +55,7 @@ def document(place: Path) -> dict[str, Any]:
             part: {"kind": "arrays", "path": str(place / f"{part}.npz"), "labels": ""}
             for part in ("calibration", "evaluation")
         },
-        "runtimes": [{"id": runtime} for runtime in BOTH],
+        "runtimes": [{"id": runtime, "name": runtime} for runtime in BOTH],
         "measure": {"profile": "none"},
     }
 

@@ -147,7 +147,7 @@ def write_study(folder: Path, runtimes: Sequence[str]) -> Path:
     """
     folder.mkdir(parents=True)
     onnx.save(depthwise_net(seed=1), folder / "model.onnx")
-    rows = "".join(f'[[runtimes]]\nid = "{name}"\n' for name in runtimes)
+    rows = "".join(f'[[runtimes]]\nid = "{name}"\nname = "{name}"\n' for name in runtimes)
     (folder / "study.toml").write_text(STUDY.format(demo=DEMO.as_posix()) + rows, encoding="utf-8")
     return folder / "study.toml"
 

@@ -59,7 +59,7 @@ class RealModel:
             "preprocess": dict(self.preprocess),
             "task": dict(self.task),
             "candidates": [dict(item) for item in candidates],
-            "runtimes": [{"id": row} if isinstance(row, str) else dict(row) for row in runtimes],
+            "runtimes": [{"id": row, "name": row} if isinstance(row, str) else dict(row) for row in runtimes],
             "measure": {"profile": "none"},
         }
 
@@ -79,7 +79,7 @@ MOBILENET = RealModel(
     input="input",
     planted="n27_Conv",
     n_calibration=32,
-    n_evaluation=80,
+    n_evaluation=64,
     preprocess={"resize_short": 256, "center_crop": 224, "color": "RGB", "mean": [127.5] * 3, "std": [127.5] * 3},
     task={"kind": "classification", "class_offset": 1},
     calibration=_imagenet("calibration"),
@@ -91,7 +91,7 @@ SQUEEZENET = RealModel(
     input="input",
     planted="n16_Conv",
     n_calibration=16,
-    n_evaluation=48,
+    n_evaluation=32,
     preprocess={"resize_short": 256, "center_crop": 227, "color": "BGR", "mean": [104, 117, 123], "std": [1, 1, 1]},
     calibration=_imagenet("calibration"),
     evaluation=_imagenet("evaluation"),

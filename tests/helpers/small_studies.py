@@ -29,6 +29,7 @@ path = "evaluation.npz"
 kind = "classification"
 [[runtimes]]
 id = "ort_cpu"
+name = "ort_cpu"
 [measure]
 profile = "none"
 """
@@ -48,6 +49,7 @@ std = [127.5, 127.5, 127.5]
 kind = "classification"
 [[runtimes]]
 id = "ort_cpu"
+name = "ort_cpu"
 precisions = ["fp32"]
 [measure]
 profile = "none"

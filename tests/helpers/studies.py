@@ -19,7 +19,7 @@ from workbench.execution.study import load_study
 from workbench.model.load import save_proto
 
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
-ECHO: Mapping[str, Any] = {"id": "echo"}
+ECHO: Mapping[str, Any] = {"id": "echo", "name": "echo"}
 N = 24
 
 

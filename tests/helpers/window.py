@@ -34,11 +34,12 @@ def theme(qapp: QApplication) -> Iterator[Theme]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, theme: Theme, tmp_path: Path) -> Iterator[Window]:
+def window(qtbot: QtBot, theme: Theme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
     """The main window at 1280x800, shown offscreen, closed afterwards with everything it started."""
     from workbench.ui.settings import Settings
     from workbench.ui.window import Window
 
+    monkeypatch.setattr("workbench.execution.history.history_path", lambda: tmp_path / "history.sqlite")
     made = Window(theme, Settings(tmp_path / "window.ini"))
     qtbot.addWidget(made)
     made.resize(1280, 800)

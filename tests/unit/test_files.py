@@ -20,6 +20,16 @@ def test_write_is_whole_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert os.listdir(target.parent) == ["file.bin"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+def test_others_may_read_what_the_umask_allows(tmp_path: Path) -> None:
+    former = os.umask(0o027)
+    try:
+        files.write_bytes_atomic(tmp_path / "file.bin", b"one")
+    finally:
+        os.umask(former)
+    assert (tmp_path / "file.bin").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "file.json"
     files.write_json_atomic(target, {"a": 1})

@@ -43,7 +43,7 @@ from workbench.execution.probing import RuntimeState, find_runtime, probe
 from workbench.execution.speed import MeasuredSpeed, speed_of
 from workbench.execution.stages import OnEvent, Stages
 from workbench.execution.store import Store
-from workbench.execution.study import PROFILE_SECONDS, Candidate, Study, save_study, with_absolute_paths
+from workbench.execution.study import PROFILE_SECONDS, Candidate, Study, save_study, with_absolute_paths, with_row_names
 from workbench.files import write_json_atomic
 from workbench.measure.machine import machine_facts
 from workbench.model.graph import GraphSummary
@@ -130,8 +130,9 @@ def run_study(
         UserError: something the user can mend, before or while running; what is finished stays.
         JobCancelledError: `cancel` was set.
     """
-    cells = cells_of(study)
     runtimes = {row.id: find_runtime(row.id) for row in study.file.runtimes}
+    study = with_row_names(study, {name: runtime.title for name, runtime in runtimes.items()})
+    cells = cells_of(study)
     check_study(study, cells, options.plan)
     store = Store(folder)
     store.open()

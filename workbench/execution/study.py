@@ -9,6 +9,7 @@ import difflib
 import os
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -267,6 +268,22 @@ def save_study(study: Study, path: Path) -> None:
     document = study.file.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     document = {"schema_version": STUDY_VERSION, **document}
     write_text_atomic(path, tomli_w.dumps(document))
+
+
+def with_row_names(study: Study, titles: Mapping[str, str]) -> Study:
+    """Return the study with every unnamed row called by its runtime's title, where no other row has that name.
+
+    Args:
+        titles: runtime id -> title.
+    """
+    taken = {row.name for row in study.file.runtimes}
+    rows = []
+    for row in study.file.runtimes:
+        title = titles.get(row.id, row.id)
+        name = row.name or (row.id if title in taken else title)
+        taken.add(name)
+        rows.append(row.model_copy(update={"name": name}))
+    return Study(study.file.model_copy(update={"runtimes": rows}), study.folder, study.name)
 
 
 def with_absolute_paths(study: Study) -> Study:

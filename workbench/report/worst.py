@@ -7,7 +7,7 @@ here and opened where they are shown.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,67 +78,63 @@ def disagreement_cards(result: Result, folder: Path | None, most: int = MOST) ->
     return _cards(result, folder, list(found.values())[:most])
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What every card needs: class names, the pictures' folder or why there is none, outputs of runs and reference."""
+
+    names: Sequence[str]
+    pictures: tuple[Path | None, str]
+    runs: Sequence[tuple[str, Run, Rows | None]]
+    reference: Rows | None
+
+
 def _cards(result: Result, folder: Path | None, entries: Sequence[Mapping[str, Any]]) -> list[SampleCard]:
     if not entries:
         return []
-    names = _label_names(folder)
-    place, why = _pictures(result, folder)
-    runs = [(run, _outputs(_place(run, folder))) for run in _shown_runs(result)]
     several = several_candidates(result)
-    return [
-        _card(result, entry, names, (place, why), [(run, rows, several) for run, rows in runs]) for entry in entries
+    runs = [
+        (row_name(run.label, run.candidate, several), run, _outputs(_place(run, folder))) for run in _shown_runs(result)
     ]
+    known = _Known(_label_names(folder), _pictures(result, folder), runs, _outputs(_reference_place(result, folder)))
+    return [_card(result, entry, known) for entry in entries]
 
 
-def _card(
-    result: Result,
-    entry: Mapping[str, Any],
-    names: Sequence[str],
-    pictures: tuple[Path | None, str],
-    runs: Iterable[tuple[Run, Rows | None, bool]],
-) -> SampleCard:
+def _card(result: Result, entry: Mapping[str, Any], known: _Known) -> SampleCard:
     index, file = int(entry["index"]), str(entry.get("file", ""))
-    place, why = pictures
+    place, why = known.pictures
     picture = place / file if place else None
     missing = picture is not None and not picture.is_file()
-    known = {**entry, **_known(result, index)}
-    reference, label = known.get("reference_answer"), known.get("label")
+    told = {**entry, **_told(result, index)}
+    label, reference = told.get("label"), told.get("reference_answer")
+    if reference is None:
+        reference = _stored_answer(result, known.reference, index)
     answers = [
-        Answer(row_name(run.label, run.candidate, several), *_answer(result, run, rows, index, reference, label, names))
-        for run, rows, several in runs
+        Answer(name, *_answer(result, run, rows, index, (label, reference), known.names))
+        for name, run, rows in known.runs
     ]
     return SampleCard(
         index=index,
         file=file or f"sample {index}",
         picture=None if missing else picture,
         no_picture="the picture is not where it was" if missing else why,
-        label="" if label is None else _class(int(label), names),
-        reference="" if reference is None else _class(int(reference), names),
+        label="" if label is None else _class(int(label), known.names),
+        reference="" if reference is None else _class(int(reference), known.names),
         answers=tuple(answers),
         note=_note(entry),
     )
 
 
 def _answer(
-    result: Result,
-    run: Run,
-    rows: Rows | None,
-    index: int,
-    reference: int | None,
-    label: int | None,
-    names: Sequence[str],
+    result: Result, run: Run, rows: Rows | None, index: int, truth: tuple[int | None, int | None], names: Sequence[str]
 ) -> tuple[str, str]:
-    """Return a run's answer in words, and how it stands to the label or the reference."""
-    task = find_task(str(result.task.get("kind", "divergence")))
+    """Return a run's answer in words, and how it stands to the label or, without one, to the reference."""
     own = next((item for item in run.worst_samples if item["index"] == index), {})
-    if task.answers is None:
+    if find_task(_task(result)).answers is None:
         nmse = own.get("nmse")
         return (f"NMSE {numbers.scientific(nmse)}" if nmse is not None else "not among its worst", "")
-    answer = own.get("answer")
-    if answer is None and rows is not None and all(index < len(array) for array in rows.values()):
-        options = TaskOptions(int(result.task.get("class_offset", 0) or 0))
-        one = {name: np.asarray(array[index : index + 1]) for name, array in rows.items()}
-        answer = int(task.answers(one, options)[0])
+    answer, (label, reference) = own.get("answer"), truth
+    if answer is None:
+        answer = _stored_answer(result, rows, index)
     if answer is None:
         return "not on record", ""
     if label is not None:
@@ -146,11 +142,24 @@ def _answer(
     return _class(int(answer), names), "" if reference is None else "same" if answer == reference else "changed"
 
 
+def _stored_answer(result: Result, rows: Rows | None, index: int) -> int | None:
+    """Return the answer in stored outputs, None where there are none or the task has no answers."""
+    task = find_task(_task(result))
+    if rows is None or task.answers is None or any(index >= len(array) for array in rows.values()):
+        return None
+    one = {name: np.asarray(array[index : index + 1]) for name, array in rows.items()}
+    return int(task.answers(one, TaskOptions(int(result.task.get("class_offset", 0) or 0)))[0])
+
+
+def _task(result: Result) -> str:
+    return str(result.task.get("kind", "divergence"))
+
+
 def _shown_runs(result: Result) -> list[Run]:
     return [run for run in result.runs if run.precision == "int8" and run.status == "ok" and run.runtime != "reference"]
 
 
-def _known(result: Result, index: int) -> Mapping[str, Any]:
+def _told(result: Result, index: int) -> Mapping[str, Any]:
     """Return what any run's list of worst samples tells of a sample."""
     entries = (entry for run in result.runs for entry in run.worst_samples if entry["index"] == index)
     return next((entry for entry in entries if "reference_answer" in entry), {})
@@ -181,6 +190,13 @@ def _label_names(folder: Path | None) -> list[str]:
 
 def _place(run: Run, folder: Path | None) -> Path | None:
     return folder and folder.joinpath("cells", *(safe_name(part) for part in (run.label, run.candidate, run.precision)))
+
+
+def _reference_place(result: Result, folder: Path | None) -> Path | None:
+    """Return where the reference's outputs lie; None where candidates have models of their own."""
+    if folder is None or len({candidate.model_sha256 for candidate in result.candidates}) > 1:
+        return None
+    return folder / "reference" / safe_name(f"{result.model.name}-{result.model.sha256[:12]}")
 
 
 def _outputs(place: Path | None) -> Rows | None:

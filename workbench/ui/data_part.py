@@ -16,9 +16,10 @@ Part = Literal["calibration", "evaluation"]
 TITLES = {"evaluation": "Evaluation set", "calibration": "Calibration set"}
 PURPOSE = {
     "evaluation": "Answers are judged on these samples.",
-    "calibration": "Ranges of activations are found on these samples; a hundred or so are enough.",
+    "calibration": "Activation ranges come from these; about a hundred are enough.",
 }
-LABEL_CHOICES = ("from sub-folders or the array labels", "from a CSV file...", "unlabelled")
+LABEL_CHOICES = ("names of sub-folders", "a CSV file...", "unlabelled")
+ARRAY_LABELS = 'the array "labels"'
 MOST = 10_000_000
 
 
@@ -46,6 +47,7 @@ class DataPart(QFrame):
             field.setEnabled(bool(table))
             field.blockSignals(True)
         labels = table.get("labels")
+        self._labels.setItemText(0, ARRAY_LABELS if table.get("kind") == "arrays" else LABEL_CHOICES[0])
         self._labels.setCurrentIndex(0 if labels is None else 2 if labels == "" else 1)
         self._labels.setItemText(1, Path(labels).name if labels else LABEL_CHOICES[1])
         self._limit.setValue(table.get("limit", 0))
@@ -76,7 +78,7 @@ class DataPart(QFrame):
         self._seed.setAccessibleName(f"{name}: seed of the shuffle")
         self._seed.valueChanged.connect(lambda value: self._set(value or None, "seed"))
         for field in (self._limit, self._seed):
-            field.setFixedWidth(90)
+            field.setFixedWidth(72)
         self._labels.setMinimumContentsLength(12)
         self._labels.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
@@ -90,9 +92,12 @@ class DataPart(QFrame):
         inside.addLayout(row(label(name, "heading"), None, self._clear, folder, arrays, spacing=8))
         inside.addWidget(label(PURPOSE[self._part], "muted", wrap=True))
         inside.addWidget(self._path)
-        inside.addLayout(row(label("Labels", "muted"), self._labels, spacing=8))
-        counts = (label("Samples", "muted"), self._limit, label("Seed", "muted"), self._seed, None)
-        inside.addLayout(row(*counts, spacing=8))
+        counts = (label("Samples", "muted"), self._limit, label("Seed", "muted"), self._seed)
+        labels = (label("Labels", "muted"), self._labels)
+        first = row(*labels, spacing=8)
+        first.setStretch(1, 1)
+        inside.addLayout(first)
+        inside.addLayout(row(*counts, None, spacing=8))
         for found in (self._found, self._problem, self._balance):
             inside.addWidget(found)
         inside.addStretch(1)
@@ -130,7 +135,9 @@ class DataPart(QFrame):
 
 def found_line(found: dict[str, Any]) -> str:
     """Return in a line what a scan found."""
-    parts = [f"{found['n']:,} samples" if found["n"] == found["available"] else f"{found['n']:,} of {found['available']:,}"]
+    parts = [
+        f"{found['n']:,} samples" if found["n"] == found["available"] else f"{found['n']:,} of {found['available']:,}"
+    ]
     classes = found["classes"]
     if classes:
         counts = [count for _, count in classes]

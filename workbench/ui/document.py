@@ -70,11 +70,16 @@ class Document(QObject):
                 return default
         return copy.deepcopy(found)
 
-    def set(self, what: str, value: Any, *keys: str | int) -> None:
-        """Change one value, undoable as `what`; None removes the key. Changes of one key in a row are one step."""
+    def set(self, what: str, value: Any, *keys: str | int, merges: bool | None = None) -> None:
+        """Change one value, undoable as `what`; None removes the key.
+
+        Args:
+            merges: changes of the same key in a row are one step; without a word that holds for texts and numbers.
+        """
         after = with_value(self._values, value, keys)
         if after != self._values:
-            self.undo_stack.push(_Change(self, what, after, keys))
+            merges = isinstance(value, (str, int, float)) if merges is None else merges
+            self.undo_stack.push(_Change(self, what, after, keys if merges else ()))
 
     def update(self, what: str, values: Values) -> None:
         """Replace several top-level tables in one undoable step; None removes a table."""

@@ -86,8 +86,9 @@ class CrashDialog(QDialog):
         words = "This is a fault of the program, not yours. Your study on the disk is untouched; save and go on."
         buttons = row(None, copy_button(lambda: report, theme, "the report"), button("Go on", self.accept, "primary"))
         title, below = label("Something went wrong in the window", "heading"), label(words, "muted", wrap=True)
-        self.setLayout(column(title, below, text, buttons))
-        self.layout().setContentsMargins(20, 18, 20, 16)
+        inside = column(title, below, text, buttons)
+        inside.setContentsMargins(20, 18, 20, 16)
+        self.setLayout(inside)
 
 
 def versions() -> str:

@@ -31,7 +31,7 @@ def icon(name: str, colour: str, size_px: int = ICON_PX) -> QIcon:
 def pixmap(name: str, colour: str, size_px: int = ICON_PX, ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of `size_px` logical pixels. Raises KeyError for a name that has no file."""
     # The buffer borrows the bytes: both must outlive the reader.
-    data = QByteArray(_svg(name).replace("currentColor", colour).encode())
+    data = QByteArray(svg(name).replace("currentColor", colour).encode())
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(b"svg"))
@@ -43,7 +43,8 @@ def pixmap(name: str, colour: str, size_px: int = ICON_PX, ratio: float = 1.0) -
 
 
 @lru_cache(maxsize=64)
-def _svg(name: str) -> str:
+def svg(name: str) -> str:
+    """Return the text of an icon's file. Raises KeyError for a name that has none."""
     try:
         return (files("workbench_resources") / "icons" / f"{name}.svg").read_text(encoding="utf-8")
     except FileNotFoundError:

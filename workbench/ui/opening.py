@@ -42,7 +42,7 @@ def classify(path: Path) -> Opened:
         return _folder(path.parent)
     raise StudyError(
         f"{path.name} is nothing this program opens" if path.exists() else f"{path.name} does not exist",
-        how="Open a model (.onnx), samples (a folder of images, .npz, .npy), a study (.toml), a study folder or its zip.",
+        how="Open a model, a folder of images, .npz or .npy, a study (.toml), a study folder or its zip.",
     )
 
 

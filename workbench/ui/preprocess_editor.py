@@ -31,7 +31,11 @@ class PreprocessEditor(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk, self._filling = desk, False
-        self._fit, self._color, self._layout = _combo("Fit", FITS), _combo("Colour", ("RGB", "BGR", "GRAY")), QComboBox()
+        self._fit, self._color, self._layout = (
+            _combo("Fit", FITS),
+            _combo("Colour", ("RGB", "BGR", "GRAY")),
+            QComboBox(),
+        )
         self._layout = _combo("Layout", ("NCHW", "NHWC"))
         self._sides = {key: _side(key) for key in ("resize_short", "center_crop", "height", "width", "size", "pad")}
         self._sides["pad"].setRange(0, 255)
@@ -146,7 +150,7 @@ class PreprocessEditor(QWidget):
             say(self._problem, str(error))
             return
         say(self._problem, "")
-        self._desk.document.set("change the preprocessing", table, "preprocess")
+        self._desk.document.set("change the preprocessing", table, "preprocess", merges=True)
         self.changed.emit()
 
     def _write_task(self, key: str, value: Any) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, Qt
-from PySide6.QtGui import QFont, QImageReader, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.report.sheet import Sheet, first_line
@@ -40,19 +40,16 @@ class Picture(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  (Qt's name)
         """Paint the figure as large as there is room."""
-        from workbench.ui.charts.export import to_svg  # noqa: PLC0415  (after the first paint)
+        from workbench.ui.charts.drawing import draw, frame_of  # noqa: PLC0415  (after the first paint)
+        from workbench.ui.charts.paint import measure, paint  # noqa: PLC0415  (with the above)
 
-        size, ratio = self.size(), self.devicePixelRatioF()
-        text = to_svg(self._figure, round(size.width() / ENLARGED), round(size.height() / ENLARGED), self._theme.tokens)
-        # The buffer borrows the bytes: both must outlive the reader.
-        data = QByteArray(text.encode())
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-        reader = QImageReader(buffer, QByteArray(b"svg"))
-        reader.setScaledSize(reader.size().scaled(size * ratio, Qt.AspectRatioMode.KeepAspectRatio))
-        image = reader.read()
-        image.setDevicePixelRatio(ratio)
-        QPainter(self).drawImage(QPointF(0, 0), image)
+        figure, painter = self._figure, QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(ENLARGED, ENLARGED)
+        frame = frame_of(figure, figure.view, self.width() / ENLARGED, self.height() / ENLARGED, measure)
+        drawing = draw(figure, frame, measure)
+        paint(painter, [*drawing.back, *drawing.front], self._theme.tokens)
+        painter.end()
 
 
 class Presentation(QDialog):
@@ -126,6 +123,8 @@ class Presentation(QDialog):
             inside.addWidget(_large(why_no_scatter(sheet), VERDICT_PX))
             inside.addStretch(1)
             return slide
+        inside.addWidget(_large(figure.title, TITLE_PX, QFont.Weight.DemiBold))
+        inside.addWidget(_large(figure.subtitle, BODY_PX - 4))
         inside.addWidget(Picture(self._theme, figure), 1)
         return slide
 

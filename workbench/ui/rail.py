@@ -73,7 +73,8 @@ class StepButton(QPushButton):
 
     def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
         """Return the size of the two lines."""
-        return self.layout().sizeHint()
+        inside = self.layout()
+        return inside.sizeHint() if inside is not None else super().sizeHint()
 
     def _fit(self) -> None:
         width = RAIL_PX - 76
@@ -123,6 +124,8 @@ class Rail(QFrame):
     def select(self, key: str) -> None:
         """Mark a step as the one shown."""
         self.buttons[key].setChecked(True)
+        if any(button.hasFocus() for button in self.buttons.values()):
+            self.buttons[key].setFocus()
 
     def set_state(self, key: str, text: str, kind: StateKind = "") -> None:
         """Show a step's state."""

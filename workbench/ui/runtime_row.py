@@ -24,7 +24,11 @@ class RuntimeRow(QFrame):
         self._desk, self._place, self._filling = desk, place, True
         table: dict[str, Any] = desk.document.value("runtimes", place, default={})
         self._what = f"Row {place + 1}"
-        self._name, self._python, self._options = self._line("name"), self._line("Python interpreter"), self._line("options")
+        self._name, self._python, self._options = (
+            self._line("name"),
+            self._line("Python interpreter"),
+            self._line("options"),
+        )
         self._threads, self._batch = self._count("threads", 1024), self._count("batch", 65536)
         self._precisions = {name: QCheckBox(name.upper()) for name in PRECISIONS}
         self._target, self._required = QComboBox(), QCheckBox("required")

@@ -125,7 +125,7 @@ def _opened(path: Path) -> Image:
 def _rgb(image: Image) -> Any:
     import numpy as np  # noqa: PLC0415  (not before the first paint)
 
-    from workbench.model.preprocess import eight_bit_image  # noqa: PLC0415  (Pillow)
+    from workbench.model.pixels import eight_bit_image  # noqa: PLC0415  (Pillow)
 
     return np.asarray(eight_bit_image(image))
 

@@ -27,7 +27,7 @@ QLabel[role="ok"] { color: $ok; }
 QLabel[role="warn"] { color: $warn; }
 QLabel[role="bad"] { color: $bad; }
 QLabel[role="neutral"] { color: $neutral; }
-QLabel[role^="chip"] { border-radius: 10px; padding: 2px 9px; font-size: ${small}px;
+QLabel[role^="chip"] { border-radius: 9px; padding: 2px 9px; font-size: ${small}px;
   background: $neutral_soft; color: $neutral; }
 QLabel[role="chip-ok"] { background: $ok_soft; color: $ok; }
 QLabel[role="chip-warn"] { background: $warn_soft; color: $warn; }
@@ -71,6 +71,8 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit, QText
   background: $field; color: $text; border: 1px solid $strong_border; border-radius: 6px; padding: 4px 8px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 20px; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0px 0px 0px 6px; margin: 0px;
+  min-height: 0px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus,
   QTextBrowser:focus { border: 1px solid $accent; }
 QLineEdit[invalid="true"] { border: 1px solid $bad; }
@@ -80,12 +82,19 @@ QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSp
   border: none; }
 QPlainTextEdit[role="log"] { font-family: "$mono"; font-size: ${small}px; background: $field; color: $muted;
   border: 1px solid $border; }
-QComboBox::drop-down { border: none; width: 22px; }
+QComboBox { padding-right: 24px; }
+QComboBox::drop-down { border: none; width: 24px; subcontrol-origin: border; subcontrol-position: center right; }
+QComboBox::down-arrow { image: url("$folder/expand-$name.svg"); width: 14px; height: 14px; }
 QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px solid $border; outline: none;
   selection-background-color: $accent_soft; selection-color: $text; padding: 4px; }
 QCheckBox, QRadioButton { background: transparent; spacing: 8px; padding: 2px; border: 1px solid transparent;
   border-radius: 6px; }
 QCheckBox:focus, QRadioButton:focus { border: 1px solid $accent; }
+QCheckBox::indicator, QTableView::indicator { width: 14px; height: 14px; border: 1px solid $strong_border;
+  border-radius: 4px;
+  background: $field; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$folder/check-$name.svg"); }
+QCheckBox::indicator:hover { border-color: $accent; }
 QCheckBox:disabled, QRadioButton:disabled { color: $disabled; }
 
 QTabWidget::pane { border: none; border-top: 1px solid $border; background: transparent; top: -1px; }

@@ -6,13 +6,14 @@ Widgets get a Theme, read `theme.tokens` and repaint on `theme.changed`; style r
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from pathlib import Path
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QDir, QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
-from workbench.ui.icons import icon
+from workbench.ui.icons import icon, svg
 from workbench.ui.style_sheet import STYLE
 from workbench.ui.tokens import (
     FAMILY,
@@ -66,6 +67,8 @@ class Theme(QObject):
         super().__init__(application)
         self._application = application
         self._mode: Mode = mode
+        self._folder = QTemporaryDir()
+        write_style_icons(Path(self._folder.path()))
         load_fonts()
         application.setStyle("Fusion")
         application.styleHints().colorSchemeChanged.connect(self._system_changed)
@@ -106,7 +109,7 @@ class Theme(QObject):
     def _apply(self) -> None:
         self._application.setFont(text_font())
         self._application.setPalette(palette(self.tokens))
-        self._application.setStyleSheet(style_sheet(self.tokens))
+        self._application.setStyleSheet(style_sheet(self.tokens, self._folder.path()))
 
 
 def load_fonts() -> list[str]:
@@ -157,8 +160,16 @@ def palette(tokens: Tokens) -> QPalette:
     return made
 
 
-def style_sheet(tokens: Tokens) -> str:
-    """Return the style sheet of a table."""
+def write_style_icons(folder: Path) -> None:
+    """Write the icons that the style sheet names, one per table: a style sheet takes pictures from files only."""
+    for tokens in TABLES.values():
+        for name, colour in (("expand", tokens.muted), ("check", tokens.on_accent)):
+            text = svg(name).replace("currentColor", colour).replace('stroke-width="1.6"', 'stroke-width="2.6"')
+            (folder / f"{name}-{tokens.name}.svg").write_text(text, encoding="utf-8")
+
+
+def style_sheet(tokens: Tokens, folder: str) -> str:
+    """Return the style sheet of a table; `folder` holds the icons it names."""
     sizes = {
         "radius": RADIUS_PX,
         "font": FONT_PX,
@@ -167,6 +178,7 @@ def style_sheet(tokens: Tokens) -> str:
         "title": TITLE_PX,
         "family": FAMILY,
         "mono": MONO_FAMILY,
+        "folder": QDir.fromNativeSeparators(folder),
     }
     return Template(STYLE).substitute({**vars(tokens), **sizes})
 

@@ -35,6 +35,8 @@ def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: boo
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         made.setProperty("role", role)
+    if role.startswith("chip"):
+        made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
     if wrap:
         make_wrapping(made)
     if selectable:

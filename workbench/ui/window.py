@@ -9,7 +9,7 @@ colour; `open_requested(object)` a path; `result_ready(object)` a study folder.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +147,7 @@ class Window(QMainWindow):
         self._show_busy(0)
 
     def _connect_page(self, key: str, page: QWidget) -> None:
-        slots = {
+        slots: dict[str, Callable[..., object]] = {
             "failed": lambda text, log=(): self.show_error(text, log or ()),
             "goto": self.show_page,
             "state": lambda text, kind="": self.set_state(key, text, kind),
@@ -225,6 +225,9 @@ class Window(QMainWindow):
         values = self.desk.document.values
         for key, (text, kind) in states.of(values, self.result).items():
             self.rail.set_state(key, text, kind)
+        if "run" not in self._pages and not self.desk.document.is_empty:
+            problem = self._problem()
+            self.rail.set_state("run", "not ready" if problem else "ready", "" if problem else "ok")
         star = "*" if self.desk.document.is_modified else ""
         self.rail.set_study(self.desk.document.title + star)
         self.setWindowTitle(f"{self.desk.document.title}{star} - INT8 Workbench")

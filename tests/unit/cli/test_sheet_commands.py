@@ -86,3 +86,9 @@ def test_compare_prints_text_or_json(study: Path, tmp_path: Path, capsys: pytest
     assert "what differs" in capsys.readouterr().out
     assert run_command(["compare", study / "sheet.json", tmp_path / "other.json", "--json"]) == 0
     assert "runs" in json.loads(capsys.readouterr().out)
+
+
+def test_pages_are_drawn_beside_the_formats(study: Path, tmp_path: Path) -> None:
+    assert run_command(["sheet", study, "-f", "json", "-o", tmp_path / "out", "--pages", tmp_path / "pages"]) == 0
+    names = sorted(path.name for path in (tmp_path / "pages").iterdir())
+    assert names[:2] == ["page-1.png", "page-2.png"]

@@ -79,7 +79,7 @@ def test_calibration_is_asked_for_only_where_it_is_needed(tmp_path: Path) -> Non
                 check_study(study, cells, None)
         else:
             check_study(study, cells, None)
-        assert needs_plan(study.candidates[0], cells) == (len(rows[0]) == 1)
+        assert needs_plan(study.candidates[0], cells) == ("precisions" not in rows[0])
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

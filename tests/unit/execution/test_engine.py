@@ -56,7 +56,7 @@ def test_a_study_tells_accuracy_divergence_parity_and_speed(finished: Any) -> No
 def test_one_good_runtime_finishes_among_bad_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_run, "LOAD_LIMIT_S", 2.5)
     monkeypatch.setattr(engine, "SLOWEST", 0.0)
-    rows = [{"id": name, "precisions": ["fp32"]} for name in ("crash", "hang", "wrong_shape", "missing_library")]
+    rows = [{"id": name, "name": name, "precisions": ["fp32"]} for name in ("crash", "hang", "wrong_shape", "missing_library")]
     rows[1]["options"] = {"hang_in": "run"}
     path = studies.write_study(tmp_path, studies.document([*rows, studies.ECHO]))
     result, events = studies.run(path, tmp_path / "run")
@@ -183,7 +183,7 @@ def test_a_batched_row_answers_every_sample_as_the_reference_does(tmp_path: Path
     rows = [{"id": "echo", "batch": 5, "precisions": ["fp32"]}]
     path = studies.write_study(tmp_path, studies.document(rows, candidates=[{"name": "S1"}]))
     result, _ = studies.run(path, tmp_path / "run")
-    run = _run_of(result, "echo", "fp32")
+    run = _run_of(result, "Echo (ONNX reference evaluator)", "fp32")  # a row without a name has its title
     assert (run.status, run.n) == ("ok", studies.N)
     assert run.top1_agreement is not None
     assert run.top1_agreement.value == 1.0

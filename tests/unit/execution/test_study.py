@@ -11,7 +11,7 @@ import tomli_w
 from helpers.studies import document
 
 from workbench.errors import DataError, FileFormatError, SchemeError, StudyError, UserError
-from workbench.execution.study import load_study, save_study, study_from_document, with_absolute_paths
+from workbench.execution.study import load_study, save_study, study_from_document, with_absolute_paths, with_row_names
 
 FULL: dict[str, Any] = {
     "data": {
@@ -131,3 +131,11 @@ def test_labels_none_empty_and_a_file_are_three_things(tmp_path: Path) -> None:
     assert _study().data_spec("evaluation").labels is None
     with pytest.raises((DataError, StudyError)):
         _study(data={"evaluation": {"path": "x", "limit": 0}})
+
+
+def test_an_unnamed_row_is_called_by_its_runtimes_title() -> None:
+    rows = [{"id": "ort_cpu"}, {"id": "openvino", "name": "mine"}, {"id": "echo"}]
+    study = study_from_document(document(runtimes=rows), Path(), "s.toml")
+    named = with_row_names(study, {"ort_cpu": "ONNX Runtime", "openvino": "OpenVINO", "echo": "mine"})
+    assert [row.label for row in named.file.runtimes] == ["ONNX Runtime", "mine", "echo"]
+    assert with_row_names(named, {}).file == named.file

@@ -222,7 +222,6 @@ class ChartCard(QFrame):
         self.reset_button.setVisible(moved)
 
     def _read(self, reading: Reading | None) -> None:
-        self.plot.setToolTip("")
         if self.figure is not None and self.plot.hasFocus():
             said = f"{reading.text}. " if reading is not None else ""
             self.plot.setAccessibleDescription(f"{said}{self.figure.summary} {KEYS}")

@@ -268,11 +268,39 @@ def _draw_points(figure: Figure, frame: Frame, drawing: Drawing) -> None:
     drawing.front += [Mark(x, y, point.series) for point, x, y in shown]
     obstacles += [_line_box(rule, figure, frame) for rule in figure.rules if rule.along == "y"]
     texts = [numbers.shorten(point.label, LABEL_LIMIT) for point, _, _ in shown]
-    boxes = place([(x, y) for _, x, y in shown], texts, NORMAL, frame.box, obstacles)
+    anchors = [(x, y) for _, x, y in shown]
+    boxes = in_order(anchors, place(anchors, texts, NORMAL, frame.box, obstacles), obstacles)
     for (point, x, y), text, box in zip(shown, texts, boxes, strict=True):
         drawing.front += _leader(point, x, y, box)
         drawing.front.append(Words(box.x + 1, box.y + 12, text, "text", NORMAL, weight=BOLD))
         drawing.labels.append((text, box))
+
+
+def in_order(anchors: Sequence[tuple[float, float]], boxes: Sequence[Box], taken: Sequence[Box]) -> list[Box]:
+    """Return the boxes with neighbours exchanged where their heights contradict those of their markers.
+
+    Two labels that stand above each other then lie in the order of their markers; an exchange that would cover
+    something else is not made.
+    """
+    made = list(boxes)
+    pairs = [(i, j) for i in range(len(made)) for j in range(i)]
+    for i, j in pairs * 2:
+        if (anchors[i][1] - anchors[j][1]) * (made[i].y - made[j].y) >= 0 or _gap(made[i], made[j]) > 0:
+            continue
+        swapped = [Box(b.x, b.y, a.width, a.height) for a, b in ((made[i], made[j]), (made[j], made[i]))]
+        others = [box for k, box in enumerate(made) if k not in (i, j)]
+        if _covered(swapped, [*others, *taken]) <= _covered([made[i], made[j]], [*others, *taken]) + 1:
+            made[i], made[j] = swapped
+    return made
+
+
+def _gap(first: Box, second: Box) -> float:
+    """Return how far two boxes lie apart from left to right, 0 or less where one stands above the other."""
+    return max(first.x, second.x) - min(first.x + first.width, second.x + second.width)
+
+
+def _covered(boxes: Sequence[Box], taken: Sequence[Box]) -> float:
+    return sum(box.overlap(other) for box in boxes for other in taken)
 
 
 def _leader(point: Point, x: float, y: float, box: Box) -> list[Stroke]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QGraphicsView, QSizePolicy, QWidget
 
 from workbench.ui.charts.drawing import draw, frame_of
 from workbench.ui.charts.figure import Figure, Line, Pair
@@ -51,7 +51,6 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
-        self.setToolTip("")
 
     # ---- what is shown
 
@@ -71,7 +70,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self._tokens = tokens
         for line, item in self._curves:
             item.setPen(self._pen(line))
-        self.viewport().update()
+        self._repaint()
 
     @property
     def view(self) -> tuple[Pair, Pair]:
@@ -110,6 +109,11 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self.drawing = draw(self.figure, frame, measure)
         for line, item in self._curves:
             self._fill(line, item, frame)
+        self._repaint()
+
+    def _repaint(self) -> None:
+        """Paint everything again; the shapes behind the curves are kept as a picture between such calls."""
+        self.resetCachedContent()
         self.viewport().update()
 
     def _curve(self, line: Line) -> pg.PlotCurveItem:
@@ -270,6 +274,10 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
             return
         now = self._reading.index if self._reading is not None else (-1 if by > 0 else 0)
         self.read_at(Reading.of(self.figure, self.frame_now, (now + by) % len(things)))
+
+    def close(self) -> bool:
+        """Close like any widget: pyqtgraph would take scene and viewport away while events still reach them."""
+        return bool(QGraphicsView.close(self))
 
     # ---- size
 

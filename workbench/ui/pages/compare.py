@@ -28,6 +28,7 @@ from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
 
 NOTHING = "No result yet"
+SCATTER_MOST_PX = 560
 ERROR_TITLE = "Where the error comes from"
 NOTHING_BELOW = "Run the study, or open a finished one: its verdicts, figures and worst samples stand here."
 
@@ -74,12 +75,19 @@ class ComparePage(QWidget):
         inside.addWidget(self.verdict_list)
         inside.addLayout(self.notes)
         self._table_card, inside = card()
+        inside.setContentsMargins(10, 12, 10, 12)
         inside.addWidget(self.table)
         inside.addWidget(self.after_table)
         self._split_card, inside = card()
+        inside.setContentsMargins(16, 12, 16, 12)
         inside.addWidget(self.split_bars, 1)
         inside.addWidget(self.split_words)
-        self._charts = Halves(self.scatter, self._split_card)
+        self.scatter.setMaximumHeight(SCATTER_MOST_PX)
+        left = QWidget()
+        beside = column(self.scatter, None, spacing=0)
+        beside.setStretch(0, 1000)
+        left.setLayout(beside)
+        self._charts = Halves(left, self._split_card)
         self._samples_card, inside = card()
         self._samples_title = label("", "heading")
         inside.addLayout(row(self._samples_title, None, self.samples_switch))
@@ -116,6 +124,8 @@ class ComparePage(QWidget):
         if sheet is None:
             self.page.set_title(NOTHING, NOTHING_BELOW)
             return
+        for part in (self._table_card, self._charts, self._samples_card):
+            part.setVisible(bool(sheet.runs))
         self.page.set_title(sheet.title, "")
         self.chips.show_chips(sheet.chips)
         self.verdict_list.show_sentences(sheet.sentences, self._problem_of)
@@ -143,12 +153,15 @@ class ComparePage(QWidget):
 
     def _show_table(self, sheet: Sheet) -> None:
         found = comparison(sheet)
-        self.table.setVisible(bool(found.groups))
         self.table.set_rows(headings_of(found), rows_of(found))
         conditions = conditions_of(sheet)
         speeds = [note for note in sheet.notes if note.startswith("Speed")]
-        words = ["Intervals at 95 %.", f"Speed: {conditions}." if conditions else "", *speeds]
-        say(self.after_table, " ".join(filter(None, words)) if found.groups else "There is no row to compare.")
+        words = [
+            "Intervals at 95 %; verdicts are judged on the interval.",
+            f"Speed: {conditions}." if conditions else "",
+            *speeds,
+        ]
+        say(self.after_table, " ".join(filter(None, words)))
 
     def _show_charts(self, sheet: Sheet) -> None:
         from workbench.ui.charts.bars import error_figure  # noqa: PLC0415  (charts come after the first paint)

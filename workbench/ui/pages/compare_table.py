@@ -26,8 +26,8 @@ _STYLES = {"int8": "strong", "float": "plain", "word": "muted"}
 
 
 def headings_of(table: Table) -> list[Heading]:
-    """Return the columns."""
-    return [Heading(column.title, column.unit, column.right) for column in table.columns]
+    """Return the columns; those of words need no unit."""
+    return [Heading(column.title, column.unit if column.right else "", column.right) for column in table.columns]
 
 
 def rows_of(table: Table) -> list[TableRow]:

@@ -38,7 +38,9 @@ class DataPage(Page):
     failed = Signal(str, object)
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__("Data", "Two sets of samples and what is done to them before the model. Every file is read once.")
+        super().__init__(
+            "Data", "Two sets of samples and what is done to them before the model. Every file is read once."
+        )
         self._desk = desk
         self._scanned: dict[str, Any] = {}
         self._command: Command | None = None
@@ -113,8 +115,7 @@ class DataPage(Page):
             self._scanned = data
             self._stop()
             self._show_overlap(None)
-            for part in data:
-                self._parts[part].show_scan(None, "Reading...")
+            self._say("Reading...")
             self._timer.start()
 
     def _scan(self) -> None:
@@ -132,8 +133,12 @@ class DataPage(Page):
             self._command = None
 
     def _progress(self, line: str) -> None:
-        for part in self._scanned:
-            self._parts[part].show_scan(None, f"Reading: {line.strip()}")
+        self._say(f"Reading: {line.strip()}")
+
+    def _say(self, words: str) -> None:
+        for part, box in self._parts.items():
+            if part in self._scanned:
+                box.show_scan(None, words)
 
     def _done(self, done: Finished) -> None:
         if done.cancelled:

@@ -136,7 +136,9 @@ class ModelPage(Page):
             self._running.cancel()
             self._running = None
         if model.get("factory"):
-            say(self._note, "A Python function. It is called when the study runs, after you allow code to run.", "muted")
+            say(
+                self._note, "A Python function. It is called when the study runs, after you allow code to run.", "muted"
+            )
         elif model.get("path"):
             say(self._note, "Reading...", "muted")
             self._running = self._desk.bridge.run(["inspect", model["path"], "--json"], self._inspected)

@@ -118,7 +118,9 @@ class RuntimesPage(Page):
         rows = self._desk.document.value("runtimes", default=[])
         self._none.setVisible(not rows)
         signature = [(repr(sorted(item.items(), key=str)), "") for item in rows]
-        if signature == self._shown or (self._shown is not None and self._is_typing() and len(rows) == len(self._shown)):
+        if signature == self._shown or (
+            self._shown is not None and self._is_typing() and len(rows) == len(self._shown)
+        ):
             return
         self._shown = signature
         clear(self._rows)
@@ -128,10 +130,11 @@ class RuntimesPage(Page):
     def _is_typing(self) -> bool:
         """Whether the change comes from a field of one of the rows."""
         focused = self.focusWidget()
-        return focused is not None and any(
-            item.widget() is not None and item.widget().isAncestorOf(focused) and focused.hasFocus()
-            for item in (self._rows.itemAt(place) for place in range(self._rows.count()))
-        )
+        if focused is None or not focused.hasFocus():
+            return False
+        items = (self._rows.itemAt(place) for place in range(self._rows.count()))
+        boxes = (item.widget() for item in items if item is not None)
+        return any(box is not None and box.isAncestorOf(focused) for box in boxes)
 
 
 def facts_of(state: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from workbench.ui.theme import number_font
 from workbench.ui.tokens import FONT_PX, SMALL_PX
 
 SUB_PX = SMALL_PX - 1
-PAD_X, PAD_Y = 7, 7
+PAD_X, PAD_Y = 6, 7
 TEXT_COLUMN_MOST_PX = 420
 TEXT_COLUMN_LEAST_PX = 168
 HEADING_ONE_LINE_PX = 56
@@ -63,15 +63,15 @@ class Metrics:
     def heading_width(self, heading: Heading) -> int:
         """Return the width in which a heading and its unit stand whole."""
         unit = self.of(self.sub).horizontalAdvance(heading.unit)
-        return max(self._widest(self.heading_lines(heading)), unit) + 3
+        return max(self._widest(self.heading_lines(heading)), unit) + 1
 
     def lines(self, text: str, font: QFont, width: int) -> list[str]:
         """Return a text as lines no wider than `width`."""
         return wrapped(text, width, self.of(font).horizontalAdvance)
 
-    def header_height(self, headings: Sequence[Heading]) -> int:
+    def header_height(self, headings: Sequence[Heading], widths: Sequence[int]) -> int:
         """Return the height of the header: the longest title's lines and one line of units."""
-        lines = max((len(self.heading_lines(heading)) for heading in headings), default=1)
+        lines = max((len(self.heading_lines(h, w)) for h, w in zip(headings, widths, strict=True)), default=1)
         units = self.of(self.sub).lineSpacing() if any(heading.unit for heading in headings) else 0
         return lines * self.of(self.head).lineSpacing() + units + 2 * PAD_Y
 

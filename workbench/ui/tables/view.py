@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QRect, QSize, Qt, QTimer, Signal
@@ -48,7 +47,8 @@ class Header(QHeaderView):
         model = self._table_model()
         if model is None:
             return super().sizeHint()
-        return QSize(super().sizeHint().width(), self._metrics.header_height(model.headings))
+        widths = [self.sectionSize(column) for column in range(len(model.headings))]
+        return QSize(super().sizeHint().width(), self._metrics.header_height(model.headings, widths))
 
     def clipped(self) -> list[str]:
         """Return the headings that do not fit into their column; there should be none."""
@@ -145,10 +145,9 @@ class TableView(QTableView):
         ]
         needed = list(map(self._metrics.column_width, model.headings, cells))
         least = list(map(self._metrics.least_width, model.headings, cells))
-        room = self.viewport().width()
-        widths = _shared(_shrunk(needed, least, room, model.headings), room, model.headings)
-        for column, width in enumerate(widths):
+        for column, width in enumerate(_fitted(needed, least, self.viewport().width(), model.headings)):
             self.columns.resizeSection(column, width)
+        self.columns.geometriesChanged.emit()
         self._fit_rows()
 
     def copy(self) -> None:
@@ -285,23 +284,23 @@ class TablePanel(QWidget):
         self.count.setText("" if model.shown == model.total else f"{model.shown:,} of {model.total:,} rows")
 
 
-def _shrunk(needed: Sequence[int], least: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:
-    """Take what is lacking from the columns of words, in proportion to what they can give."""
-    lacking = sum(needed) - room
-    spare = [0 if h.right else max(0, n - m) for n, m, h in zip(needed, least, headings, strict=True)]
-    if lacking <= 0 or not sum(spare):
-        return list(needed)
-    share = min(1.0, lacking / sum(spare))
-    return [n - min(s, math.ceil(s * share)) for n, s in zip(needed, spare, strict=True)]
+def _fitted(needed: Sequence[int], least: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:
+    """Fit columns into a width: the widest columns of words give first, down to a common width; figures never do.
 
-
-def _shared(needed: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:
-    """Share what a table has left over: words get twice what figures get, in proportion to their widths."""
-    left = room - sum(needed)
-    weights = [width * (1 if heading.right else 2) for width, heading in zip(needed, headings, strict=True)]
-    total = sum(weights)
+    What is left over is shared in proportion to the widths.
+    """
+    floors = [n if h.right else min(n, m) for n, m, h in zip(needed, least, headings, strict=True)]
+    level = max(needed, default=0)
+    while level > 0 and sum(_cut(needed, floors, level)) > max(room, sum(floors)):
+        level -= 1
+    widths = _cut(needed, floors, level)
+    left, total = room - sum(widths), sum(widths)
     if left <= 0 or total == 0:
-        return list(needed)
-    widths = [width + left * weight // total for width, weight in zip(needed, weights, strict=True)]
-    widths[-1] += room - sum(widths)
-    return widths
+        return widths
+    shared = [width + left * width // total for width in widths]
+    shared[-1] += room - sum(shared)
+    return shared
+
+
+def _cut(needed: Sequence[int], floors: Sequence[int], level: int) -> list[int]:
+    return [max(floor, min(width, level)) for width, floor in zip(needed, floors, strict=True)]

@@ -1,0 +1,121 @@
+"""What each runtime will make of a candidate, before anything runs: the answer of `explain`, drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from workbench.ui.tables.rows import Heading, text_row
+from workbench.ui.tables.view import TablePanel
+from workbench.ui.theme import Theme
+from workbench.ui.widgets import card, clear, label, row, say
+
+FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
+NODE_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False))
+SHOWN = 6
+
+
+class Forecast(QWidget):
+    """Per runtime a verdict and what it changes; below, what stays float in every runtime, and all nodes.
+
+    Signals:
+        node_chosen: the name of a node that was double-clicked.
+    """
+
+    node_chosen = Signal(str)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._head = label("", wrap=True)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(8)
+        self._floats = TablePanel(theme, "Nodes that stay float", grows=True)
+        self._nodes = TablePanel(theme, "All nodes")
+        self._nodes.setMinimumHeight(220)
+        self._nodes.view.chosen.connect(lambda entry: self.node_chosen.emit(entry.cells[0].text))
+        self._float_card, floats = card("Stays float in every runtime")
+        floats.addWidget(self._floats)
+        self._node_card, nodes = card("All nodes")
+        nodes.addWidget(label("A double click lets a node stay float.", "muted"))
+        nodes.addWidget(self._nodes)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(10)
+        inside.addWidget(self._head)
+        inside.addLayout(self._rows)
+        inside.addWidget(self._float_card)
+        inside.addWidget(self._node_card)
+        inside.addStretch(1)
+        self.show_words("")
+
+    def show_words(self, text: str, role: str = "muted") -> None:
+        """Show a line instead of an answer."""
+        say(self._head, text, role)
+        clear(self._rows)
+        self._float_card.hide()
+        self._node_card.hide()
+
+    def show_candidate(self, item: dict[str, Any]) -> None:
+        """Show one candidate of the answer."""
+        if item.get("error"):
+            self.show_words(item["error"], "bad")
+            return
+        self.show_words(head_line(item), "muted")
+        for answer in item["rows"]:
+            self._rows.addWidget(_row_box(answer))
+        floats = item["float_nodes"]
+        self._floats.set_rows(FLOAT_HEADINGS, [text_row(*entry) for entry in floats])
+        self._nodes.set_rows(NODE_HEADINGS, [text_row(*entry) for entry in item["nodes"]])
+        self._float_card.setVisible(bool(floats))
+        self._node_card.setVisible(bool(item["nodes"]))
+
+
+def head_line(item: dict[str, Any]) -> str:
+    """Return how much becomes INT8, in a sentence."""
+    share = item["mac_share"]
+    if share is None or not item["quantized_nodes"]:
+        return "Nothing becomes INT8 with this scheme."
+    return f"{item['quantized_nodes']:,} nodes with {100 * share:.1f} % of all MACs become INT8."
+
+
+def verdict_of(answer: dict[str, Any]) -> tuple[str, str]:
+    """Return a runtime's answer as a word and the role of its chip."""
+    if answer["unavailable"]:
+        return "not usable here", "chip-warn"
+    if any(item["refuses"] for item in answer["deviations"]):
+        return "refused", "chip-bad"
+    count = len(answer["deviations"])
+    return ("as asked", "chip-ok") if not count else (f"{count} changed by the runtime", "chip-warn")
+
+
+def deviation_lines(answer: dict[str, Any]) -> list[str]:
+    """Return what the runtime says, one line per change, the first few."""
+    if answer["unavailable"]:
+        return [str(answer["unavailable"])]
+    lines = []
+    for item in answer["deviations"][:SHOWN]:
+        where = f"{item['node']}: " if item["node"] else ""
+        lines.append(f"{where}{item['realised']} instead of {item['requested']}. {_sentence(item['reason'])}")
+    more = len(answer["deviations"]) - SHOWN
+    return [*lines, f"and {more:,} more of the same kind"] if more > 0 else lines
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    is_word = text[:2].isalpha() and text[:2].islower()
+    return (text[:1].upper() if is_word else text[:1]) + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _row_box(answer: dict[str, Any]) -> QFrame:
+    frame = QFrame()
+    frame.setProperty("role", "card")
+    inside = QVBoxLayout(frame)
+    inside.setContentsMargins(14, 10, 14, 10)
+    inside.setSpacing(4)
+    word, role = verdict_of(answer)
+    inside.addLayout(row(label(answer["label"], "strong"), label(word, role), None, spacing=8))
+    for text in deviation_lines(answer):
+        inside.addWidget(label(text, "muted", wrap=True, selectable=True))
+    return frame

@@ -1,0 +1,221 @@
+"""The Scheme page: candidates as tabs, each with its scheme; beside it, at once, what each runtime would make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QVBoxLayout, QWidget
+
+from workbench.errors import UserError
+from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
+from workbench.ui.commands import Command, Finished
+from workbench.ui.desk import Desk
+from workbench.ui.forecast import Forecast
+from workbench.ui.scheme_editor import SchemeEditor
+from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
+
+WAIT_MS = 250
+
+
+class SchemePage(Page):
+    """What is asked of every runtime, and what each would refuse or change.
+
+    Signals:
+        failed: an error line and log lines.
+    """
+
+    failed = Signal(str, object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            "Scheme", "One logical scheme, the same for every runtime. Several candidates are compared side by side."
+        )
+        self._desk = desk
+        self._answer: dict[str, Any] = {}
+        self._asked: Any = None
+        self._command: Command | None = None
+        self._tabs, self._editor, self._forecast = QTabBar(), SchemeEditor("Scheme"), Forecast(desk.theme)
+        self._name, self._model, self._plan = QLineEdit(), label("", "mono", wrap=True), label("", "mono", wrap=True)
+        self._problem = label("", "bad", wrap=True)
+        self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
+        self._timer.timeout.connect(self._ask)
+        self._arrange()
+        self._connect()
+        self._refresh()
+
+    def show_answer(self, document: dict[str, Any]) -> None:
+        """Show what `explain` found."""
+        self._answer = {item["name"]: item for item in document["candidates"]}
+        self._show_forecast()
+
+    @property
+    def _place(self) -> int:
+        return max(0, self._tabs.currentIndex())
+
+    def _arrange(self) -> None:
+        undo, redo = (
+            self._desk.document.undo_stack.createUndoAction(self),
+            self._desk.document.undo_stack.createRedoAction(self),
+        )
+        for action, name, title in ((undo, "undo", "Undo"), (redo, "redo", "Redo")):
+            made = themed_icon(button(title, action.trigger, "quiet", title), self._desk.theme, name)
+            made.setEnabled(action.isEnabled())
+            action.enabledChanged.connect(made.setEnabled)
+            self.buttons.addWidget(made)
+        self._tabs.setAccessibleName("Candidates")
+        self._tabs.setExpanding(False)
+        self._tabs.setDrawBase(False)
+        self._tabs.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        add = themed_icon(
+            button("Add candidate", role="quiet", tip="Add another scheme, model or plan"), self._desk.theme, "add"
+        )
+        add.setMenu(self._add_menu())
+        self._remove = button("Remove", self._remove_candidate, "quiet", "Remove this candidate")
+        self.body.addLayout(row(self._tabs, add, None, self._remove, spacing=4))
+        halves = QHBoxLayout()
+        halves.setSpacing(16)
+        left = QVBoxLayout()
+        left.addWidget(self._editor_card())
+        left.addStretch(1)
+        halves.addLayout(left, 5)
+        halves.addWidget(self._forecast, 6)
+        self.body.addLayout(halves, 1)
+
+    def _editor_card(self) -> QWidget:
+        frame, inside = card()
+        self._name.setAccessibleName("Name of the candidate")
+        self._own = QWidget()
+        own = QVBoxLayout(self._own)
+        own.setContentsMargins(0, 0, 0, 6)
+        own.addLayout(row(label("Name", "muted"), self._name))
+        model = button("Choose...", self._choose_model, tip="Choose another model for this candidate")
+        plan = button("Choose...", self._choose_plan, tip="Choose a ready plan for this candidate")
+        own.addLayout(row(label("Model", "muted"), self._model, model))
+        own.addLayout(row(label("Plan", "muted"), self._plan, plan))
+        for widget in (self._own, self._editor, self._problem):
+            inside.addWidget(widget)
+        return frame
+
+    def _add_menu(self) -> QMenu:
+        menu = QMenu(self)
+        for text, do in (
+            ("Another scheme", self._add_scheme),
+            ("Another model (a smaller one, a student)...", self._add_model),
+            ("A ready plan...", self._add_plan),
+        ):
+            menu.addAction(text).triggered.connect(lambda _checked=False, do=do: do())
+        return menu
+
+    def _connect(self) -> None:
+        self._tabs.currentChanged.connect(lambda _place: self._show_candidate())
+        self._editor.edited.connect(lambda table: self._change("scheme", table, "change the scheme"))
+        self._name.editingFinished.connect(self._rename)
+        self._forecast.node_chosen.connect(self._editor.exclude_node)
+        self._desk.document.changed.connect(self._refresh)
+
+    def _refresh(self) -> None:
+        candidates = candidates_of(self._desk.document.values)
+        self._tabs.blockSignals(True)
+        while self._tabs.count() > len(candidates):
+            self._tabs.removeTab(self._tabs.count() - 1)
+        for place, item in enumerate(candidates):
+            if place >= self._tabs.count():
+                self._tabs.addTab(item["name"])
+            self._tabs.setTabText(place, item["name"].replace("&", "&&"))
+        self._tabs.setUsesScrollButtons(len(candidates) > 6)
+        self._tabs.blockSignals(False)
+        self._remove.setVisible(len(candidates) > 1)
+        self._show_candidate()
+        self._timer.start()
+
+    def _show_candidate(self) -> None:
+        values = self._desk.document.values
+        item = candidates_of(values)[self._place]
+        self._own.setVisible(bool(values.get("candidates")))
+        self._name.setText(item["name"])
+        model = item.get("model") or {}
+        self._model.setText(model.get("path") or model.get("factory") or "the study's model")
+        self._plan.setText(item.get("plan") or "made from the calibration set")
+        self._editor.show_table(item.get("scheme") or values.get("scheme") or {})
+        self._show_forecast()
+
+    def _show_forecast(self) -> None:
+        item = self._answer.get(candidates_of(self._desk.document.values)[self._place]["name"])
+        if item is not None:
+            self._forecast.show_candidate(item)
+
+    def _change(self, key: str, value: Any, what: str) -> None:
+        self._desk.document.update(what, with_change(self._desk.document.values, self._place, key, value))
+
+    def _rename(self) -> None:
+        candidates = candidates_of(self._desk.document.values)
+        name = self._name.text().strip()
+        others = candidates[: self._place] + candidates[self._place + 1 :]
+        if name and name != candidates[self._place]["name"]:
+            self._change("name", unique_name(name, others), "rename the candidate")
+
+    def _add(self, candidate: dict[str, Any], what: str) -> None:
+        self._desk.document.update(what, with_candidate(self._desk.document.values, candidate))
+        self._tabs.setCurrentIndex(self._tabs.count() - 1)
+
+    def _add_scheme(self) -> None:
+        used = [(item.get("scheme") or {}).get("name", "S1") for item in candidates_of(self._desk.document.values)]
+        name = next((item for item in ("S1", "S2", "S3") if item not in used), "S1")
+        self._add({"name": name, "scheme": {"name": name, "method": "mse"}}, "add a scheme")
+
+    def _add_model(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Another model", "", "Models (*.onnx *.pt2 *.pt)")
+        if path:
+            chosen = Path(path).resolve()
+            self._add({"name": chosen.stem, "model": {"path": str(chosen)}}, "add a model")
+
+    def _add_plan(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "A ready plan", "", "Plans (*.json)")
+        if path:
+            self._add({"name": Path(path).stem, "plan": str(Path(path).resolve())}, "add a plan")
+
+    def _choose_model(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Model of this candidate", "", "Models (*.onnx *.pt2 *.pt)")
+        if path:
+            self._change("model", {"path": str(Path(path).resolve())}, "choose the candidate's model")
+
+    def _choose_plan(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Plan of this candidate", "", "Plans (*.json)")
+        if path:
+            self._change("plan", str(Path(path).resolve()), "choose the candidate's plan")
+
+    def _remove_candidate(self) -> None:
+        tables = without_candidate(self._desk.document.values, self._place)
+        self._desk.document.update("remove the candidate", tables)
+
+    def _ask(self) -> None:
+        values = self._desk.document.values
+        asked = {key: values.get(key) for key in ("model", "scheme", "candidates", "runtimes", "task")}
+        if asked == self._asked:
+            return
+        self._asked = asked
+        if self._command is not None:
+            self._command.cancel()
+            self._command = None
+        if not (values.get("model") or values.get("candidates")):
+            self._forecast.show_words("Choose a model: then each runtime says here what it would refuse or change.")
+            return
+        path = self._desk.bridge.scratch("explain.toml")
+        try:
+            self._desk.document.write_copy(path, needs_data=False)
+        except UserError as error:
+            say(self._problem, str(error))
+            return
+        say(self._problem, "")
+        self._command = self._desk.bridge.run(["explain", str(path), "--json"], self._answered)
+
+    def _answered(self, done: Finished) -> None:
+        if done.cancelled:
+            return
+        self._command = None
+        if done.ok and isinstance(done.document, dict):
+            self.show_answer(done.document)
+        else:
+            self._forecast.show_words(done.error, "bad")
