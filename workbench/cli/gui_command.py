@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_gui(options: argparse.Namespace) -> int:
     """Open the window. Raises MissingPartError: Qt is not installed, or a system library it needs is absent."""
+    if options.screenshots is not None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     try:
         from workbench.ui.app import WindowArguments, run_window  # noqa: PLC0415  (Qt is an optional part)
     except ImportError as error:

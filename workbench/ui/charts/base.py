@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QVBoxLayout, QWidget
 from workbench.errors import OutputError, UserError
 from workbench.files import write_bytes_atomic, write_text_atomic
 from workbench.ui.charts.drawing import View
-from workbench.ui.charts.export import HEAD, PAD, to_csv, to_svg
+from workbench.ui.charts.export import LINE, PAD, TITLE_BASE, head_height, to_csv, to_svg, wrapped
 from workbench.ui.charts.figure import Figure
-from workbench.ui.charts.paint import font, make_colour
+from workbench.ui.charts.paint import font, make_colour, measure
 from workbench.ui.charts.plot import FigurePlot
 from workbench.ui.charts.reading import Reading
 from workbench.ui.tables.rows import Heading, TableCell, TableRow
@@ -136,13 +136,15 @@ class ChartCard(QFrame):
         """Return the picture with its title, `scale` pixels per px."""
         assert self.figure is not None
         size = self.plot.size()
-        width, height = size.width() + 2 * PAD, size.height() + HEAD + PAD
+        lines = wrapped(self.figure.subtitle, size.width(), measure)
+        head = head_height(lines)
+        width, height = size.width() + 2 * PAD, size.height() + head + PAD
         made = QImage(QSize(round(width * scale), round(height * scale)), QImage.Format.Format_RGB32)
         made.setDevicePixelRatio(scale)
         made.fill(make_colour(self._theme.tokens.surface))
         painter = QPainter(made)
-        self._paint_head(painter)
-        self.plot.render_into(painter, QRectF(PAD, HEAD, size.width(), size.height()))
+        self._paint_head(painter, self.figure.title, lines)
+        self.plot.render_into(painter, QRectF(PAD, head, size.width(), size.height()))
         painter.end()
         return made
 
@@ -226,14 +228,14 @@ class ChartCard(QFrame):
             said = f"{reading.text}. " if reading is not None else ""
             self.plot.setAccessibleDescription(f"{said}{self.figure.summary} {KEYS}")
 
-    def _paint_head(self, painter: QPainter) -> None:
-        assert self.figure is not None
+    def _paint_head(self, painter: QPainter, title: str, lines: Sequence[str]) -> None:
         painter.setFont(font(15, 600))
         painter.setPen(make_colour(self._theme.tokens.text))
-        painter.drawText(QPointF(PAD, 24), self.figure.title)
+        painter.drawText(QPointF(PAD, TITLE_BASE), title)
         painter.setFont(font(12, 400))
         painter.setPen(make_colour(self._theme.tokens.muted))
-        painter.drawText(QPointF(PAD, 42), self.figure.subtitle)
+        for number, line in enumerate(lines, 1):
+            painter.drawText(QPointF(PAD, TITLE_BASE + LINE * number), line)
 
     def _ask_path(self, name: str, kinds: str) -> str:
         return QFileDialog.getSaveFileName(self, f"Export {self._name}", name, kinds)[0]

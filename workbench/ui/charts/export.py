@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,11 +14,11 @@ from workbench.report.labels import Box, text_width
 from workbench.ui.charts.drawing import View, draw, frame_of
 from workbench.ui.charts.figure import Figure, Line, shape_of
 from workbench.ui.charts.palette import colour
-from workbench.ui.charts.shapes import Fill, Frame, Mark, Shape, Stroke, Words, envelope
+from workbench.ui.charts.shapes import Fill, Frame, Mark, Measure, Shape, Stroke, Words, envelope
 from workbench.ui.tokens import LIGHT, Tokens
 
-HEAD, PAD = 56.0, 16.0
-CLIP = "area"
+PAD, TITLE_BASE, LINE = 16.0, 24.0, 17.0
+Spot = tuple[float, float]
 
 
 def to_svg(figure: Figure, width: float, height: float, tokens: Tokens = LIGHT, view: View | None = None) -> str:
@@ -28,16 +30,33 @@ def to_svg(figure: Figure, width: float, height: float, tokens: Tokens = LIGHT, 
     """
     frame = frame_of(figure, view or figure.view, width, height, text_measure)
     drawing = draw(figure, frame, text_measure)
-    parts = [svg.rect(0, 0, width + 2 * PAD, height + HEAD + PAD, tokens.surface), _clip(frame.box)]
-    parts += [svg.text(PAD, 24, figure.title, tokens.text, 15, weight=600)]
-    parts += [svg.text(PAD, 42, figure.subtitle, tokens.muted, 12)]
+    lines = wrapped(figure.subtitle, width, text_measure)
+    head = head_height(lines)
+    parts = [svg.rect(0, 0, width + 2 * PAD, height + head + PAD, tokens.surface)]
+    parts += [svg.text(PAD, TITLE_BASE, figure.title, tokens.text, 15, weight=600)]
+    parts += [svg.text(PAD, TITLE_BASE + LINE * number, line, tokens.muted, 12) for number, line in enumerate(lines, 1)]
     inner = [_shape(shape, tokens) for shape in drawing.back]
-    inner.append(f'<g clip-path="url(#{CLIP})">')
     inner += [_curve(line, figure, frame, tokens) for line in figure.lines]
-    inner.append("</g>")
     inner += [_shape(shape, tokens) for shape in drawing.front]
-    parts += [f'<g transform="translate({PAD:g},{HEAD:g})">', *inner, "</g>"]
-    return svg.document(width + 2 * PAD, height + HEAD + PAD, parts, figure.summary)
+    parts += [f'<g transform="translate({PAD:g},{head:g})">', *inner, "</g>"]
+    return svg.document(width + 2 * PAD, height + head + PAD, parts, figure.summary)
+
+
+def wrapped(text: str, width: float, measure: Measure) -> list[str]:
+    """Return a text of 12 px as lines no longer than `width`, broken between words."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and measure(longer, 12, 400) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def head_height(lines: Sequence[str]) -> float:
+    """Return the height of title and subtitle above an exported chart, in px."""
+    return TITLE_BASE + LINE * len(lines) + 14
 
 
 def to_csv(figure: Figure) -> str:
@@ -53,11 +72,6 @@ def to_csv(figure: Figure) -> str:
 def text_measure(text: str, size: float, _weight: int) -> float:
     """Return the width of a text in a face that is not known, slightly too large."""
     return text_width(text, size)
-
-
-def _clip(box: Box) -> str:
-    area = f'x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}"'
-    return f'<clipPath id="{CLIP}"><rect {area}/></clipPath>'
 
 
 def _shape(shape: Shape, tokens: Tokens) -> str:
@@ -87,13 +101,72 @@ def _curve(line: Line, figure: Figure, frame: Frame, tokens: Tokens) -> str:
     low, high = (figure.x.value(unit) for unit in frame.x_view)
     x, y = envelope(line.x, line.y, low, high, int(frame.box.width))
     xs, ys = figure.x.units(x), figure.y.units(y)
-    path, is_down = [], False
-    for across, up in zip(xs.tolist(), ys.tolist(), strict=True):
-        if not np.isfinite(up):
-            is_down = False
+    spots = [(frame.x(across), frame.y(up)) for across, up in zip(xs.tolist(), ys.tolist(), strict=True)]
+    path, last = [], None
+    for start, end in pairwise(spots):
+        piece = clipped(start, end, frame.box)
+        if piece is None:
+            last = None
             continue
-        path.append(f"{'L' if is_down else 'M'}{frame.x(across):.2f} {frame.y(up):.2f}")
-        is_down = True
+        path += [] if piece[0] == last else [f"M{piece[0][0]:.2f} {piece[0][1]:.2f}"]
+        path.append(f"L{piece[1][0]:.2f} {piece[1][1]:.2f}")
+        last = piece[1]
     dash = ";stroke-dasharray:6 4" if line.dashed else ""
     stroke = colour(tokens, f"series{line.series % 6}")
     return f'<path d="{"".join(path)}" style="fill:none;stroke:{stroke};stroke-width:1.2{dash}"/>'
+
+
+def clipped(start: Spot, end: Spot, box: Box) -> tuple[Spot, Spot] | None:
+    """Return the part of a straight line inside a box, None where there is none or an end is not finite.
+
+    Method: Liang and Barsky, ACM Transactions on Graphics 3 (1984).
+    """
+    across, down = end[0] - start[0], end[1] - start[1]
+    if not np.isfinite(across + down):
+        return None
+    first, last = 0.0, 1.0
+    sides = (
+        (-across, start[0] - box.x),
+        (across, box.x + box.width - start[0]),
+        (-down, start[1] - box.y),
+        (down, box.y + box.height - start[1]),
+    )
+    for toward, room in sides:
+        if toward == 0 and room < 0:
+            return None
+        if toward < 0:
+            first = max(first, room / toward)
+        elif toward > 0:
+            last = min(last, room / toward)
+    if first > last:
+        return None
+    ends = [(start[0] + share * across, start[1] + share * down) for share in (first, last)]
+    return (start if first == 0 else ends[0], end if last == 1 else ends[1])
+
+
+def clipped(start: Spot, end: Spot, box: Box) -> tuple[Spot, Spot] | None:
+    """Return the part of a straight line inside a box, None where there is none or an end is not finite.
+
+    Method: Liang and Barsky, ACM Transactions on Graphics 3 (1984).
+    """
+    across, down = end[0] - start[0], end[1] - start[1]
+    if not np.isfinite(across + down):
+        return None
+    first, last = 0.0, 1.0
+    sides = (
+        (-across, start[0] - box.x),
+        (across, box.x + box.width - start[0]),
+        (-down, start[1] - box.y),
+        (down, box.y + box.height - start[1]),
+    )
+    for toward, room in sides:
+        if toward == 0 and room < 0:
+            return None
+        if toward < 0:
+            first = max(first, room / toward)
+        elif toward > 0:
+            last = min(last, room / toward)
+    if first > last:
+        return None
+    ends = [(start[0] + share * across, start[1] + share * down) for share in (first, last)]
+    return (start if first == 0 else ends[0], end if last == 1 else ends[1])

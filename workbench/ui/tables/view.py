@@ -177,12 +177,22 @@ class TableView(QTableView):
             QTimer.singleShot(0, self, self.fit_columns)
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  (Qt's name)
-        """Mark the first cell where none is chosen yet, so that the keyboard has a place to start from."""
+        """Mark the first row where none is chosen yet, so that the keyboard has a place to start from."""
         super().focusInEvent(event)
-        if not self.currentIndex().isValid() and self.rows_model.shown:
+        current = self.currentIndex()
+        if self.rows_model.shown and (not current.isValid() or self.rows_model.row(current.row()).is_heading):
             first = next(i for i in range(self.rows_model.rowCount()) if not self.rows_model.row(i).is_heading)
             flags = QItemSelectionModel.SelectionFlag.NoUpdate
             self.selectionModel().setCurrentIndex(self.rows_model.index(first, 0), flags)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  (Qt's name)
+        """Copy, or choose the current row; all other keys move as in any table."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._choose()
+        else:
+            super().keyPressEvent(event)
 
     def _set_up(self) -> None:
         self.setStyleSheet("QTableView, QTableView:focus { border: none; border-radius: 0px; }")

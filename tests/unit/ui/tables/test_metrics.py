@@ -22,7 +22,6 @@ def test_long_words_break_after_a_sign() -> None:
 
 
 def test_a_dot_between_names_never_ends_a_line() -> None:
-    assert wrapped("ONNX · student", 8, len)[-1] == "·\N{NO-BREAK SPACE}student"[-8:]
     assert wrapped("ONNX Runtime · model", 14, len) == ["ONNX Runtime", "·\N{NO-BREAK SPACE}model"]
 
 

@@ -19,7 +19,7 @@ def _row(name: str, rate: float | None, group: int = 0) -> TableRow:
 def _model() -> TableModel:
     model = TableModel()
     heading = TableRow((TableCell("machine"),), 0, is_heading=True)
-    failed = TableRow((TableCell("Core ML"), TableCell("failed")), 0, message="needs macOS")
+    failed = TableRow((TableCell("Core ML"), TableCell("–")), 0, message="needs macOS")
     model.set_rows(HEADINGS, [heading, _row("b", 900), _row("a", 1100), failed, _row("c", None)])
     return model
 
@@ -97,7 +97,7 @@ def test_copied_text_is_what_a_spreadsheet_takes() -> None:
         "Runtime\tRate per s",
         "machine",
         "b\t900 [1, 2]",
-        "Core ML\tfailed",
+        "Core ML\t–",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.results import long_names, ordinary, two_candidates
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
@@ -37,20 +37,23 @@ def test_no_heading_is_clipped(qtbot: QtBot, theme: Theme, make, width: int) -> 
 
 
 def test_the_columns_fill_the_width_without_a_scroll_bar(qtbot: QtBot, theme: Theme) -> None:
-    view = _panel(qtbot, theme, ordinary()).view
+    panel = _panel(qtbot, theme, ordinary())
+    view = panel.view
     assert view.columns.length() == view.viewport().width()
     assert view.horizontalScrollBar().maximum() == 0
 
 
 def test_a_growing_table_shows_all_rows(qtbot: QtBot, theme: Theme) -> None:
-    view = _panel(qtbot, theme, ordinary()).view
+    panel = _panel(qtbot, theme, ordinary())
+    view = panel.view
     rows = sum(view.rowHeight(position) for position in range(view.rows_model.rowCount()))
     assert view.minimumSizeHint().height() >= rows + view.columns.height()
 
 
 def test_a_clicked_header_sorts_turns_and_lets_go(qtbot: QtBot, theme: Theme) -> None:
-    view = _panel(qtbot, theme, ordinary()).view
-    x = view.columns.sectionViewportPosition(2) + 20
+    panel = _panel(qtbot, theme, ordinary())
+    view = panel.view
+    place = QPoint(view.columns.sectionViewportPosition(2) + 20, 20)
     states = []
     for _ in range(3):
         qtbot.mouseClick(
@@ -60,14 +63,9 @@ def test_a_clicked_header_sorts_turns_and_lets_go(qtbot: QtBot, theme: Theme) ->
     assert states == [(2, False), (2, True), (None, False)]
 
 
-def _at(x: int):  # type: ignore[no-untyped-def]
-    from PySide6.QtCore import QPoint
-
-    return QPoint(x, 20)
-
-
 def test_headings_and_messages_span_also_after_sorting(qtbot: QtBot, theme: Theme) -> None:
-    view = _panel(qtbot, theme, ordinary()).view
+    panel = _panel(qtbot, theme, ordinary())
+    view = panel.view
     view.rows_model.sort(0, Qt.SortOrder.DescendingOrder)
     count = view.rows_model.columnCount()
     for position in range(view.rows_model.rowCount()):
@@ -91,6 +89,8 @@ def test_copy_takes_the_selection_or_everything(qtbot: QtBot, theme: Theme) -> N
     panel.set_rows([Heading("Letter", right=False), Heading("Number")], [text_row("a", "1"), text_row("b", "2")])
     panel.view.copy()
     assert QGuiApplication.clipboard().text() == "Letter\tNumber\na\t1\nb\t2"
+    panel.show()
+    panel.view.setFocus()
     panel.select(1)
     qtbot.keyClick(panel.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == "Letter\tNumber\nb\t2"
@@ -103,6 +103,7 @@ def test_enter_and_double_click_choose_a_row(qtbot: QtBot, theme: Theme) -> None
     panel.show()
     chosen: list[TableRow] = []
     panel.view.chosen.connect(chosen.append)
+    panel.view.setFocus()
     panel.select(1)
     qtbot.keyClick(panel.view, Qt.Key.Key_Return)
     panel.view.doubleClicked.emit(panel.view.rows_model.index(0, 0))
@@ -111,7 +112,8 @@ def test_enter_and_double_click_choose_a_row(qtbot: QtBot, theme: Theme) -> None
 
 
 def test_the_keyboard_finds_the_first_row(qtbot: QtBot, theme: Theme) -> None:
-    view = _panel(qtbot, theme, ordinary()).view
+    panel = _panel(qtbot, theme, ordinary())
+    view = panel.view
     view.setFocus()
     assert view.currentIndex().row() == 1
 
