@@ -1,8 +1,21 @@
-"""`python -m workbench`: the command line."""
+"""`python -m workbench` and `int8-workbench`: the command line; the window has a short way, without the engine."""
+
+from __future__ import annotations
 
 import sys
 
-from workbench.cli import main
+
+def main() -> int:
+    """Run the command line; without a command the window opens."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] == "gui":
+        from workbench.ui.start import main as open_window  # noqa: PLC0415  (not the whole command line)
+
+        return open_window(arguments[1:])
+    from workbench.cli import main as run_command  # noqa: PLC0415  (not for the window)
+
+    return run_command(arguments)
+
 
 if __name__ == "__main__":
     sys.exit(main())

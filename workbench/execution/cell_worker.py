@@ -156,6 +156,7 @@ def _timed(session: Session, samples: Samples, batch: int, files: OutputFiles, c
             channel.event("warm_up_done", seconds=warm.seconds, runs=warm.runs, steady=warm.steady, path=path)
         elif command["command"] == "block":
             block = run_block(runs.run_once, command["seconds"], between=runs.check, every=CHECK_EVERY)
+            runs.check(block.latencies_ns.size)  # a slow model has fewer runs than CHECK_EVERY
             path = _saved(channel.work_dir / f"block_{blocks}.npy", block.latencies_ns)
             timing = {"start_ns": block.start_ns, "wall_ns": block.wall_ns, "runs": int(block.latencies_ns.size)}
             channel.event("block_done", block=blocks, path=path, **timing, **runs.counts())

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLay
 
 from workbench.ui.class_balance import ClassBalance
 from workbench.ui.desk import Desk
-from workbench.ui.widgets import button, label, row, say
+from workbench.ui.widgets import button, label, row, say, without_buttons
 
 Part = Literal["calibration", "evaluation"]
 TITLES = {"evaluation": "Evaluation set", "calibration": "Calibration set"}
@@ -32,7 +32,7 @@ class DataPart(QFrame):
         self._desk, self._part = desk, part
         self._path = label("", "mono", wrap=True, selectable=True)
         self._found, self._problem = label("", wrap=True), label("", "bad", wrap=True)
-        self._labels, self._limit, self._seed = QComboBox(), QSpinBox(), QSpinBox()
+        self._labels, self._limit, self._seed = QComboBox(), without_buttons(QSpinBox()), without_buttons(QSpinBox())
         self._balance = ClassBalance(desk.theme, f"Class balance of the {TITLES[part].lower()}")
         self._clear = button("Remove", partial(self._set, None), "quiet", f"Remove the {TITLES[part].lower()}")
         self._set_up_fields()

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QVBoxLayout, QWidget
 
 from workbench.measure.gates import GATES, Gate
 from workbench.ui.desk import Desk
-from workbench.ui.widgets import button, clear, label, row
+from workbench.ui.widgets import button, clear, label, row, without_buttons
 
 TITLES = {
     "max_accuracy_drop_points": "Accuracy drop, at most",
@@ -78,7 +78,7 @@ class GateEditor(QWidget):
 
     def _row(self, gate: Gate) -> QVBoxLayout:
         title = TITLES.get(gate.name, gate.name)
-        limit = QDoubleSpinBox(decimals=0 if gate.whole else 3, suffix=gate.unit)
+        limit = without_buttons(QDoubleSpinBox(decimals=0 if gate.whole else 3, suffix=gate.unit))
         limit.setRange(max(gate.low, -HUGE), min(gate.high, HUGE))
         limit.setValue(self._desk.document.value("gates", gate.name, default=0.0))
         limit.setAccessibleName(title)

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from workbench.ui.desk import Desk
-from workbench.ui.widgets import label, row, say
+from workbench.ui.widgets import label, row, say, without_buttons
 
 FITS = ("as it is", "short side, centre crop", "exact size", "letterbox")
 NORMALIZATIONS: dict[str, tuple[list[float], list[float]]] = {
@@ -218,7 +218,7 @@ def _line(name: str) -> QLineEdit:
 
 
 def _side(name: str) -> QSpinBox:
-    made = QSpinBox()
+    made = without_buttons(QSpinBox())
     made.setRange(1, SIDE_MOST)
     made.setAccessibleName(name.replace("_", " "))
     return made

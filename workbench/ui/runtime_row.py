@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QSpinBox, QVBoxLayout
 
 from workbench.ui.desk import Desk
-from workbench.ui.widgets import button, label, row, say
+from workbench.ui.widgets import button, label, row, say, without_buttons
 
 PRECISIONS = ("fp32", "fp16", "int8")
 TARGETS = ("this machine", "x64", "x64-no-vnni", "arm64", "wasm", "device")
@@ -113,7 +113,7 @@ class RuntimeRow(QFrame):
         return made
 
     def _count(self, name: str, most: int) -> QSpinBox:
-        made = QSpinBox()
+        made = without_buttons(QSpinBox())
         made.setRange(1, most)
         made.setFixedWidth(74)
         made.setAccessibleName(f"{self._what}: {name}")

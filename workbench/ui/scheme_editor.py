@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from workbench.quant.scheme import DEFAULT_PERCENTILE, METHODS, SCHEME_TITLES
-from workbench.ui.widgets import label
+from workbench.ui.widgets import label, without_buttons
 
 WORDS = {
     "S1": "Weights and activations in 8 bits, both symmetric: zero point 0, one scale per channel or tensor.",
@@ -38,7 +38,8 @@ class SchemeEditor(QWidget):
             self._name.addItem(f"{name}  {title}", name)
         for method in METHODS:
             self._method.addItem(f"{method}: {METHOD_WORDS[method]}", method)
-        self._percentile = QDoubleSpinBox(minimum=50.001, maximum=100.0, decimals=4, singleStep=0.01, suffix=" %")
+        percentile = QDoubleSpinBox(minimum=50.001, maximum=100.0, decimals=4, singleStep=0.01, suffix=" %")
+        self._percentile = without_buttons(percentile)
         self._logits = QCheckBox("also the output of the last layer")
         self._ops, self._nodes = QLineEdit(), QLineEdit()
         self._ops.setPlaceholderText("op types, such as Softmax, Add")

@@ -19,7 +19,7 @@ from workbench.ui.window import Window
 
 SIZES = ((1280, 800), (1920, 1080))
 MOST_S = 60.0
-QUIET_S = 0.4
+QUIET_S = 0.8
 
 
 def write_screenshots(theme: Theme, folder: Path, path: Path | None) -> int:

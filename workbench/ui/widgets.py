@@ -8,6 +8,7 @@ from typing import TypeVar
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QBoxLayout,
     QFrame,
     QGridLayout,
@@ -26,6 +27,7 @@ from workbench.ui.tokens import GAP_PX
 
 COPIED_MS = 1500
 BoxT = TypeVar("BoxT", bound=QBoxLayout)
+SpinT = TypeVar("SpinT", bound=QAbstractSpinBox)
 PAGE_WIDTH_PX = 1180
 
 
@@ -101,6 +103,12 @@ def copy_button(text: Callable[[], str], theme: Theme, what: str) -> QPushButton
 
     made.clicked.connect(lambda _checked=False: copy())
     return themed_icon(made, theme, "copy", "muted", 14)
+
+
+def without_buttons(field: SpinT) -> SpinT:
+    """Take the two small buttons off a number field: wheel, arrow keys and typing stay; returns the field."""
+    field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+    return field
 
 
 def card(heading: str = "", spacing: int = 8) -> tuple[QFrame, QVBoxLayout]:

@@ -17,6 +17,7 @@ from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
 
 MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
+DEFAULTS: dict[str, dict[str, Any]] = {"preprocess": {}, "task": {"class_offset": 0, "compare": "logits"}}
 OP_HEADINGS = (Heading("Op", right=False), Heading("Nodes"))
 FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
 
@@ -161,9 +162,13 @@ class ModelPage(Page):
     def _show_adopted(self) -> None:
         proposed = self._document["proposed"] if self._document else {}
         tables = {name: proposed[name] for name in ("preprocess", "task") if proposed.get(name)}
-        same = bool(tables) and all(self._desk.document.value(name) == table for name, table in tables.items())
+        same = bool(tables) and all(self._has(name, table) for name, table in tables.items())
         self._adopt.setEnabled(bool(tables) and not same)
         self._adopted.setText("In use" if same else "")
+
+    def _has(self, name: str, table: dict[str, Any]) -> bool:
+        """Whether the document's table says the same; what is left out holds by default."""
+        return {**DEFAULTS[name], **self._desk.document.value(name, default={})} == {**DEFAULTS[name], **table}
 
     def _choose(self) -> None:
         start = str(Path(self._source).parent) if self._source else ""

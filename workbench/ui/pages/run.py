@@ -17,7 +17,7 @@ from workbench.ui.gate_editor import GateEditor
 from workbench.ui.lanes import Lanes
 from workbench.ui.run_place import PROFILES, expected_text, result_folder
 from workbench.ui.run_state import RunState, duration
-from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
+from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon, without_buttons
 
 PAINT_MS = 150
 MEASURING_MS = 1000
@@ -44,7 +44,7 @@ class RunPage(Page):
         self._chosen: Path | None = None
         self._profile, self._budget, self._code = (
             QComboBox(),
-            QDoubleSpinBox(),
+            without_buttons(QDoubleSpinBox()),
             QCheckBox("allow the model's code to run"),
         )
         self._expected, self._place = label("", "muted", wrap=True), label("", "mono", wrap=True, selectable=True)
