@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from workbench.report import numbers, svg
@@ -43,7 +44,7 @@ def _texts(values: list[float], axis: Axis) -> list[str]:
     if axis.log:
         small = any(value < 1e-3 * (1 - 1e-9) for value in values)
         return [_power(value) if small else _exact(value) for value in values]
-    gap = min((abs(b - a) for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    gap = min((abs(b - a) for a, b in itertools.pairwise(values)), default=1.0)
     digits = next((d for d in range(7) if all(abs(v - round(v, d)) <= 1e-6 * gap for v in values)), 7)
     return [numbers.number(value, digits, signed=axis.signed) for value in values]
 

@@ -142,31 +142,3 @@ def clipped(start: Spot, end: Spot, box: Box) -> tuple[Spot, Spot] | None:
         return None
     ends = [(start[0] + share * across, start[1] + share * down) for share in (first, last)]
     return (start if first == 0 else ends[0], end if last == 1 else ends[1])
-
-
-def clipped(start: Spot, end: Spot, box: Box) -> tuple[Spot, Spot] | None:
-    """Return the part of a straight line inside a box, None where there is none or an end is not finite.
-
-    Method: Liang and Barsky, ACM Transactions on Graphics 3 (1984).
-    """
-    across, down = end[0] - start[0], end[1] - start[1]
-    if not np.isfinite(across + down):
-        return None
-    first, last = 0.0, 1.0
-    sides = (
-        (-across, start[0] - box.x),
-        (across, box.x + box.width - start[0]),
-        (-down, start[1] - box.y),
-        (down, box.y + box.height - start[1]),
-    )
-    for toward, room in sides:
-        if toward == 0 and room < 0:
-            return None
-        if toward < 0:
-            first = max(first, room / toward)
-        elif toward > 0:
-            last = min(last, room / toward)
-    if first > last:
-        return None
-    ends = [(start[0] + share * across, start[1] + share * down) for share in (first, last)]
-    return (start if first == 0 else ends[0], end if last == 1 else ends[1])

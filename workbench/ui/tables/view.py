@@ -1,101 +1,24 @@
-"""The table itself: a header of two lines and a unit, columns fitted to their texts, sort, filter, copy by keyboard."""
+"""The table itself: columns fitted to their texts, sorted by their header, filtered, copied, all by keyboard too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelectionModel, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QAction,
-    QColor,
-    QFocusEvent,
-    QGuiApplication,
-    QKeyEvent,
-    QKeySequence,
-    QPainter,
-    QPen,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from workbench.ui.tables.delegate import CellDelegate
-from workbench.ui.tables.metrics import MEASURED_ROWS, PAD_X, PAD_Y, Metrics
+from workbench.ui.tables.header import Header
+from workbench.ui.tables.metrics import MEASURED_ROWS, Metrics
 from workbench.ui.tables.model import TableModel, as_text
 from workbench.ui.tables.rows import Heading, TableRow
+from workbench.ui.tables.widths import fitted
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import button, connect_theme, label, row, themed_icon
 
 SPANNED_ROWS = 2000
 FRAME_PX = 0
-
-
-class Header(QHeaderView):
-    """Headings on up to two lines with their unit below; nothing is ever cut off. A third click gives up sorting."""
-
-    def __init__(self, theme: Theme, metrics: Metrics, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self._theme, self._metrics = theme, metrics
-        self.setSectionsClickable(True)
-        self.setHighlightSections(False)
-        self.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.setMinimumSectionSize(36)
-        self.setSortIndicatorClearable(True)
-        self.setAccessibleName("Columns; press one to sort by it")
-
-    def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
-        """Return the height that the headings need."""
-        model = self._table_model()
-        if model is None:
-            return super().sizeHint()
-        widths = [self.sectionSize(column) for column in range(len(model.headings))]
-        return QSize(super().sizeHint().width(), self._metrics.header_height(model.headings, widths))
-
-    def clipped(self) -> list[str]:
-        """Return the headings that do not fit into their column; there should be none."""
-        model = self._table_model()
-        pairs = enumerate(model.headings) if model else []
-        return [
-            heading.title
-            for column, heading in pairs
-            if self._metrics.heading_width(heading) > self.sectionSize(column) - 2 * PAD_X
-        ]
-
-    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N802, N803  (Qt's names)
-        """Paint title, unit, and the arrow of the sorted column."""
-        model = self._table_model()
-        if model is None or not rect.isValid() or logicalIndex >= len(model.headings):
-            return
-        tokens, heading = self._theme.tokens, model.headings[logicalIndex]
-        painter.save()
-        painter.fillRect(rect, QColor(tokens.surface))
-        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, QColor(tokens.border))
-        inner = rect.adjusted(PAD_X, PAD_Y, -PAD_X, -PAD_Y)
-        side = Qt.AlignmentFlag.AlignRight if heading.right else Qt.AlignmentFlag.AlignLeft
-        unit = self._metrics.of(self._metrics.sub).lineSpacing() if heading.unit else 0
-        column, descending = model.sorted_by
-        painter.setFont(self._metrics.head)
-        painter.setPen(QColor(tokens.accent if column == logicalIndex else tokens.text))
-        flags = int(side | Qt.AlignmentFlag.AlignBottom)
-        painter.drawText(
-            inner.adjusted(0, 0, 0, -unit), flags, "\n".join(self._metrics.heading_lines(heading, rect.width()))
-        )
-        painter.setFont(self._metrics.sub)
-        painter.setPen(QColor(tokens.muted))
-        painter.drawText(inner, flags | int(Qt.TextFlag.TextSingleLine), heading.unit)
-        if column == logicalIndex:
-            self._paint_arrow(painter, rect, descending=descending)
-        painter.restore()
-
-    def _paint_arrow(self, painter: QPainter, rect: QRect, *, descending: bool) -> None:
-        painter.setPen(QPen(QColor(self._theme.tokens.accent), 1.6))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        x, y, step = rect.center().x(), rect.top() + 5, 3 if descending else -3
-        painter.drawLine(x - 4, y - step // 2, x, y + step - step // 2)
-        painter.drawLine(x, y + step - step // 2, x + 4, y - step // 2)
-
-    def _table_model(self) -> TableModel | None:
-        model = self.model()
-        return model if isinstance(model, TableModel) else None
 
 
 class TableView(QTableView):
@@ -145,7 +68,7 @@ class TableView(QTableView):
         ]
         needed = list(map(self._metrics.column_width, model.headings, cells))
         least = list(map(self._metrics.least_width, model.headings, cells))
-        for column, width in enumerate(_fitted(needed, least, self.viewport().width(), model.headings)):
+        for column, width in enumerate(fitted(needed, least, self.viewport().width(), model.headings)):
             self.columns.resizeSection(column, width)
         self.columns.geometriesChanged.emit()
         self._fit_rows()
@@ -208,12 +131,6 @@ class TableView(QTableView):
         if self._grows:
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.doubleClicked.connect(lambda index: self.chosen.emit(self.rows_model.row(index.row())))
-        for key, slot in (
-            (QKeySequence(QKeySequence.StandardKey.Copy), self.copy),
-            (QKeySequence("Return"), self._choose),
-        ):
-            shortcut = QShortcut(key, self, context=Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(slot)
         action = QAction("Copy with headings", self)
         action.triggered.connect(self.copy)
         self.addAction(action)
@@ -292,25 +209,3 @@ class TablePanel(QWidget):
     def _counted(self) -> None:
         model = self.view.rows_model
         self.count.setText("" if model.shown == model.total else f"{model.shown:,} of {model.total:,} rows")
-
-
-def _fitted(needed: Sequence[int], least: Sequence[int], room: int, headings: Sequence[Heading]) -> list[int]:
-    """Fit columns into a width: the widest columns of words give first, down to a common width; figures never do.
-
-    What is left over is shared in proportion to the widths.
-    """
-    floors = [n if h.right else min(n, m) for n, m, h in zip(needed, least, headings, strict=True)]
-    level = max(needed, default=0)
-    while level > 0 and sum(_cut(needed, floors, level)) > max(room, sum(floors)):
-        level -= 1
-    widths = _cut(needed, floors, level)
-    left, total = room - sum(widths), sum(widths)
-    if left <= 0 or total == 0:
-        return widths
-    shared = [width + left * width // total for width in widths]
-    shared[-1] += room - sum(shared)
-    return shared
-
-
-def _cut(needed: Sequence[int], floors: Sequence[int], level: int) -> list[int]:
-    return [max(floor, min(width, level)) for width, floor in zip(needed, floors, strict=True)]

@@ -7,8 +7,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from helpers.figures import bars, curve, curves, point, points
+from hypothesis import given
+from hypothesis import strategies as st
 
-from workbench.ui.charts.export import to_csv, to_svg
+from workbench.report.labels import Box
+from workbench.ui.charts.export import clipped, head_height, to_csv, to_svg, wrapped
 from workbench.ui.charts.figure import Figure
 from workbench.ui.tokens import DARK, LIGHT
 
@@ -57,3 +60,27 @@ def test_the_theme_and_the_view_are_kept() -> None:
 def test_csv_holds_unrounded_numbers_under_headings_with_units() -> None:
     rows = list(csv.reader(io.StringIO(to_csv(bars(1.0)))))
     assert rows == [["Run", "Rate (per s)"], ["A", "1000.5"], ["B", "2000.25"]]
+
+
+@given(*(st.floats(-50.0, 150.0) for _ in range(4)))
+def test_clipped_lines_stay_in_the_box_and_on_the_line(x1: float, y1: float, x2: float, y2: float) -> None:
+    box = Box(0, 0, 100, 100)
+    found = clipped((x1, y1), (x2, y2), box)
+    if found is None:
+        middles = [(x1 + s * (x2 - x1), y1 + s * (y2 - y1)) for s in np.linspace(0, 1, 50)]
+        assert not any(1e-6 < x < 100 - 1e-6 and 1e-6 < y < 100 - 1e-6 for x, y in middles)
+        return
+    for x, y in found:
+        assert -1e-6 <= x <= 100 + 1e-6
+        assert -1e-6 <= y <= 100 + 1e-6
+        assert abs((x - x1) * (y2 - y1) - (y - y1) * (x2 - x1)) < 1e-4
+
+
+def test_a_line_to_nowhere_is_not_drawn() -> None:
+    assert clipped((0.0, 0.0), (1.0, np.nan), Box(0, 0, 10, 10)) is None
+
+
+def test_subtitles_are_broken_between_words() -> None:
+    lines = wrapped("one two three four", 60, lambda text, _size, _weight: 8.0 * len(text))
+    assert lines == ["one two", "three", "four"]
+    assert head_height(lines) > head_height(lines[:1])
