@@ -67,6 +67,19 @@ def write_json_atomic(path: Path, document: Mapping[str, Any]) -> None:
     write_text_atomic(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def remove_durable(path: Path) -> None:
+    """Remove a file, if it is there, so that it stays away even when the machine fails right afterwards.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(f"{path.name} cannot be removed", why=error.strerror or str(error)) from error
+
+
 def canonical_json(document: Any) -> bytes:
     """Return the one byte string that stands for `document` in hashes: sorted keys, no spaces, UTF-8."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -20,10 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers import kill as killing
+from helpers import kill_checks as checks
 
 KINDS = ("instant", "stage", "worker", "write")
 CLASSES = (
-    killing.BEFORE, "Scan", "Model", "FP32 reference", "Plan", "Simulated", "Probe", "Build", "Run", "Warm up", "Speed",
+    checks.BEFORE, "Scan", "Model", "FP32 reference", "Plan", "Simulated", "Probe", "Build", "Run", "Warm up", "Speed",
     "Evaluate, result, sheet",
 )  # fmt: skip
 PLACES = {
@@ -96,7 +97,7 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _class_of(kill: killing.Kill) -> str:
+def _class_of(kill: checks.Kill) -> str:
     """Return the row of the table a kill belongs to."""
     if kill.kind == "worker":
         return PLACES[kill.stage.partition("/")[0]]
@@ -121,12 +122,14 @@ def _summary(trials: list[killing.Trial], seconds: float) -> str:
     defects = [defect for done in trials for defect in done.defects]
     exits = Counter(kill.exit_code for kill in kills if kill.kind == "worker")
     kept = sum(len(kill.finished) for kill in kills)
+    answered = sum(name.partition("/outputs/")[0] not in kill.finished for kill in kills for name in kill.answered)
     lines = [
         f"{len(kills)} kills in {len(trials)} study folders, each resumed to its end, in {seconds:.0f} s",
         f"inside an atomic write (its temporary file was left): {sum(kill.inside_write for kill in kills)}",
         f"exit codes of programs whose worker was killed: {dict(sorted(exits.items(), key=str))}",
         f"processes alive {killing.ORPHAN_LIMIT_S:g} s after a kill: {sum(len(kill.survivors) for kill in kills)};"
         f" the slowest had gone after {max((kill.gone_s for kill in kills), default=0):.2f} s",
+        f"cells answered but not finished at a kill, summed: {answered}",
         f"stages finished at a kill, summed: {kept}; done again or changed, and any other difference: {len(defects)}",
         *defects,
     ]

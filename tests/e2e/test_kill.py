@@ -6,6 +6,7 @@ The full run of fifty kills over every stage is tests/benchmarks/kill_fifty.py.
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import helpers.kill as killing
+import helpers.kill_checks as checks
 import pytest
 
 from workbench.execution.store import Store
@@ -43,6 +45,13 @@ finished = Store.finished
 Store.finished = lambda self, folder, key: None if "cells" in folder.parts else finished(self, folder, key)
 sys.exit(main())
 """
+FORGETS_ANSWERS = """
+import sys
+from workbench.cli import main
+from workbench.execution.store import Store
+Store.answers = lambda self, folder, key: None
+sys.exit(main())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +60,22 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> killing.Case:
 
 
 @pytest.fixture(scope="module")
-def plain(case: killing.Case, tmp_path_factory: pytest.TempPathFactory) -> killing.Undisturbed:
+def plain(case: killing.Case, tmp_path_factory: pytest.TempPathFactory) -> checks.Undisturbed:
     return killing.undisturbed(case, tmp_path_factory.mktemp("plain") / "folder")
 
 
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> killing.Case:
+    return killing.Case(killing.write_study(tmp_path_factory.mktemp("timed") / "study", ("ort_cpu", "echo")), "quick")
+
+
+@pytest.fixture(scope="module")
+def plain_timed(timed: killing.Case, tmp_path_factory: pytest.TempPathFactory) -> checks.Undisturbed:
+    return killing.undisturbed(timed, tmp_path_factory.mktemp("plain_timed") / "folder")
+
+
 @pytest.fixture
-def finished(case: killing.Case, plain: killing.Undisturbed, tmp_path: Path) -> Path:
+def finished(case: killing.Case, plain: checks.Undisturbed, tmp_path: Path) -> Path:
     """A copy of a finished study folder."""
     return Path(shutil.copytree(plain.folder, tmp_path / "copy"))
 
@@ -65,7 +84,7 @@ def with_fault(case: killing.Case, code: str) -> killing.Case:
     return killing.Case(case.study, case.profile, (sys.executable, "-c", code))
 
 
-def test_undisturbed_study_has_figures_to_compare(plain: killing.Undisturbed) -> None:
+def test_undisturbed_study_has_figures_to_compare(plain: checks.Undisturbed) -> None:
     runs = {(run["label"], run["precision"]): run for run in plain.facts["runs"]}
     assert all(runs[label, "int8"]["answers_changed"]["changed"] > 0 for label in RUNTIMES)
     assert all(runs[label, "fp32"]["answers_changed"]["changed"] == 0 for label in RUNTIMES)
@@ -83,7 +102,7 @@ def test_undisturbed_study_has_figures_to_compare(plain: killing.Undisturbed) ->
     ids=["store write", "random"],
 )
 def test_killed_study_ends_as_if_undisturbed(
-    case: killing.Case, plain: killing.Undisturbed, tmp_path: Path, aims: tuple[str, ...], seed: int
+    case: killing.Case, plain: checks.Undisturbed, tmp_path: Path, aims: tuple[str, ...], seed: int
 ) -> None:
     done = killing.trial(case, tmp_path / "folder", plain, aims, seed)
     assert len(done.kills) >= 2  # the last one may come after the end
@@ -92,7 +111,7 @@ def test_killed_study_ends_as_if_undisturbed(
 
 @pytest.mark.slow
 def test_killed_worker_is_a_crashed_cell_and_only_it_is_done_again(
-    case: killing.Case, finished: Path, plain: killing.Undisturbed
+    case: killing.Case, finished: Path, plain: checks.Undisturbed
 ) -> None:
     shutil.rmtree(finished / "cells" / "echo")
     (finished / "events.jsonl").unlink()  # it tells that those cells were finished
@@ -100,7 +119,7 @@ def test_killed_worker_is_a_crashed_cell_and_only_it_is_done_again(
     (kill,) = done.kills
     assert kill.exit_code == 4
     assert not done.defects
-    events = killing.stages_of(killing.events_of(finished))
+    events = checks.stages_of(checks.events_of(finished))
     starts = [name for name in events if name.startswith("Run ") and name.endswith(" start")]
     assert starts == [
         "Run echo · S1 · fp32 start",
@@ -110,8 +129,37 @@ def test_killed_worker_is_a_crashed_cell_and_only_it_is_done_again(
 
 
 @pytest.mark.slow
+def test_kill_in_the_speed_rounds_costs_no_answers(
+    timed: killing.Case, plain_timed: checks.Undisturbed, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    done = killing.trial(timed, folder, plain_timed, ["stage:Warm up echo", "stage:Speed, round 3"], seed=3)
+    assert [kill.stage.partition(",")[0] for kill in done.kills] == ["Warm up echo · S1 · fp32 start", "Speed"]
+    for kill in done.kills:
+        assert len(kill.answered) == 4
+        assert not any(name.startswith("cells/") for name in kill.finished)
+    assert not done.defects  # the output files are those of the first run, and what was found is as undisturbed
+    events = [event for event in checks.events_of(folder) if event["name"].startswith("Run ")]
+    kept = [event["name"] for event in events if event["text"] == "answers kept, 16 of 60 answers checked equal"]
+    assert len(kept) == 2 * 4
+    runs = json.loads((folder / "result.json").read_text(encoding="utf-8"))["runs"]
+    told = {run["facts"].get("answers_kept") for run in runs if run["label"] in ("ort_cpu", "echo")}
+    assert told == {"16 of 60 answers checked equal after the session was opened again"}
+
+
+@pytest.mark.slow
+def test_answers_given_twice_are_caught(timed: killing.Case, plain_timed: checks.Undisturbed, tmp_path: Path) -> None:
+    kill = killing.killed_once(timed, tmp_path / "folder", plain_timed, "stage:Speed, round 2", random.Random(4))
+    assert kill
+    done = killing.Trial(tmp_path / "folder", [kill])
+    killing.finish(with_fault(timed, FORGETS_ANSWERS), done, plain_timed)
+    again = [text for text in done.defects if text.endswith("written again")]
+    assert len(again) == len(done.defects) == 4
+
+
+@pytest.mark.slow
 def test_record_written_before_its_files_is_caught(
-    case: killing.Case, finished: Path, plain: killing.Undisturbed
+    case: killing.Case, finished: Path, plain: checks.Undisturbed
 ) -> None:
     shutil.rmtree(finished / "cells" / "ort_cpu")
     killing.wait_end(killing.start(with_fault(case, RECORDS_TOO_EARLY), finished))
@@ -121,8 +169,8 @@ def test_record_written_before_its_files_is_caught(
 
 
 @pytest.mark.slow
-def test_cell_run_twice_is_caught(case: killing.Case, finished: Path, plain: killing.Undisturbed) -> None:
-    kill = killing.Kill("instant", "Evaluate start", finished=killing.finished_stages(finished))
+def test_cell_run_twice_is_caught(case: killing.Case, finished: Path, plain: checks.Undisturbed) -> None:
+    kill = checks.Kill("instant", "Evaluate start", finished=checks.finished_stages(finished))
     done = killing.Trial(finished, [kill])
     killing.finish(with_fault(case, FORGETS_CELLS), done, plain)
     twice = [text for text in done.defects if text.endswith("started again")]
@@ -139,8 +187,8 @@ def test_process_that_survives_is_caught(case: killing.Case) -> None:
     assert stray.wait(10) < 0
 
 
-def test_changed_answer_and_changed_figure_are_caught(finished: Path, plain: killing.Undisturbed) -> None:
-    assert not list(killing.defects_of_result(finished, plain))
+def test_changed_answer_and_changed_figure_are_caught(finished: Path, plain: checks.Undisturbed) -> None:
+    assert not list(checks.defects_of_result(finished, plain))
     outputs = finished / "cells" / "echo" / "S1" / "int8" / "outputs" / "0.npy"
     content = bytearray(outputs.read_bytes())
     content[-1] ^= 1
@@ -148,7 +196,7 @@ def test_changed_answer_and_changed_figure_are_caught(finished: Path, plain: kil
     result = json.loads((finished / "result.json").read_text(encoding="utf-8"))
     result["runs"][0]["outputs_sha256"] = "0" * 64
     (finished / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    first, second = killing.defects_of_result(finished, plain)
+    first, second = checks.defects_of_result(finished, plain)
     assert "runs[0].outputs_sha256" in first
     assert second == "cells/echo/S1/int8/outputs/0.npy is different"
 

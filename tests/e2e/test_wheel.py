@@ -118,7 +118,7 @@ def test_wheel_names_its_command_and_its_extras(wheel: Path, names: list[str]) -
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
         (entries,) = (archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
-    assert "int8-workbench = workbench.cli:main" in entries
+    assert "int8-workbench = workbench.__main__:main" in entries
     assert {"Provides-Extra: gui", "Provides-Extra: torch"} <= set(metadata.splitlines())
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
     assert not [line for line in required if "pyside" in line.lower() or "torch" in line.lower()]

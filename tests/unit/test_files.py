@@ -100,3 +100,14 @@ def test_a_version_without_migration_is_too_old() -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"gone\.json cannot be read"):
         files.read_versioned_json(tmp_path / "gone.json", "plan", 1)
+
+
+def test_a_removed_file_is_gone_and_a_missing_one_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    path.write_text("{}")
+    files.remove_durable(path)
+    files.remove_durable(path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="folder cannot be removed"):
+        files.remove_durable(tmp_path / "folder")

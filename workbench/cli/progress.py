@@ -114,7 +114,8 @@ def stage_line(event: Mapping[str, Any], took_s: float | None = None) -> str:
     state = str(event.get("state"))
     left = f"  ({duration(event['remaining_s'])} left)" if state == "start" and event.get("remaining_s") else ""
     took = f"  {duration(took_s)}" if state == "done" and took_s is not None and took_s >= 1 else ""
-    note = {"kept": " (kept)", "failed": f": {event.get('text', '')}"}.get(state, "")
+    text = f": {event['text']}" if event.get("text") else ""
+    note = {"kept": " (kept)", "start": text, "failed": text}.get(state, "")
     return " ".join(f"{MARKS.get(state, '-')} {event['name']}{note}".split()) + took + left
 
 

@@ -149,6 +149,8 @@ def incomplete(result: Result) -> bool:
 
 
 def _undecided(result: Result) -> bool:
-    """Whether a gate of a required run could not be judged; other runs may stay open."""
+    """Whether gates have no run to judge, or one of a required run could not be judged; other runs may stay open."""
+    if result.gates and not result.verdicts:
+        return True
     required = {(run.label, run.candidate) for run in result.runs if run.required}
     return any(item.verdict == "CANNOT TELL" and (item.label, item.candidate) in required for item in result.verdicts)

@@ -78,6 +78,8 @@ def _reasons(result: Result, code: int) -> list[str]:
         found.append(f"cannot tell: {', '.join(map(_gate, open_gates))}")
     if not result.gates:
         return [*found, "no gates set"]
+    if not result.verdicts:
+        return [*found, "gates are set, and no INT8 run is there to judge"]
     return found or [f"all {len(result.verdicts)} gates passed"]
 
 

@@ -2,6 +2,8 @@
 
 Runtimes never run at the same time; while one is timed the others wait. Rounds take turns, because machines drift:
 a ratio of two cells of one group compares blocks that lie beside each other in time.
+Cells of a group finish together, after the rounds. What a kill before that must not cost, hours of answers, is
+recorded when a cell's accuracy pass is done; a resumed cell checks the first answers and keeps the rest.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from workbench.execution.discovery import Manifest
 from workbench.execution.host import Worker
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.stages import Stages
+from workbench.execution.store import answers_files
 from workbench.measure.load import LoadMonitor
 
 GROUP_SIZE = 8
 CELL_TIMEOUT_S = 7 * 24 * 3600.0
 LOAD_LIMIT_S = 3600.0
 BLOCK_GRACE_S = 120.0
+KEPT = ("n", "wall_s", "run_s", "outputs", "outputs_sha256", "samples_sha256")
+"""What a worker tells of its accuracy pass that another session may keep; the rest belongs to the session."""
 ROUNDS: Mapping[str, int] = {"quick": 5, "standard": 6, "full": 10, "none": 0}
 
 
@@ -50,11 +55,16 @@ class CellJob:
 
 @dataclass
 class OpenCell:
-    """One cell while it runs: its worker, and what it has told so far."""
+    """One cell while it runs: its worker, and what it has told so far.
+
+    Attributes:
+        answers: recorded by an earlier run of the same cell, None where there are none to keep.
+    """
 
     job: CellJob
     folder: Path
     worker: Worker
+    answers: Mapping[str, Any] | None = None
     record: dict[str, Any] = field(default_factory=dict)
     blocks: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -80,7 +90,7 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
                 results[job.cell.name] = kept
                 stages.left.done(job.cell)
                 continue
-            opened = OpenCell(job, stages.store.begin(folder), Worker(stages.progress))
+            opened = _begun(stages, job, folder)
             open_cells.append(opened)
             _accuracy(stages, opened)
         answered = [item for item in open_cells if item.outcome is None]
@@ -94,11 +104,19 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
     return results
 
 
+def _begun(stages: Stages, job: CellJob, folder: Path) -> OpenCell:
+    """Empty a cell's folder, but for answers that can be kept."""
+    answers = stages.store.answers(folder, job.key)
+    stages.store.begin(folder, answers_files(answers) if answers else ())
+    return OpenCell(job, folder, Worker(stages.progress), answers)
+
+
 def _accuracy(stages: Stages, opened: OpenCell) -> None:
     """Open the session and answer every sample; the session stays open for the timed part."""
     cell = opened.job.cell
     stages.stage(f"Run {cell.title}", "start")
-    arguments = {**opened.job.arguments, "outputs_dir": str(opened.folder / "outputs")}
+    outputs_dir = str(opened.folder / "outputs")
+    arguments = {**opened.job.arguments, "outputs_dir": outputs_dir, "kept": opened.answers}
     job = Job("cell", opened.job.manifest.ref, arguments, opened.folder / "work", CELL_TIMEOUT_S, cell.python)
     opened.worker.start(job)
     _guarded(stages, opened, lambda: _answers(stages, opened))
@@ -108,11 +126,32 @@ def _accuracy(stages: Stages, opened: OpenCell) -> None:
 def _answers(stages: Stages, opened: OpenCell) -> None:
     """Wait for the accuracy pass; an answer of a wrong form ends the cell here, before it costs more time."""
     limit_s = LOAD_LIMIT_S + opened.job.samples_limit_s
+    kept = _keep(stages, opened, opened.answers["n"], limit_s) if opened.answers else ""
     opened.record.update(_event(stages, opened, "accuracy_done", limit_s))
     broken = broken_contract(opened.job.manifest.id, opened.record)
     if broken:
         opened.worker.__exit__(None, None, None)
         _failed(stages, opened, broken)
+    elif kept:
+        opened.record["facts"] = {**opened.record["facts"], "answers_kept": kept}
+    else:
+        value = {key: opened.record[key] for key in KEPT}
+        value["outputs"] = _relative(opened.record["outputs"])
+        stages.store.keep_answers(opened.folder, opened.job.key, value)
+
+
+def _keep(stages: Stages, opened: OpenCell, n: int, limit_s: float) -> str:
+    """Wait until the first of `n` recorded answers are compared; returns what was kept, "" when all are done again."""
+    event = _event(stages, opened, "answers_compared", limit_s)
+    name = f"Run {opened.job.cell.title}"
+    if event["equal"]:
+        checked = f"{event['compared']} of {n} answers checked equal"
+        stages.stage(name, "start", f"answers kept, {checked}")
+        return f"{checked} after the session was opened again"
+    stages.store.forget_answers(opened.folder)
+    stages.stage(name, "start", "its first answers are not those kept, so every sample is answered again")
+    opened.worker.send({"command": "answer_all"})
+    return ""
 
 
 def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) -> None:
@@ -182,11 +221,16 @@ def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:
         **opened.record,
         "peak_rss_bytes": opened.outcome.peak_rss_bytes,
         "blocks": _gathered(opened),
-        "outputs": [{**item, "path": f"outputs/{Path(item['path']).name}"} for item in opened.record["outputs"]],
+        "outputs": _relative(opened.record["outputs"]),
     }
     stages.store.finish(opened.folder, opened.job.key, record)
     stages.stage(f"Run {opened.job.cell.title}", "done")
     return record
+
+
+def _relative(outputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return outputs with paths inside the cell's folder, which may be moved."""
+    return [{**item, "path": f"outputs/{Path(item['path']).name}"} for item in outputs]
 
 
 def _gathered(opened: OpenCell) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """One cell inside a worker: open a session, answer every sample, then be timed in blocks, all with the same session.
 
-Outputs stream into .npy files, so that memory does not grow with the number of samples.
+Outputs stream into .npy files, so that memory does not grow with the number of samples. Answers that an interrupted
+run of the same cell completed are kept when the session, opened again, gives the first of them again bit by bit.
 NOT this module's duty: metrics, warm-up rules and clocks of the timed blocks (workbench.measure), what comes next.
 """
 
@@ -27,6 +28,8 @@ from workbench.model.preprocess import preprocess_from_json
 from workbench.spi import Deviation, OpenOptions, Prepared, Runtime, Session
 
 CHECK_EVERY = 64
+COMPARED_RUNS = 16
+"""Runs repeated before answers of an earlier session are kept."""
 TIMED_BATCHES = 16
 TIMED_BYTES = 64 * 2**20
 
@@ -58,16 +61,20 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
         data, index, preprocess: JSON of DataSpec, SampleIndex (or the path of a file with it) and Preprocess.
         pixels: path of the images that the scan kept decoded; null or absent: they are decoded here.
         outputs_dir: folder for `<number>.npy` per compared output.
+        kept: null or absent, or n, wall_s, run_s, outputs, outputs_sha256 and samples_sha256 of an accuracy pass whose
+            files lie in outputs_dir; then the first COMPARED_RUNS are run again and compared with them.
         speed: whether timed blocks follow; then the job is interactive.
 
-    Events: "opened" {load_s}; "accuracy_done" with everything known so far; then for each command
-    {"command": "warm_up", min_runs?, min_s?, max_s?} "warm_up_done", {"command": "block", "seconds": s} "block_done".
-    The command "finish" ends it.
+    Events: "opened" {load_s}; with `kept` "answers_compared" {equal, compared: samples}, where the command
+    {"command": "answer_all"} is awaited unless they are equal; "accuracy_done" with everything known so far; then for
+    each command {"command": "warm_up", min_runs?, min_s?, max_s?} "warm_up_done", {"command": "block", "seconds": s}
+    "block_done". The command "finish" ends it.
 
     Returns:
         load_s, first_inference_ms, n, wall_s and run_s (the accuracy pass; the bare runs inside it), outputs (name,
         path, dtype, shape, per_sample), outputs_sha256, placement, facts, samples_sha256, answers_checked and
-        answers_differing (in the timed runs).
+        answers_differing (in the timed runs). Where answers were kept, load_s, first_inference_ms, placement and facts
+        are those of this session.
 
     Raises:
         ContractError: an output is missing or has the wrong shape; names the plugin and the shapes.
@@ -88,7 +95,8 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
         load_s = perf_counter() - start
         channel.event("opened", load_s=load_s)
         files = OutputFiles(plugin_id, expected, Path(arguments["outputs_dir"]), samples.n, options.batch)
-        result = {"load_s": load_s, **_accuracy_pass(session, samples, options.batch, files, channel)}
+        answers = _answers(session, samples, options.batch, files, arguments.get("kept"), channel)
+        result = {"load_s": load_s, **answers}
         result |= {
             "placement": [asdict(row) for row in session.placement()],
             "facts": session.facts(),
@@ -118,6 +126,65 @@ def padded(feeds: Mapping[str, npt.NDArray[Any]], batch: int) -> Feeds:
 def _filled(array: npt.NDArray[Any], batch: int) -> npt.NDArray[Any]:
     missing = batch - len(array)
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The first answers of an earlier session and of this one.
+
+    Attributes:
+        equal: whether all are, bit by bit; compared: samples found equal.
+        first_inference_ms: of this session; None where nothing was run since the files or the samples are others.
+    """
+
+    equal: bool
+    compared: int = 0
+    first_inference_ms: float | None = None
+
+
+def _answers(
+    session: Session,
+    samples: Samples,
+    batch: int,
+    files: OutputFiles,
+    kept: Mapping[str, Any] | None,
+    channel: Channel,
+) -> dict[str, Any]:
+    """Answer every sample, or keep the answers of an earlier session; the host says when kept ones may be replaced."""
+    if kept is None:
+        return _accuracy_pass(session, samples, batch, files, channel)
+    found = _compared(session, samples, batch, files, kept, channel)
+    channel.event("answers_compared", equal=found.equal, compared=found.compared)
+    if found.equal:
+        return {**kept, "outputs": files.describe(), "first_inference_ms": found.first_inference_ms}
+    command = channel.next_command()["command"]
+    if command != "answer_all":
+        raise ContractError(f"A cell with other answers waits for answer_all, not {command!r}")
+    answers = _accuracy_pass(session, samples, batch, files, channel)
+    return answers | ({"first_inference_ms": found.first_inference_ms} if found.first_inference_ms else {})
+
+
+def _compared(
+    session: Session, samples: Samples, batch: int, files: OutputFiles, kept: Mapping[str, Any], channel: Channel
+) -> Comparison:
+    """Run the first batches again and compare them with the stored answers, up to the first that differs."""
+    are_same_samples = (kept["n"], kept["samples_sha256"]) == (samples.n, samples.sha256)
+    if not are_same_samples or not files.reopen(kept["outputs"], kept["outputs_sha256"]):
+        return Comparison(equal=False)
+    run_s: list[float] = []
+    compared, equal = 0, True
+    stream = batches_of(samples, batch)
+    for part in islice(stream, COMPARED_RUNS):
+        channel.check_cancelled()
+        before = perf_counter()
+        outputs = session.run(part.feeds)
+        run_s.append(perf_counter() - before)
+        equal = files.equals(outputs, part.index, part.start, part.size)
+        if not equal:
+            break
+        compared += part.size
+    stream.close()
+    return Comparison(equal, compared, run_s[0] * 1000)
 
 
 def _accuracy_pass(

@@ -74,7 +74,10 @@ class OutputFiles:
         self._maps: list[npt.NDArray[Any]] = []
 
     def __enter__(self) -> OutputFiles:
-        """Return itself; files are made with the first run."""
+        """Begin anew; files are made with the first run."""
+        self.sha256 = ""
+        self._outputs = [_Output(output.spec, output.path) for output in self._outputs]
+        self._maps = []
         return self
 
     def __exit__(
@@ -86,6 +89,29 @@ class OutputFiles:
                 output.stream.close()
         if error is None:
             self._complete()
+
+    def reopen(self, described: Sequence[Mapping[str, Any]], sha256: str) -> bool:
+        """Take the files that an earlier session completed, to compare with and describe them, without reading them.
+
+        Args:
+            described, sha256: what `describe` and `sha256` told then.
+
+        Returns:
+            Whether the files are there in the form that was told; if not, they can only be written anew.
+        """
+        if [item["name"] for item in described] != [output.spec.name for output in self._outputs]:
+            return False
+        try:
+            self._maps = [np.load(output.path, mmap_mode="r") for output in self._outputs]
+        except (OSError, ValueError):
+            return False
+        for output, stored, item in zip(self._outputs, self._maps, described, strict=True):
+            output.dtype, output.shape, output.per_sample = stored.dtype, stored.shape, bool(item["per_sample"])
+            output.run_shape = (self._batch, *stored.shape[1:]) if output.per_sample else stored.shape[1:]
+            if (str(stored.dtype), list(stored.shape)) != (item["dtype"], list(item["shape"])):
+                return False
+        self.sha256 = sha256
+        return True
 
     def append(self, outputs: Mapping[str, npt.NDArray[Any]], size: int) -> None:
         """Write one run's outputs; only the first `size` rows of a per-sample output count.
@@ -131,7 +157,9 @@ class OutputFiles:
             self._maps = [np.load(output.path, mmap_mode="r") for output in self._outputs]
         for output, stored in zip(self._outputs, self._maps, strict=True):
             array = outputs.get(output.spec.name)
-            if array is None or (array.shape, array.dtype) != (output.run_shape, output.dtype):
+            if not isinstance(array, np.ndarray):
+                return False
+            if (array.shape, array.dtype) != (output.run_shape, output.dtype):
                 return False
             rows = (stored[start : start + size], array[:size]) if output.per_sample else (stored[run], array)
             if rows[0].tobytes() != rows[1].tobytes():

@@ -12,8 +12,11 @@ from typing import Any
 from workbench.errors import SheetError
 from workbench.report import numbers
 from workbench.report.fields import NOT_DISCLOSED, is_disclosed
+from workbench.report.formats import number_of, pair_of
+from workbench.report.names import row_name
 from workbench.report.sheet import Part, Sentence, Sheet, SheetRun, seal
 
+DOT = " \N{MIDDLE DOT} "
 _MUST_AGREE = (
     ("evaluation.sha256", "evaluation set"),
     ("task.kind", "task"),
@@ -38,18 +41,20 @@ def compare_sheets(sheets: Sequence[Sheet]) -> Sheet:
     first = renamed[0]
     differing = what_differs(sheets)
     title = _title(sheets, differing)
+    sentences = _with_names([sentence for sheet in renamed for sentence in sheet.sentences])
+    runs = _without_repeats([run for sheet in renamed for run in sheet.runs])
     merged = first.model_copy(
         update={
             "created_utc": max(sheet.created_utc for sheet in sheets),
             "title": title,
-            "headline": _headline(renamed, title),
+            "headline": _headline(title, sentences, runs),
             "chips": [chip for chip in first.chips if all(chip in sheet.chips for sheet in sheets)],
-            "sentences": [sentence for sheet in renamed for sentence in sheet.sentences],
+            "sentences": sentences,
             "notes": _notes(sheets),
             "study": _merged_study(sheets),
             "candidates": _unique([part for sheet in renamed for part in sheet.candidates]),
             "machines": _unique([part for sheet in renamed for part in sheet.machines]),
-            "runs": _without_repeats([run for sheet in renamed for run in sheet.runs]),
+            "runs": runs,
             "disagreements": [entry for sheet in renamed for entry in sheet.disagreements],
             "verdicts": [entry for sheet in renamed for entry in sheet.verdicts],
             "gates": first.gates if all(sheet.gates == first.gates for sheet in sheets) else {},
@@ -67,13 +72,20 @@ def what_differs(sheets: Sequence[Sheet]) -> list[str]:
         "the scheme": [[part.fields.get("scheme.requested") for part in sheet.candidates] for sheet in sheets],
         "the plan": [[part.fields.get("scheme.plan_sha256") for part in sheet.candidates] for sheet in sheets],
         "the runtime": [sorted({run.runtime for run in sheet.runs}) for sheet in sheets],
-        "the machine": [sorted((part.fields for part in sheet.machines), key=str) for sheet in sheets],
+        "the machine": [sorted((_lasting(part) for part in sheet.machines), key=str) for sheet in sheets],
         "the measuring profile": [sheet.study.get("profile") for sheet in sheets],
     }
     found = [words for words, values in facts.items() if any(value != values[0] for value in values)]
+    if "the model" in found or "the scheme" in found:
+        found = [words for words in found if words != "the plan"]  # another plan follows from either
     if _versions_differ(sheets):
         found.append("the runtime version")
     return found
+
+
+def _lasting(part: Part) -> dict[str, Any]:
+    """Return a machine's facts without those that each start of the program measures anew."""
+    return {key: value for key, value in part.fields.items() if key != "machine.clock"}
 
 
 def _refuse_different(sheets: Sequence[Sheet]) -> None:
@@ -126,7 +138,7 @@ def _clashing(rows: Sequence[Sequence[tuple[str, str]]]) -> set[tuple[str, str]]
 
 def _machine_name(part: Part, sheets: Sequence[Sheet], index: int) -> str:
     others = [other for sheet in sheets for other in sheet.machines if other.name == part.name]
-    return part.name if all(other.fields == part.fields for other in others) else f"{part.name} #{index}"
+    return part.name if all(_lasting(other) == _lasting(part) for other in others) else f"{part.name} #{index}"
 
 
 def _part_name(part: Part, sheets: Sequence[Sheet], index: int) -> str:
@@ -144,7 +156,7 @@ def _renamed(sheet: Sheet, labels: dict[str, str], machines: dict[str, str], can
     return sheet.model_copy(
         update={
             "runs": [_renamed_run(run, who(run), machines) for run in sheet.runs],
-            "sentences": [_renamed_sentence(entry, who(entry)) for entry in sheet.sentences],
+            "sentences": [entry.model_copy(update=who(entry)) for entry in sheet.sentences],
             "verdicts": [entry.model_copy(update=who(entry)) for entry in sheet.verdicts],
             "disagreements": [
                 entry.model_copy(
@@ -167,20 +179,33 @@ def _renamed_run(run: SheetRun, who: dict[str, str], machines: dict[str, str]) -
     return run.model_copy(update={**who, "title": title, "machine": machines.get(run.machine, run.machine)})
 
 
-def _renamed_sentence(sentence: Sentence, who: dict[str, str]) -> Sentence:
-    return sentence.model_copy(update={**who, "lead": sentence.lead.replace(sentence.label, who["label"], 1)})
+def _with_names(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """Return the sentences with leads that tell candidates apart where there are several."""
+    several = len({sentence.candidate for sentence in sentences}) > 1
+    return [
+        entry.model_copy(update={"lead": f"{row_name(entry.label, entry.candidate, several)}: {entry.word}."})
+        for entry in sentences
+    ]
 
 
 def _title(sheets: Sequence[Sheet], differing: list[str]) -> str:
-    dot = " \N{MIDDLE DOT} "
-    head = [part for part in sheets[0].title.split(dot) if not part.startswith("what differs")]
-    head[0] = " / ".join(dict.fromkeys(sheet.title.split(dot)[0] for sheet in sheets))
-    return dot.join([*head, f"what differs: {', '.join(differing) or 'nothing but the run'}"])
+    titles = [[part for part in sheet.title.split(DOT) if not part.startswith("what differs")] for sheet in sheets]
+    head = [" / ".join(dict.fromkeys(parts)) for parts in zip(*titles, strict=False)]
+    return DOT.join([*head, f"what differs: {', '.join(differing) or 'nothing but the run'}"])
 
 
-def _headline(sheets: Sequence[Sheet], title: str) -> str:
-    parts = [f"{s.lead.rstrip('.')}" for sheet in sheets for s in sheet.sentences]
+def _headline(title: str, sentences: Sequence[Sentence], runs: Sequence[SheetRun]) -> str:
+    parts = [f"{entry.lead.rstrip('.')}{_change(entry, runs)}" for entry in sentences]
     return f"{title}. {'; '.join(parts) or 'Nothing was measured'}."
+
+
+def _change(sentence: Sentence, runs: Sequence[SheetRun]) -> str:
+    """Return the change of accuracy behind a sentence in brackets, "" where there is none with an interval."""
+    who = (sentence.label, sentence.candidate, "int8")
+    run = next((run for run in runs if (run.label, run.candidate, run.precision) == who), None)
+    figure = run.fields.get("accuracy_change_points") if run else None
+    value, pair = number_of(figure), pair_of(figure)
+    return "" if value is None or pair is None else f" ({numbers.points(value, pair)} points)"
 
 
 def _notes(sheets: Sequence[Sheet]) -> list[str]:
@@ -200,12 +225,15 @@ def _merged_study(sheets: Sequence[Sheet]) -> dict[str, Any]:
 
 
 def _without_repeats(runs: Sequence[SheetRun]) -> list[SheetRun]:
-    """Return the runs without reference and simulated ones that another sheet brought already, figure by figure."""
-    found: list[SheetRun] = []
-    for run in runs:
-        if not (run.word and run in found):
-            found.append(run)
-    return found
+    """Return the runs without reference and simulated ones that another sheet brought already, figure by figure.
+
+    The FP32 reference belongs to a model; which candidate a sheet names beside it makes it no other run.
+    """
+    found: dict[str, SheetRun] = {}
+    for number, run in enumerate(runs):
+        alike = run.model_copy(update={"candidate": ""}) if run.precision == "reference" else run
+        found.setdefault(alike.model_dump_json() if run.word else str(number), run)
+    return list(found.values())
 
 
 def _unique(parts: Sequence[Part]) -> list[Part]:

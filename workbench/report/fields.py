@@ -129,11 +129,11 @@ _CANDIDATE = (
           if_quantized(lambda c, _r: c.plan_sha256), "Hash of every scale, zero point, code and bias."),
     Field("calibration.method", "Calibration method", "", "text", "candidate", True, calibration("method"),
           "mse, minmax, percentile or entropy."),
-    Field("calibration.parameters", "Calibration parameters", "", "mapping", "candidate", False,
-          calibration("parameters"), "Those that have an effect."),
+    Field("calibration.parameters", "Calibration parameters", "", "mapping", "candidate", True,
+          if_quantized(readers.calibration_parameters), "Those that have an effect."),
     Field("calibration.beyond_clip", "Evaluation values beyond the clip", "share", "share", "candidate", True,
           if_quantized(readers.beyond_clip), "How well calibration represents the evaluation set."),
-    Field("calibration.worst_tensors", "Worst represented tensors", "", "list", "candidate", False,
+    Field("calibration.worst_tensors", "Worst represented tensors", "", "list", "candidate", True,
           if_quantized(readers.worst_tensors), "Share of their values beyond the clip."),
 )  # fmt: skip
 
@@ -194,7 +194,7 @@ _RUN = (
     Field("divergence.total", "Total error", "NMSE", "nmse", "run", False, readers.divergence("total_nmse"),
           "FP32 reference against this runtime's INT8.", INT8),
     Field("throughput", "Sustained throughput", "samples/s", "throughput", "run", True, readers.throughput,
-          "Median of steady 1-s windows, with its validity label.", SPEED),
+          "Median of steady windows of about 1 s, with its validity label.", SPEED),
     Field("throughput.conditions", "Conditions of the speed figures", "", "mapping", "run", True, readers.conditions,
           "Batch, threads, scenario.", SPEED),
     Field("throughput.first_5s", "First 5 s", "samples/s", "significant", "run", False,

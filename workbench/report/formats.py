@@ -66,7 +66,7 @@ def _ratio(value: Any) -> str:
 def _throughput(value: Any) -> str:
     text = numbers.rate(value["value"], pair_of(value))
     unit = "" if pair_of(value) is None else " samples/s"
-    return f"{text}{unit}, {value['label']}, {numbers.number(value['n'])} windows of 1 s"
+    return f"{text}{unit}, {value['label']}, {numbers.number(value['n'])} windows of about 1 s"
 
 
 def _changes(value: Any) -> str:

@@ -25,6 +25,12 @@ def calibration(key: str) -> Reader:
     return if_quantized(lambda candidate, _result: (candidate.calibration or {}).get(key))
 
 
+def calibration_parameters(candidate: CandidateFacts, _result: Result) -> Any:
+    """Parameters of the calibration method that have an effect; None where the plan tells nothing of them."""
+    given = (candidate.calibration or {}).get("parameters")
+    return given if given is None else dict(given) or "the method has none"
+
+
 def _quantized(candidate: CandidateFacts) -> bool:
     return str(candidate.scheme.get("name", "")) not in ("fp32", "fp16")
 
@@ -62,9 +68,10 @@ def tensors(candidate: CandidateFacts, _result: Result) -> str | None:
     """Which tensors are quantized."""
     if not candidate.quantized_weights:
         return None
+    left = len(candidate.float_nodes)
     return (
         f"{candidate.quantized_weights} weights, {candidate.quantized_tensors} activations; "
-        f"{len(candidate.float_nodes)} nodes left in float; KV cache: none"
+        f"{numbers.number(left)} {'node' if left == 1 else 'nodes'} left in float; KV cache: none"
     )
 
 
@@ -79,17 +86,27 @@ def transforms(candidate: CandidateFacts, _result: Result) -> list[str] | str:
     return [f"{kind} ({kinds.count(kind)})" for kind in sorted(set(kinds))] or "none"
 
 
+def _no_activations(candidate: CandidateFacts) -> dict[str, str] | None:
+    """Why a scheme without quantized activations has nothing to clip; None for the others."""
+    weight_only = candidate.scheme.get("name") == "S3"
+    return {"not_applicable": "activations stay float32, nothing is clipped"} if weight_only else None
+
+
 def beyond_clip(candidate: CandidateFacts, _result: Result) -> Any:
     """Share of evaluation values beyond the clip, from calibration alone."""
     facts = candidate.representation
-    return None if facts is None else {"value": facts.share_beyond_clip, "interval": None, "n": facts.n}
+    return (
+        _no_activations(candidate)
+        if facts is None
+        else {"value": facts.share_beyond_clip, "interval": None, "n": facts.n}
+    )
 
 
-def worst_tensors(candidate: CandidateFacts, _result: Result) -> list[str] | None:
+def worst_tensors(candidate: CandidateFacts, _result: Result) -> Any:
     """The three tensors that calibration represents worst."""
     if candidate.representation is None:
-        return None
-    return [_worst_tensor(entry) for entry in candidate.representation.worst_tensors[:3]] or None
+        return _no_activations(candidate)
+    return [_worst_tensor(entry) for entry in candidate.representation.worst_tensors[:3]] or "none beyond the clip"
 
 
 def _worst_tensor(entry: dict[str, Any]) -> str:

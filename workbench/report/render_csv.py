@@ -11,7 +11,7 @@ from workbench.report.fields import NOT_DISCLOSED, Field, fields_of, is_disclose
 from workbench.report.formats import format_value, number_of, pair_of
 from workbench.report.sheet import Sheet
 
-HEADER = ("run", "field", "value", "unit", "interval_low", "interval_high", "n")
+HEADER = ("run", "field", "value", "unit", "interval_low", "interval_high", "n", "note")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,7 +26,7 @@ def render_csv(sheet: Sheet) -> bytes:
 
 def rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
     """Yield the lines below the header; study fields have the run "study"."""
-    yield ("study", "sheet_sha256", sheet.sheet_sha256, "", None, None, None)
+    yield ("study", "sheet_sha256", sheet.sheet_sha256, "", None, None, None, "")
     yield from _of("study", fields_of("study"), sheet.study)
     for part in sheet.candidates:
         yield from _of(f"candidate {part.name}", fields_of("candidate"), part.fields)
@@ -34,11 +34,11 @@ def rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
         yield from _of(f"machine {part.name}", fields_of("machine"), part.fields)
     for run in sheet.runs:
         name = f"{run.label} / {run.candidate} / {run.precision}"
-        yield (name, "status", run.status, "", None, None, None)
+        yield (name, "status", run.status, "", None, None, None, "")
         if run.problem is not None:
-            yield (name, "problem", run.problem.message, "", None, None, None)
+            yield (name, "problem", run.problem.message, "", None, None, None, "")
         if run.word:
-            yield (name, "evidence", run.word, "", None, None, None)
+            yield (name, "evidence", run.word, "", None, None, None, "")
         yield from _of(name, fields_of("run", run.precision) if run.status == "ok" else (), run.fields)
 
 
@@ -47,7 +47,7 @@ def _of(name: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> Iter
         value = values.get(field.key)
         if not is_disclosed(value):
             if field.required:
-                yield (name, field.key, NOT_DISCLOSED, "", None, None, None)
+                yield (name, field.key, NOT_DISCLOSED, "", None, None, None, "")
             continue
         yield (name, field.key, *_columns(field, value))
 
@@ -55,11 +55,20 @@ def _of(name: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> Iter
 def _columns(field: Field, value: Any) -> tuple[Any, ...]:
     number, pair = number_of(value), pair_of(value)
     if number is None:
-        return (format_value(field, value), "", None, None, None)
+        return (format_value(field, value), "", None, None, None, "")
     n = value.get("n") if isinstance(value, Mapping) else None
     low, high = pair or (None, None)
     exact = value if isinstance(value, int) else number
-    return (exact, field.unit, low, high, n)
+    return (exact, field.unit, low, high, n, _note(value))
+
+
+def _note(value: Any) -> str:
+    """Return what must stand beside a figure: the validity label of a rate, the baseline of a ratio."""
+    if not isinstance(value, Mapping):
+        return ""
+    apart = "" if value.get("interleaved", True) else "not interleaved"
+    baseline = f"against {value['baseline']}" if value.get("baseline") else ""
+    return ", ".join(part for part in (value.get("label", ""), baseline, apart) if part)
 
 
 def _safe(item: Any) -> Any:

@@ -31,7 +31,7 @@ def _caption(conditions: str) -> str:
 
 
 def _table(table: Table) -> str:
-    head = [f"{column.title} ({column.unit})" for column in table.columns]
+    head = [f"{column.title} ({column.unit.strip('()')})" for column in table.columns]
     rule = ["---:" if column.right else "---" for column in table.columns]
     lines = [_bar(head), _bar(rule)]
     for group in table.groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import MissingPartError
 from workbench.report import resources
@@ -30,7 +31,7 @@ def render_pages(sheet: Sheet, ppi: float = PAGE_PPI) -> list[bytes]:
         ) from error
     with resources.fonts() as fonts, tempfile.TemporaryDirectory() as folder:
         main = write_inputs(sheet, Path(folder))
-        pages = typst.compile(
+        pages: Any = typst.compile(
             main, root=Path(folder), font_paths=[fonts], ignore_system_fonts=True, format="png", ppi=ppi
         )
     return list(pages) if isinstance(pages, list) else [pages]

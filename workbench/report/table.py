@@ -141,18 +141,27 @@ def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
 
 
 def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
-    name = f"{run.label} \N{MIDDLE DOT} {run.candidate}" if sheet.candidate_count > 1 else run.label
+    name = f"{run.label} \N{MIDDLE DOT} {run.candidate}" if _needs_candidate(sheet, run) else run.label
     version = run.title.removeprefix(run.label).strip()
     about = " ".join(part for part in (version, PRECISION_TITLES[run.precision]) if part)
     first = Cell(numbers.shorten(name, 34), about)
     if style == "word":
-        first = Cell(PRECISION_TITLES[run.precision]) if run.runtime == "reference" else first
+        if run.runtime == "reference":
+            first = Cell(PRECISION_TITLES[run.precision], run.candidate if _needs_candidate(sheet, run) else "")
         cells = [_with_word(_fill(column.key, run), run.word) for column in COLUMNS[2:]]
         return Row(run, (first, Cell(run.word), *cells), style)
     if run.status != "ok":
         blanks = (Cell(BLANK) for _ in COLUMNS[2:])
         return Row(run, (first, _verdict(sheet, run), *blanks), style, _message(sheet, run))
     return Row(run, (first, _verdict(sheet, run), *(_fill(column.key, run) for column in COLUMNS[2:])), style)
+
+
+def _needs_candidate(sheet: Sheet, run: SheetRun) -> bool:
+    """Whether the row names its candidate: INT8 rows where there are several, others where two would read alike."""
+    if run.precision == "int8":
+        return sheet.candidate_count > 1
+    alike = (run.label, run.precision, run.machine)
+    return sum((other.label, other.precision, other.machine) == alike for other in sheet.runs) > 1
 
 
 def _message(sheet: Sheet, run: SheetRun) -> str:

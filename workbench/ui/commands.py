@@ -81,6 +81,11 @@ class Command(QObject):
         return self._process.state() != QProcess.ProcessState.NotRunning
 
     @property
+    def outcome(self) -> Finished | None:
+        """How it ended, None while it runs."""
+        return self._done
+
+    @property
     def log_tail(self) -> tuple[str, ...]:
         """The last lines of standard error so far."""
         return tuple(self._tail)
@@ -158,7 +163,7 @@ class Bridge(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._running: list[Command] = []
+        self._running: dict[Command, Callable[[Finished], object]] = {}
         self._scratch = QTemporaryDir()
 
     @property
@@ -179,8 +184,9 @@ class Bridge(QObject):
             command.told.connect(on_event)
         if on_log is not None:
             command.log.connect(on_log)
-        command.finished.connect(lambda done: self._ended(command, done, on_finished))
-        self._running.append(command)
+        # A bound method, which Qt holds weakly: a closure over this object would end both in the wrong order.
+        command.finished.connect(self._take_ended)
+        self._running[command] = on_finished
         self.busy.emit(len(self._running))
         command.start()
         return command
@@ -195,11 +201,13 @@ class Bridge(QObject):
             command.close()
         self._scratch.remove()
 
-    def _ended(self, command: Command, done: Finished, on_finished: Callable[[Finished], object]) -> None:
-        self._running.remove(command)
-        self.busy.emit(len(self._running))
-        on_finished(done)
-        command.deleteLater()
+    def _take_ended(self, _done: Finished) -> None:
+        for command in [item for item in self._running if item.outcome is not None]:
+            on_finished, done = self._running.pop(command), command.outcome
+            self.busy.emit(len(self._running))
+            if done is not None:
+                on_finished(done)
+            command.deleteLater()
 
 
 def error_line(exit_code: int, crashed: bool, log_tail: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ import platform
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 
 from PySide6.QtCore import Qt, QTimer, qVersion
@@ -93,6 +92,8 @@ class CrashDialog(QDialog):
 
 def versions() -> str:
     """Return the versions worth knowing in a report, one per line."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  (not before the first paint)
+
     found = {"int8-workbench": workbench.__version__, "Python": platform.python_version(), "Qt": qVersion()}
     for package in PACKAGES:
         try:

@@ -18,7 +18,7 @@ class Lane:
     """One lane.
 
     Attributes:
-        stage: what is done now, in words; text: of its progress, or why it failed.
+        stage: what is done now, in words; text: more about it, of its progress, or why it failed.
         done, total: counts of the stage; total 0 where there are none.
     """
 
@@ -84,7 +84,7 @@ class RunState:
             self._finish(lane_name, stage, kept=state == "kept")
         else:
             self._active = lane_name
-            self._set(lane_name, kind="running", stage=stage, text="", done=0, total=0)
+            self._set(lane_name, kind="running", stage=stage, text=text, done=0, total=0)
 
     def _finish(self, name: str, stage: str, *, kept: bool) -> None:
         words = f"{stage} {'kept from before' if kept else 'done'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,6 +23,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from workbench.ui.theme import Theme, set_role
 from workbench.ui.tokens import GAP_PX
@@ -81,12 +84,16 @@ def themed_icon(made: QPushButton, theme: Theme, name: str, colour: str = "text"
 
 def connect_theme(theme: Theme, owner: QWidget, paint: Callable[[], object]) -> None:
     """Call `paint` whenever the theme changes, for as long as `owner` lives."""
+    # A method is held weakly: the theme outlives widgets and must not keep them.
+    held = weakref.WeakMethod(paint) if inspect.ismethod(paint) else (lambda: paint)
 
     def slot(_tokens: object) -> None:
-        paint()
+        call = held()
+        if call is not None:
+            call()
 
     connection = theme.changed.connect(slot)
-    owner.destroyed.connect(lambda: theme.changed.disconnect(connection))
+    owner.destroyed.connect(lambda: theme.changed.disconnect(connection) if isValid(theme) else None)
 
 
 def copy_button(text: Callable[[], str], theme: Theme, what: str) -> QPushButton:

@@ -96,6 +96,19 @@ class Window(QMainWindow):
             if key not in SET_UP:
                 self._tell(page)
         self._refresh()
+        self._remember(folder)
+
+    def _remember(self, folder: Path) -> None:
+        """Note the study in the machine's history; one that cannot be written stops nobody from working."""
+        from workbench.execution.history import History  # noqa: PLC0415  (not before the first paint)
+        from workbench.ui.remember import remember  # noqa: PLC0415  (with the above)
+
+        if self.result is None or (self._unpacked and folder.is_relative_to(Path(self._unpacked.name))):
+            return
+        try:
+            remember(History(), self.result, folder)
+        except UserError as error:
+            self.show_error(str(error))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
         """Ask about unsaved changes, end everything that runs, remember the place."""

@@ -62,7 +62,8 @@ def test_exit_codes_by_gates_and_required_runs() -> None:
     assert exit_code(finished(result, verdicts=[by_word["PASS"]])) == 0
     assert exit_code(finished(result, verdicts=[by_word["PASS"], by_word["CANNOT TELL"]])) == 4
     assert exit_code(finished(result, verdicts=[by_word["CANNOT TELL"], by_word["FAIL"]])) == 3
-    assert exit_code(finished(result, verdicts=[])) == 0
+    assert exit_code(finished(result, verdicts=[], gates={})) == 0
+    assert exit_code(finished(result, verdicts=[])) == 4  # gates are set and nothing was judged
     assert exit_code(without_gates()) == 4
 
 

@@ -85,6 +85,12 @@ def test_the_exit_code_is_explained(words: tuple[str, ...], code: int, said: str
     assert exit_text(result, code) == said
 
 
+def test_gates_without_a_run_to_judge_are_not_passed() -> None:
+    result = verdicts("PASS").model_copy(update={"verdicts": []})
+    assert exit_code(result) == 4
+    assert exit_text(result, 4) == "Exit code 4: gates are set, and no INT8 run is there to judge."
+
+
 def test_no_gates_are_said_and_a_missing_run_counts() -> None:
     result = without_gates()
     text = exit_text(result, exit_code(result))

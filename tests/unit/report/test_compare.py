@@ -90,6 +90,35 @@ def test_rows_stay_apart_and_the_reference_stands_once() -> None:
     assert sum(run.word == "simulated" for run in both.runs) == 1
 
 
+def other_scheme(document: dict[str, Any]) -> None:
+    document["candidates"][0].update(name="affine", scheme={"name": "S2"}, scheme_title="S2 W8A8 affine")
+    document["candidates"][0]["plan_sha256"] = results.digest("affine plan")
+    for entry in (*document["runs"], *document["verdicts"], *document["disagreements"]):
+        entry["candidate"] = "affine"
+
+
+def test_two_schemes_are_told_apart_in_every_sentence_and_row() -> None:
+    both = compare_sheets([FIRST, changed(other_scheme)])
+    assert both.title.startswith("MobileNet · INT8 S1 against FP32 / INT8 S2 against FP32 · ")
+    assert both.title.endswith("what differs: the scheme")
+    leads = [sentence.lead for sentence in both.sentences]
+    assert leads[0] == "ONNX Runtime · model: ship."
+    assert len(set(leads)) == len(leads) == 8
+    assert "ONNX Runtime · affine: ship (−0.2 [−0.6, +0.2] points)" in both.headline
+    below = comparison(both).groups[-1].rows
+    names = [row.cells[0].text for row in below]
+    assert names == ["FP32 reference", "INT8 simulated model", "INT8 simulated affine"]
+
+
+def test_a_clock_measured_anew_is_no_other_machine() -> None:
+    def other_clock(document: dict[str, Any]) -> None:
+        document["machines"][0]["facts"]["clock"] = "smallest step 50 ns"
+
+    both = compare_sheets([FIRST, changed(other_clock)])
+    assert both.title.endswith("what differs: nothing but the run")
+    assert len(both.machines) == 1
+
+
 def test_comparison_is_a_sheet_like_any_other() -> None:
     both = compare_sheets([FIRST, changed(other_machine)])
     assert sheet_hash(to_document(both)) == both.sheet_sha256

@@ -42,7 +42,7 @@ def test_missing_is_never_blank(value: object) -> None:
 
 def test_throughput_names_label_and_windows() -> None:
     value = {"value": 1154.0, "interval": [1144.0, 1162.0], "n": 58, "label": "SHORT"}
-    expected = "1,154 [1,144, 1,162] samples/s, SHORT, 58 windows of 1 s"
+    expected = "1,154 [1,144, 1,162] samples/s, SHORT, 58 windows of about 1 s"
     assert format_value(BY_KEY["run", "throughput"], value) == expected
 
 

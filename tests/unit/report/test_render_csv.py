@@ -29,6 +29,13 @@ def test_header_and_figures() -> None:
     assert found["ONNX Runtime / model / int8", "artifact_bytes"]["value"] == "560000"
 
 
+def test_rates_and_ratios_keep_their_label_and_baseline() -> None:
+    found = {(row["run"], row["field"]): row for row in parsed(build_sheet(results.ordinary(), hosts=()))}
+    assert found["ONNX Runtime / model / int8", "throughput"]["note"] == "SUSTAINED"
+    assert found["ONNX Runtime / model / int8", "speedup.own_fp32"]["note"] == "against ONNX Runtime FP32"
+    assert found["ONNX Runtime / model / int8", "sqnr_db"]["note"] == ""
+
+
 def test_missing_required_fields_are_lines() -> None:
     sheet = build_sheet(results.all_null(), hosts=())
     assert sum(row["value"] == "NOT DISCLOSED" for row in parsed(sheet)) == len(sheet.not_disclosed)

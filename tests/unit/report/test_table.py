@@ -94,3 +94,12 @@ def test_agreement_and_sqnr_stand_in_for_accuracy() -> None:
     assert {"agreement", "sqnr"} <= set(keys)
     assert not {"accuracy", "change"} & set(keys)
     assert not {"agreement", "sqnr"} & {column.key for column in TABLE.columns}
+
+
+def test_candidates_are_named_where_rows_would_read_alike() -> None:
+    measured, below = comparison(build_sheet(results.two_candidates(), hosts=())).groups
+    int8 = [row.cells[0].main for row in measured.rows if row.run.precision == "int8" and row.run.status == "ok"]
+    assert all(" · " in name for name in int8)
+    names = [row.cells[0].text for group in (measured, below) for row in group.rows]
+    assert len(set(names)) == len(names)
+    assert [row.cells[0].main for row in below.rows if row.run.precision == "reference"] == ["FP32 reference"]

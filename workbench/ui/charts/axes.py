@@ -8,7 +8,7 @@ import math
 from workbench.report import numbers, svg
 from workbench.report.labels import Box
 from workbench.ui.charts.figure import Axis, Figure
-from workbench.ui.charts.shapes import NORMAL, SMALL, Drawing, Frame, Margins, Measure, Stroke, Words
+from workbench.ui.charts.shapes import NORMAL, SMALL, Drawing, Fill, Frame, Margins, Measure, Stroke, Words
 
 TICK_GAP = 14.0
 TOP, BOTTOM, RIGHT = 26.0, 44.0, 18.0
@@ -121,4 +121,6 @@ def _draw_names(figure: Figure, frame: Frame, measure: Measure, drawing: Drawing
         drawing.front.append(Words(frame.box.x - 10, y + 4, text, anchor="end", size=NORMAL))
         drawing.ticks.append((text, Box(frame.box.x - 10 - width, y - 8, width, 1.3 * NORMAL)))
     for unit, text in figure.headings:
-        drawing.front.append(Words(0, frame.y(unit) + 4, text, "text", NORMAL, weight=600))
+        y, width = frame.y(unit), measure(text, NORMAL, 600)
+        drawing.front.append(Fill(Box(0, y - 9, width + 6, 18), "surface"))
+        drawing.front.append(Words(0, y + 4, text, "text", NORMAL, weight=600))

@@ -7,12 +7,20 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QPainter, QShortcut
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QGuiApplication,
+    QImage,
+    QKeySequence,
+    QPainter,
+    QShortcut,
+)
 from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QVBoxLayout, QWidget
 
 from workbench.errors import OutputError, UserError
 from workbench.files import write_bytes_atomic, write_text_atomic
-from workbench.ui.charts.drawing import View
+from workbench.ui.charts.drawing import same_view
 from workbench.ui.charts.export import LINE, PAD, TITLE_BASE, head_height, to_csv, to_svg, wrapped
 from workbench.ui.charts.figure import Figure
 from workbench.ui.charts.paint import font, make_colour, measure
@@ -218,7 +226,7 @@ class ChartCard(QFrame):
 
     def _view_changed(self) -> None:
         figure = self.figure
-        moved = figure is not None and not self.table_button.isChecked() and not _same(self.plot.view, figure.view)
+        moved = figure is not None and not self.table_button.isChecked() and not same_view(self.plot.view, figure.view)
         if not moved and self.reset_button.hasFocus():
             self.plot.setFocus()
         self.reset_button.setVisible(moved)
@@ -227,6 +235,8 @@ class ChartCard(QFrame):
         if self.figure is not None and self.plot.hasFocus():
             said = f"{reading.text}. " if reading is not None else ""
             self.plot.setAccessibleDescription(f"{said}{self.figure.summary} {KEYS}")
+            if said and QAccessible.isActive():
+                QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.plot, said))
 
     def _paint_head(self, painter: QPainter, title: str, lines: Sequence[str]) -> None:
         painter.setFont(font(15, 600))
@@ -258,12 +268,3 @@ def _parted(title: str) -> tuple[str, str]:
     """Return heading and unit of "Rate (samples/s)"."""
     head, mark, unit = title.partition(" (")
     return (head, unit.removesuffix(")")) if mark else (title, "")
-
-
-def _same(first: View, second: View) -> bool:
-    """Return whether two views are equal to a millionth of their size."""
-    return all(
-        abs(one - two) <= 1e-6 * (pair[1] - pair[0])
-        for mine, pair in zip(first, second, strict=True)
-        for one, two in zip(mine, pair, strict=True)
-    )

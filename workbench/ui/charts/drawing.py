@@ -29,6 +29,7 @@ LABEL_HEIGHT = 17.0
 LABEL_LIMIT = 30
 CAP = 4.0
 LEADER_FROM = 14.0
+KEY_ROOM, KEY_RADIUS = "W", 4.0
 BAND_COLOURS = {"gate": ("ok_soft", 0.6), "warm_up": ("neutral_soft", 0.9)}
 View = tuple[Pair, Pair]
 
@@ -56,6 +57,15 @@ def draw(figure: Figure, frame: Frame, measure: Measure) -> Drawing:
     _label_lines(figure, frame, measure, drawing)
     _draw_points(figure, frame, drawing)
     return drawing
+
+
+def same_view(first: View, second: View) -> bool:
+    """Return whether two views are equal to a millionth of their size."""
+    return all(
+        abs(one - two) <= 1e-6 * (pair[1] - pair[0])
+        for mine, pair in zip(first, second, strict=True)
+        for one, two in zip(mine, pair, strict=True)
+    )
 
 
 def _right_room(figure: Figure, measure: Measure) -> float:
@@ -202,6 +212,7 @@ def _label_ends(
     left = box.x + box.width + 8
     for (line, (x, y)), row in zip(kept, rows, strict=True):
         drawing.front.append(Stroke(x, y, box.x + box.width, y, "strong_border", 1, "1 3"))
+        drawing.front.append(Mark(x, y, line.series, 3.5))
         if abs(row - y) > 2:
             drawing.front.append(Stroke(box.x + box.width, y, left, row, "strong_border"))
         drawing.front.append(Mark(left + 6, row, line.series, 4.5))
@@ -267,13 +278,28 @@ def _draw_points(figure: Figure, frame: Frame, drawing: Drawing) -> None:
         obstacles += _boxes_of(point, figure, frame)
     drawing.front += [Mark(x, y, point.series) for point, x, y in shown]
     obstacles += [_line_box(rule, figure, frame) for rule in figure.rules if rule.along == "y"]
-    texts = [numbers.shorten(point.label, LABEL_LIMIT) for point, _, _ in shown]
     anchors = [(x, y) for _, x, y in shown]
+    texts = [numbers.shorten(point.label, LABEL_LIMIT) for point, _, _ in shown]
     boxes = in_order(anchors, place(anchors, texts, NORMAL, frame.box, obstacles), obstacles)
+    is_keyed = any(_is_ambiguous(index, boxes[index], anchors) for index in range(len(boxes)))
+    if is_keyed:
+        roomier = [f"{KEY_ROOM}{text}" for text in texts]
+        boxes = in_order(anchors, place(anchors, roomier, NORMAL, frame.box, obstacles), obstacles)
     for (point, x, y), text, box in zip(shown, texts, boxes, strict=True):
         drawing.front += _leader(point, x, y, box)
-        drawing.front.append(Words(box.x + 1, box.y + 12, text, "text", NORMAL, weight=BOLD))
+        drawing.front += [Mark(box.x + 6, box.y + 8, point.series, KEY_RADIUS)] if is_keyed else []
+        drawing.front.append(Words(box.x + (14 if is_keyed else 1), box.y + 12, text, "text", NORMAL, weight=BOLD))
         drawing.labels.append((text, box))
+
+
+def _is_ambiguous(index: int, box: Box, anchors: Sequence[tuple[float, float]]) -> bool:
+    """Return whether a label stands nearer to another marker than to its own, or almost."""
+    away = [math.hypot(*(a - b for a, b in zip(_nearest_in(box, x, y), (x, y), strict=True))) for x, y in anchors]
+    return any(other < away[index] + 4 for number, other in enumerate(away) if number != index)
+
+
+def _nearest_in(box: Box, x: float, y: float) -> tuple[float, float]:
+    return min(max(x, box.x), box.x + box.width), min(max(y, box.y), box.y + box.height)
 
 
 def in_order(anchors: Sequence[tuple[float, float]], boxes: Sequence[Box], taken: Sequence[Box]) -> list[Box]:
@@ -305,7 +331,7 @@ def _covered(boxes: Sequence[Box], taken: Sequence[Box]) -> float:
 
 def _leader(point: Point, x: float, y: float, box: Box) -> list[Stroke]:
     """Return a thin line from a marker to its label where the label stands too far away to be told by place."""
-    end = (min(max(x, box.x), box.x + box.width), min(max(y, box.y), box.y + box.height))
+    end = _nearest_in(box, x, y)
     away = math.hypot(end[0] - x, end[1] - y)
     return [Stroke(x, y, *end, f"series{point.series % 6}")] if away > LEADER_FROM else []
 

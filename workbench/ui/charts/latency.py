@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.measure.latency import PERCENTILE_FLOORS
 from workbench.report import numbers
@@ -15,6 +16,7 @@ from workbench.ui.charts.samples import CellSamples
 PERCENTILES = {"p50": "P50", "p90": "P90", "p95": "P95", "p99": "P99", "p99_9": "P99.9"}
 RULES = ("p50", "p90", "p99")
 TAIL = 0.999
+EVENLY, SLOWEST = 6000, 2000
 
 
 def latency_figure(cells: Sequence[CellSamples]) -> Figure | None:
@@ -37,8 +39,8 @@ def latency_figure(cells: Sequence[CellSamples]) -> Figure | None:
 
 
 def _line(cell: CellSamples) -> Line:
-    shares = np.arange(1, cell.latencies_ms.size + 1) / cell.latencies_ms.size
-    latencies = cell.latencies_ms
+    ranks = drawn_ranks(cell.latencies_ms.size)
+    latencies, shares = cell.latencies_ms[ranks], (ranks + 1) / cell.latencies_ms.size
     return Line(
         latencies,
         100 * shares,
@@ -48,6 +50,15 @@ def _line(cell: CellSamples) -> Line:
         read=lambda index: f"{numbers.percent(float(shares[index]))} within {_ms(float(latencies[index]))}",
         dashed=cell.is_float,
         steps=True,
+    )
+
+
+def drawn_ranks(count: int) -> npt.NDArray[np.int64]:
+    """Return which of `count` sorted runs are drawn: all up to a number, else evenly many and all of the slowest."""
+    if count <= EVENLY + SLOWEST:
+        return np.arange(count)
+    return np.concatenate(
+        [np.linspace(0, count - SLOWEST - 1, EVENLY).astype(np.int64), np.arange(count - SLOWEST, count)]
     )
 
 

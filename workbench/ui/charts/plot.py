@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QGraphicsView, QSizePolicy, QWidget
 
-from workbench.ui.charts.drawing import draw, frame_of
+from workbench.ui.charts.drawing import draw, frame_of, same_view
 from workbench.ui.charts.figure import Figure, Line, Pair
+from workbench.ui.charts.keys import ZOOM_STEP, action_for
 from workbench.ui.charts.paint import make_colour, measure, paint
 from workbench.ui.charts.palette import colour
 from workbench.ui.charts.reading import Reading, focus_ring, nearest, read_column, readout
@@ -18,7 +17,6 @@ from workbench.ui.charts.shapes import Drawing, Frame, envelope
 from workbench.ui.tokens import Tokens
 
 ENVELOPE_ABOVE = 2000
-ZOOM_STEP = 1.25
 MAX_ZOOM_OUT = 1.5
 DASH = [6.0, 4.0]
 
@@ -43,6 +41,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self._curves: list[tuple[Line, pg.PlotCurveItem]] = []
         self._reading: Reading | None = None
         self._is_exporting = False
+        self._pointer: QPointF | None = None
         self._view = pg.ViewBox(enableMenu=False, border=None)
         self._view.setDefaultPadding(0)
         self.addItem(self._view)
@@ -55,8 +54,12 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
     # ---- what is shown
 
     def show_figure(self, figure: Figure, *, keep_view: bool = False) -> None:
-        """Show another figure, or the same one with new values at the same pan and zoom."""
-        view = self.view if keep_view and self.figure is not None and self.figure.key == figure.key else figure.view
+        """Show another figure, or the same one with new values: then a zoom of the user's stays."""
+        before = self.figure
+        is_kept = (
+            keep_view and before is not None and before.key == figure.key and not same_view(self.view, before.view)
+        )
+        view = self.view if is_kept else figure.view
         self.figure, self._reading = figure, None
         for _, item in self._curves:
             self._view.removeItem(item)
@@ -82,6 +85,11 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
     def curves(self) -> list[tuple[Line, pg.PlotCurveItem]]:
         """Lines and the items that draw them."""
         return list(self._curves)
+
+    @property
+    def reading(self) -> Reading | None:
+        """What is read out now."""
+        return self._reading
 
     def reset_view(self) -> None:
         """Show everything again."""
@@ -109,6 +117,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
         self.drawing = draw(self.figure, frame, measure)
         for line, item in self._curves:
             self._fill(line, item, frame)
+        self._reading = None if self._pointer is None else self.reading_at(self._pointer)
         self._repaint()
 
     def _repaint(self) -> None:
@@ -193,9 +202,20 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
             return nearest(figure, frame, at.x(), at.y())
         return read_column(figure, frame, at.x()) if frame.holds(at.x(), at.y()) else None
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
+        """Begin to pan; nothing behind the chart hears of it."""
+        super().mousePressEvent(event)
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
+        """End a pan."""
+        super().mouseReleaseEvent(event)
+        event.accept()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
         """Read out what is under the pointer."""
         super().mouseMoveEvent(event)
+        self._pointer = event.position()
         if event.buttons() == Qt.MouseButton.NoButton:
             self.read_at(self.reading_at(event.position()))
 
@@ -212,6 +232,7 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802  (Qt's name)
         """Stop reading out."""
         super().leaveEvent(event)
+        self._pointer = None
         self.read_at(None)
 
     def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:  # noqa: N802  (Qt's name)
@@ -230,29 +251,12 @@ class FigurePlot(pg.GraphicsView):  # type: ignore[misc]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  (Qt's name)
         """Arrows step through what can be read, with Ctrl they pan; + and - zoom; 0 or Home resets."""
-        action = self._actions(event).get(Qt.Key(event.key()))
+        action = action_for(self, Qt.Key(event.key()), event.modifiers())
         if action is None:
             event.ignore()
         else:
             action()
             event.accept()
-
-    def _actions(self, event: QKeyEvent) -> dict[Qt.Key, Callable[[], None]]:
-        key = Qt.Key
-        moves: dict[Qt.Key, Callable[[], None]] = {
-            key.Key_Plus: lambda: self.zoom(ZOOM_STEP),
-            key.Key_Equal: lambda: self.zoom(ZOOM_STEP),
-            key.Key_Minus: lambda: self.zoom(1 / ZOOM_STEP),
-            key.Key_0: self.reset_view,
-            key.Key_Home: self.reset_view,
-            key.Key_Escape: lambda: self.read_at(None),
-        }
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            pans = {key.Key_Left: (-0.1, 0.0), key.Key_Right: (0.1, 0.0), key.Key_Up: (0.0, 0.1),
-                    key.Key_Down: (0.0, -0.1)}  # fmt: skip
-            return moves | {name: (lambda by=by: self.pan(*by)) for name, by in pans.items()}
-        steps = {key.Key_Left: -1, key.Key_Up: -1, key.Key_Right: 1, key.Key_Down: 1}
-        return moves | {name: (lambda by=by: self.step(by)) for name, by in steps.items()}
 
     def step(self, by: int) -> None:
         """Read out the next or previous thing."""

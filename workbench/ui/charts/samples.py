@@ -121,7 +121,7 @@ def _raw(folder: Path, run: Run) -> tuple[list[Block], Any] | None:
     cell = Store(folder).folder("cells", run.label, run.candidate, run.precision)
     try:
         record: Mapping[str, Any] = json.loads((cell / "stage.json").read_text(encoding="utf-8"))["value"]
-        with np.load(cell / "latencies.npz") as arrays:
+        with (cell / "latencies.npz").open("rb") as stream, np.load(stream) as arrays:
             blocks = [
                 Block(int(block["start_ns"]), arrays[f"block_{number}"], int(block["wall_ns"]))
                 for number, block in enumerate(record["blocks"])

@@ -80,6 +80,7 @@ def _name(sheet: Sheet, run: SheetRun) -> str:
 
 def _label(sheet: Sheet, run: SheetRun) -> str:
     parts = [run.label, *([run.candidate] if sheet.candidate_count > 1 else [])]
+    parts += [run.machine] if len({entry.machine for entry in sheet.runs if not entry.word}) > 1 else []
     parts += [PRECISION_TITLES[run.precision]] if run.precision != "int8" else []
     return " \N{MIDDLE DOT} ".join(parts)
 

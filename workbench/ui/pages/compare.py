@@ -24,6 +24,7 @@ from workbench.ui.pages.chart_slot import ChartSlot
 from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, SplitWords, VerdictList
 from workbench.ui.pages.compare_table import headings_of, rows_of
 from workbench.ui.pages.samples_strip import SamplesStrip
+from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
 
@@ -134,6 +135,7 @@ class ComparePage(QWidget):
         self._show_charts(sheet)
         self._show_samples(disagreements=False)
         self._show_footer(sheet)
+        set_tab_order(self)
 
     def _show_notes(self, sheet: Sheet) -> None:
         """Show the disagreements with their button, then every finding."""

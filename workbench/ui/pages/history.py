@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from workbench.execution.history import Entry, History
 from workbench.execution.result import Result
 from workbench.ui.desk import Desk
 from workbench.ui.pages.compare import ComparePage
+from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.rows import Heading, TableCell, TableRow
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, label, line, row, themed_icon
@@ -45,7 +46,7 @@ class HistoryPage(QStackedWidget):
         self.panel.search.setPlaceholderText("Search studies")
         self.panel.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.empty = label(EMPTY, "muted", wrap=True)
-        self.open_button = themed_icon(button("Open", self._open, "primary"), theme, "open", "on_accent")
+        self.open_button = button("Open", self._open, "primary")
         self.compare_button = themed_icon(button("Compare two", self._compare), theme, "compare")
         self.forget_button = themed_icon(button("Remove from list", self._forget), theme, "remove")
         self.other_button = button("Open a folder ...", self._open_folder, tip="Open a study folder that is not listed")
@@ -102,9 +103,10 @@ class HistoryPage(QStackedWidget):
         for made in (self.other_button, self.forget_button, self.compare_button, self.open_button):
             page.buttons.addWidget(made)
         frame, inside = card()
-        inside.addWidget(self.empty)
+        inside.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignTop)
         inside.addWidget(self.panel, 1)
         page.body.addWidget(frame, 1)
+        set_tab_order(page)
         return page
 
     def _comparison_page(self) -> ComparePage:

@@ -36,7 +36,8 @@ class ModelPage(Page):
     def __init__(self, desk: Desk) -> None:
         super().__init__("Model", "What is quantized and measured. Nothing is run until you press Run.")
         self._desk = desk
-        self._source, self._command = "", None
+        self._source = ""
+        self._details: QWidget | None = None
         self._running: Command | None = None
         self._document: dict[str, Any] | None = None
         self._path = label("", "mono", wrap=True, selectable=True)
@@ -52,6 +53,9 @@ class ModelPage(Page):
         """Show what `inspect` found."""
         self._document = document
         say(self._note, "")
+        if self._details is None:
+            self._details = self._details_part()
+            self._below.addWidget(self._details)
         clear(self._signature)
         self._signature.addLayout(facts(fact_pairs(document)))
         self._share.setText(share_line(document))
@@ -75,8 +79,8 @@ class ModelPage(Page):
         change = button("Change...", self._choose, tip="Choose another model")
         frame, inside = card()
         inside.addLayout(row(column(self._path, self._note, spacing=2), change))
-        self._details = self._details_part()
-        whole.setLayout(column(frame, self._details))
+        self._below = column(frame)
+        whole.setLayout(self._below)
         return whole
 
     def _details_part(self) -> QWidget:
@@ -128,7 +132,8 @@ class ModelPage(Page):
             self._source = source
             self._document = None
             self._path.setText(source)
-            self._details.hide()
+            if self._details is not None:
+                self._details.hide()
             self._inspect(model)
         self._show_adopted()
 
@@ -160,6 +165,8 @@ class ModelPage(Page):
             self._desk.document.update("use the proposal", tables)
 
     def _show_adopted(self) -> None:
+        if self._details is None:
+            return
         proposed = self._document["proposed"] if self._document else {}
         tables = {name: proposed[name] for name in ("preprocess", "task") if proposed.get(name)}
         same = bool(tables) and all(self._has(name, table) for name, table in tables.items())

@@ -19,7 +19,7 @@ from workbench.report.view import completeness
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.theme import set_role
-from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
+from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say
 
 NOTHING = "No sheet yet"
 NOTHING_BELOW = (
@@ -103,7 +103,7 @@ class SheetPage(QWidget):
         self._desk = desk
         self._sheet: Sheet | None = None
         self._folder: Path | None = None
-        self._pages_of: Path | None = None
+        self._asked, self._shown = 0, 0
         self._drawing: Command | None = None
         self._scratch: QTemporaryDir | None = None
         self._head = Page(NOTHING, NOTHING_BELOW)
@@ -112,14 +112,14 @@ class SheetPage(QWidget):
         self._first_line = label("", wrap=True, selectable=True)
         self._saved = label("", "small", wrap=True, selectable=True)
         self.export_buttons = [button(name.upper(), lambda name=name: self._ask([name])) for name in FORMATS]  # type: ignore[misc]
-        all_formats = button("Export all formats", lambda: self._ask(FORMATS), "primary")
-        self.export_all = themed_icon(all_formats, desk.theme, "export", "on_accent")
+        self.export_all = button("Export all formats", lambda: self._ask(FORMATS), "primary")
         self._arrange()
         self.show_result(None, None)
 
     def show_result(self, result: Result | None, folder: Path | None) -> None:
         """Show a study's sheet; its pages are drawn once this page is on the screen."""
-        self._folder, self._pages_of = folder, None
+        self._folder = folder
+        self._asked += 1
         self._sheet = None if result is None else build_sheet(result)
         self._split.setVisible(self._sheet is not None)
         say(self._saved, "")
@@ -156,7 +156,7 @@ class SheetPage(QWidget):
         side.setFrameShape(QFrame.Shape.NoFrame)
         side.setFixedWidth(SIDE_PX)
         side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        side.setAccessibleName("Export and completeness")
+        side.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = QWidget()
         content.setProperty("role", "page")
         content.setLayout(column(self._export_card(), self._line_card(), self._missing_card(), None))
@@ -204,23 +204,26 @@ class SheetPage(QWidget):
 
     def _draw(self) -> None:
         """Have the pages drawn in another process, once per study."""
-        if self._sheet is None or self._pages_of == self._folder or self._drawing is not None:
+        if self._sheet is None or self._drawing is not None:
             return
         if self._folder is None:
             self.preview.show_message("There is no study folder to print from.")
             return
-        folder, self._scratch = self._folder, QTemporaryDir()
+        if self._shown == self._asked:
+            return
+        asked, self._scratch = self._asked, QTemporaryDir()
         out = self._scratch.path()
         self.preview.show_message("Drawing the pages ...")
-        arguments = ["sheet", str(folder), "-f", "json", "-o", out, "--pages", out]
-        self._drawing = self._desk.bridge.run(arguments, lambda done: self._drawn(done, folder, Path(out)))
+        arguments = ["sheet", str(self._folder), "-f", "json", "-o", out, "--pages", out]
+        self._drawing = self._desk.bridge.run(arguments, lambda done: self._drawn(done, asked, Path(out)))
 
-    def _drawn(self, done: Finished, folder: Path, out: Path) -> None:
+    def _drawn(self, done: Finished, asked: int, out: Path) -> None:
+        """Show the pages; where another result came in between, have its pages drawn."""
         self._drawing = None
-        if folder != self._folder:
+        if asked != self._asked:
             self._draw()
             return
-        self._pages_of = folder
+        self._shown = asked
         if done.ok:
             self.preview.show_pages(page_images(out))
         elif not done.cancelled:

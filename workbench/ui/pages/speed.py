@@ -20,12 +20,13 @@ from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import Page, card, clear, column, label, row
 
-BUDGET_S = 0.03
+BUDGET_S = 0.012
 CHIP_PX = 22
 NO_RAW = (
     "The raw latency samples do not lie beside this result, so their distribution cannot be drawn. "
     "They are part of the study folder."
 )
+TRUST, NO_TRUST = "How far each rate can be trusted", "What became of each run"
 NO_WINDOWS = "No one-second window is on record."
 
 
@@ -47,8 +48,9 @@ class SpeedPage(Page):
         self._timer = QTimer(self, interval=0, singleShot=True)
         self._timer.timeout.connect(self._read_some)
         self.findings = label("", "strong", wrap=True)
-        self._trust_card, inside = card("How far each rate can be trusted")
-        self._trust = QGridLayout()
+        self._trust_card, inside = card()
+        self._trust, self._trust_title = QGridLayout(), label("", "heading")
+        inside.addWidget(self._trust_title)
         inside.addLayout(self._trust)
         self.throughput = ChartCard(theme, "throughput over time", height_px=320)
         self.latency = ChartCard(theme, "latency distribution")
@@ -76,6 +78,7 @@ class SpeedPage(Page):
         self.set_title("Speed", conditions(result))
         self.findings.setText("\n".join(findings(result)))
         self._fill_trust(result)
+        self._trust_title.setText(TRUST if runs else NO_TRUST)
         self._show_parts(has_result=True, has_speed=bool(runs))
         self.table.set_rows(HEADINGS, table_rows(result))
         self.burst.show_figure(burst_figure(result), NO_WINDOWS)
@@ -86,8 +89,10 @@ class SpeedPage(Page):
         """Read raw samples for a moment and go on after the next events, so that the window never stalls."""
         until = perf_counter() + BUDGET_S
         assert self._result is not None
-        while self._waiting and perf_counter() < until:
+        while self._waiting:
             self._cells.append(read_samples(self._waiting.pop(0), self._result, self._folder))
+            if perf_counter() > until:
+                break
         if self._waiting:
             self._timer.start()
             self.throughput.show_figure(None, "Reading the raw samples ...")

@@ -49,7 +49,7 @@ def conditions(result: Result) -> str:
     if not found:
         return ""
     keys = list(dict.fromkeys(key for entry in found for key in entry))
-    values = {key: list(dict.fromkeys(entry.get(key, "not known") for entry in found)) for key in keys}
+    values = {key: sorted({entry.get(key, "not known") for entry in found}) for key in keys}
     parts = [_condition(key, found) for key, found in values.items()]
     return " \N{MIDDLE DOT} ".join(parts)
 

@@ -46,8 +46,20 @@ def arranged(
 
 
 def _sorted(rows: Sequence[TableRow], indices: Sequence[int], column: int, descending: bool) -> list[int]:
-    cells = {index: rows[index].cells[column] for index in indices if column < len(rows[index].cells)}
-    known = [index for index in indices if index in cells and not cells[index].is_missing]
-    missing = [index for index in indices if index not in cells or cells[index].is_missing]
-    known.sort(key=lambda index: cells[index].sort_key, reverse=descending)
-    return known + missing
+    """Sort numbers and words apart, so that plain values are compared and not pairs; numbers come first, rising."""
+    numbers: dict[int, float] = {}
+    words: dict[int, str] = {}
+    missing: list[int] = []
+    for index in indices:
+        cells = rows[index].cells
+        value = cells[column].value if column < len(cells) else None
+        if value is None:
+            missing.append(index)
+        elif isinstance(value, str):
+            words[index] = value
+        else:
+            numbers[index] = value
+    known = [sorted(numbers, key=numbers.__getitem__, reverse=descending)]
+    known.append(sorted(words, key=words.__getitem__, reverse=descending))
+    first, second = reversed(known) if descending else known
+    return first + second + missing

@@ -30,6 +30,7 @@ class TableModel(QAbstractTableModel):
         self._rows: tuple[TableRow, ...] = ()
         self._texts: list[str] | None = None
         self._shown: list[int] = []
+        self._headings_at: frozenset[int] = frozenset()
         self._search = ""
         self._column: int | None = None
         self._descending = False
@@ -42,12 +43,12 @@ class TableModel(QAbstractTableModel):
     @property
     def total(self) -> int:
         """Rows without headings of groups, shown or not."""
-        return sum(not row.is_heading for row in self._rows)
+        return len(self._rows) - len(self._headings_at)
 
     @property
     def shown(self) -> int:
         """Rows without headings of groups that are shown."""
-        return sum(not self._rows[index].is_heading for index in self._shown)
+        return len(self._shown) - len(self._headings_at.intersection(self._shown))
 
     @property
     def sorted_by(self) -> tuple[int | None, bool]:
@@ -58,6 +59,7 @@ class TableModel(QAbstractTableModel):
         """Replace everything; search and sorting start anew."""
         self.beginResetModel()
         self._headings, self._rows = tuple(headings), tuple(rows)
+        self._headings_at = frozenset(index for index, row in enumerate(self._rows) if row.is_heading)
         self._texts, self._search, self._column, self._descending = None, "", None, False
         self._shown = self._arranged()
         self.endResetModel()

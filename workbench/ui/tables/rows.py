@@ -46,10 +46,11 @@ class TableCell:
         return self.sort is None and self.main in MISSING
 
     @property
-    def sort_key(self) -> tuple[int, float | str]:
-        """Numbers before words, words without regard to case."""
-        value = self.main if self.sort is None else self.sort
-        return (1, value.casefold()) if isinstance(value, str) else (0, value)
+    def value(self) -> float | str | None:
+        """What the cell is sorted by: a number, words without regard to case, None where there is nothing."""
+        if self.sort is None:
+            return None if self.main in MISSING else self.main.casefold()
+        return self.sort.casefold() if isinstance(self.sort, str) else self.sort
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,14 +67,25 @@ def test_probe_names_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_conv_before_a_residual_add_is_a_deviation() -> None:
     graph = graph_summary(canonical_graph(onnx_models.resnet_like())[0])
-    deviations = RUNTIME.realise(graph, Scheme())
+    spelling, *deviations = RUNTIME.realise(graph, Scheme())
+    assert (spelling.node, spelling.codes_change) == (None, False)
     assert deviations
     kinds = {node.name: node.op_type for node in graph.nodes}
     assert {kinds[item.node or ""] for item in deviations} == {"Conv"}
     assert all(item.codes_change for item in deviations)
     assert not RUNTIME.realise(graph, Scheme(name="S3"))
-    assert not RUNTIME.realise(graph, Scheme(exclude_op_types=("Add",)))
-    assert not RUNTIME.realise(graph_summary(canonical_graph(onnx_models.depthwise_net())[0]), Scheme())
+    assert RUNTIME.realise(graph, Scheme(exclude_op_types=("Add",))) == [spelling]
+    assert RUNTIME.realise(graph_summary(canonical_graph(onnx_models.depthwise_net())[0]), Scheme()) == [spelling]
+
+
+def test_unsigned_codes_are_a_deviation_of_s1_alone() -> None:
+    graph = graph_summary(canonical_graph(onnx_models.depthwise_net())[0])
+    (spelling,) = RUNTIME.realise(graph, Scheme())
+    assert (spelling.requested, spelling.realised) == (
+        "int8 activations, zero point 0", "uint8 activations, zero point 128"
+    )  # fmt: skip
+    assert DIALECT.activation == "uint8"
+    assert RUNTIME.realise(graph, Scheme(name="S2")) == []
 
 
 def test_float16_is_refused() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from helpers import results
 from helpers.speed_folders import six_runtimes
 
@@ -55,7 +56,7 @@ def test_the_error_split_lies_side_by_side_with_words() -> None:
     assert figure.x.log
     assert [words for _, words in figure.y.names] == [words for _, words in ERRORS] * 2
     assert [text for _, text in figure.headings] == ["ONNX Runtime", "OpenVINO"]
-    assert [bar.value for bar in figure.bars[:4]] == [0.0251, 3e-5, 3e-13, 0.0263]
+    assert [bar.value for bar in figure.bars[:4]] == pytest.approx([0.0251, 3e-5, 3e-13, 0.0263])
     assert [bar.strong for bar in figure.bars[:4]] == [False, False, False, True]
     assert "do not add up" in figure.subtitle
     rows = [y for y, _ in (*figure.y.names, *figure.headings)]

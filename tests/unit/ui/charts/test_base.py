@@ -26,7 +26,8 @@ def chart(qtbot: QtBot, theme: Theme) -> Iterator[ChartCard]:
     made.show_figure(points(point(0, 1000, -0.2), point(1, 5000, -0.5)))
     window.show()
     qtbot.waitExposed(window)
-    return made
+    yield made
+    window.close()
 
 
 def test_without_a_figure_it_says_why(chart: ChartCard) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.report.labels import Box
-from workbench.ui.charts.drawing import _gap, draw, frame_of, in_order, spread
+from workbench.ui.charts.drawing import _gap, draw, frame_of, in_order, same_view, spread
 from workbench.ui.charts.figure import Band, Figure, Rule
 from workbench.ui.charts.shapes import Drawing, Fill, Mark, Stroke, Words
 
@@ -58,7 +58,7 @@ def test_labels_of_points_never_overlap_each_other(spots: list[tuple[float, floa
 def test_close_runtimes_have_labels_clear_of_markers_and_lines() -> None:
     figure = points(*(point(i, 1000 * 1.02**i, -0.2 - 0.05 * i) for i in range(4)), point(4, 4000, -0.4))
     drawing = _drawn(figure)
-    marks = [("mark", Box(m.x - 6, m.y - 6, 12, 12)) for m in drawing.front if isinstance(m, Mark)]
+    marks = [("mark", Box(m.x - 6, m.y - 6, 12, 12)) for m in drawing.front if isinstance(m, Mark) and m.radius > 4]
     names = [item for item in drawing.labels if item[0].startswith("Runtime")]
     assert len(names) == 5
     assert not [pair for pair in overlaps([*marks, *names]) if set(pair) != {"mark"}]
@@ -71,6 +71,15 @@ def test_a_far_label_is_led_to_its_marker() -> None:
     drawing = _drawn(points(*(point(i, 1000, -0.2) for i in range(6))))
     leaders = [s for s in drawing.front if isinstance(s, Stroke) and s.width == 1 and s.colour.startswith("series")]
     assert leaders
+
+
+def test_labels_that_might_be_taken_for_another_marker_s_carry_their_own_marker() -> None:
+    def keys(*ys: float) -> int:
+        drawing = _drawn(points(*(point(i, 1000 * 1.02**i, y) for i, y in enumerate(ys))))
+        return sum(isinstance(shape, Mark) and shape.radius == 4 for shape in drawing.front)
+
+    assert keys(-0.2, -0.25, -0.3) == 3
+    assert keys(0.5, -1.5) == 0
 
 
 def test_exchanged_labels_cover_nothing_new() -> None:
@@ -133,3 +142,9 @@ def test_labels_beside_cumulative_curves_have_heights_of_their_own() -> None:
     drawing = _drawn(curves(*lines))
     assert len([text for text, _ in drawing.labels if text.startswith("run ")]) == 8
     assert not overlaps(drawing.labels)
+
+
+def test_views_are_the_same_to_a_millionth() -> None:
+    view = ((0.0, 10.0), (0.0, 1.0))
+    assert same_view(view, ((0.0, 10.0 + 1e-9), (0.0, 1.0)))
+    assert not same_view(view, ((0.0, 10.1), (0.0, 1.0)))

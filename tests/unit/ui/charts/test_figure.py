@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers.figures import curve, curves
@@ -41,3 +44,13 @@ def test_an_empty_curve_reads_nothing() -> None:
 def test_the_first_view_is_in_linear_units() -> None:
     figure = curves(curve(0, 50.0))
     assert figure.view == ((0.0, 10.0), (0.0, 100.0))
+
+
+def test_figures_are_made_without_the_chart_library() -> None:
+    code = (
+        "import sys, workbench.ui.charts.scatter, workbench.ui.charts.bars, workbench.ui.charts.throughput, "
+        "workbench.ui.charts.latency, workbench.ui.charts.export; "
+        "print('pyqtgraph' in sys.modules, 'PySide6' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

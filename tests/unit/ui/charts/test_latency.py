@@ -6,7 +6,7 @@ from helpers.results import ordinary
 from helpers.speed_folders import write_cells
 
 from workbench.measure.latency import percentiles_ms
-from workbench.ui.charts.latency import latency_figure
+from workbench.ui.charts.latency import drawn_ranks, latency_figure
 from workbench.ui.charts.samples import CellSamples, read_samples, timed_runs
 
 
@@ -82,3 +82,12 @@ def test_equal_latencies_make_a_chart(cells: list[CellSamples]) -> None:
     figure = latency_figure([same])
     assert figure is not None
     assert figure.x.low < 2.0 < figure.x.high
+
+
+def test_of_many_runs_the_slowest_are_all_drawn() -> None:
+    ranks = drawn_ranks(1_000_000)
+    assert ranks.size == 8000
+    assert ranks[0] == 0
+    assert np.array_equal(ranks[-2000:], np.arange(998_000, 1_000_000))
+    assert np.all(np.diff(ranks) > 0)
+    assert np.array_equal(drawn_ranks(500), np.arange(500))

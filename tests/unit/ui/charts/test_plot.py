@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from helpers.figures import bars, curve, curves, overlaps, point, points
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from workbench.ui.charts.figure import Axis, Figure
 from workbench.ui.charts.plot import FigurePlot
 from workbench.ui.theme import Theme
 from workbench.ui.tokens import DARK
@@ -107,9 +111,51 @@ def test_labels_and_ticks_never_overlap_and_stay_inside(plot: FigurePlot, size: 
 
 def test_the_pointer_reads_values_out(plot: FigurePlot, qtbot: QtBot) -> None:
     plot.show_figure(curves(curve(0, 20.0, name="A"), curve(1, 60.0, name="B")))
+    qtbot.mouseMove(plot.viewport(), QPoint(100, 100))
     with qtbot.waitSignal(plot.hovered, timeout=2000) as caught:
         qtbot.mouseMove(plot.viewport(), QPoint(280, 120))
     assert [row.name for row in caught.args[0].rows] == ["A", "B"]
+
+
+def test_what_is_under_the_pointer_follows_new_values_and_zoom(plot: FigurePlot, qtbot: QtBot) -> None:
+    plot.show_figure(curves(curve(0, 20.0)))
+    qtbot.mouseMove(plot.viewport(), QPoint(200, 100))
+    qtbot.mouseMove(plot.viewport(), QPoint(280, 121))
+    qtbot.waitUntil(lambda: plot.reading is not None)
+    plot.show_figure(curves(curve(0, 70.0)), keep_view=True)
+    assert plot.reading is not None
+    assert float(plot.reading.rows[0].text) == pytest.approx(70.0, abs=1.1)
+    plot.leaveEvent(QEvent(QEvent.Type.Leave))
+    plot.zoom(2.0)
+    assert plot.reading is None
+
+
+def test_dragging_pans(plot: FigurePlot, qtbot: QtBot) -> None:
+    plot.show_figure(curves(curve(0, 20.0)))
+    plot.zoom(2.0)
+    before = plot.view[0][0]
+    button = Qt.MouseButton.LeftButton
+    qtbot.mousePress(plot.viewport(), button, pos=QPoint(280, 120))
+    for x in range(270, 200, -10):
+        event = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(x, 120), QPointF(x, 120), button, button, Qt.KeyboardModifier.NoModifier
+        )
+        QApplication.sendEvent(plot.viewport(), event)
+    qtbot.mouseRelease(plot.viewport(), button, pos=QPoint(210, 120))
+    assert plot.view[0][0] > before
+
+
+def test_many_charts_come_and_go(qtbot: QtBot, theme: Theme) -> None:
+    for _ in range(20):
+        made = FigurePlot(theme.tokens)
+        made.resize(300, 200)
+        made.show()
+        made.show_figure(curves(curve(0, 20.0)))
+        made.close()
+        made.deleteLater()
+    qtbot.wait(1)
+    gc.collect()
+    assert not [found for found in QApplication.topLevelWidgets() if isinstance(found, FigurePlot)]
 
 
 def test_arrow_keys_walk_through_points_and_bars(plot: FigurePlot, qtbot: QtBot) -> None:
@@ -175,6 +221,14 @@ def test_new_values_keep_pan_and_zoom_when_asked(plot: FigurePlot) -> None:
     assert len(plot.curves) == 2
     plot.show_figure(curves(curve(0, 30.0)))
     assert plot.view[0] == (0.0, 10.0)
+
+
+def test_new_values_widen_the_view_of_somebody_who_has_not_zoomed(plot: FigurePlot) -> None:
+    plot.show_figure(curves(curve(0, 20.0)))
+    longer = curves(curve(0, 20.0))
+    longer = Figure(**{**vars(longer), "x": Axis("time in s", 0.0, 20.0)})
+    plot.show_figure(longer, keep_view=True)
+    assert plot.view[0] == (0.0, 20.0)
 
 
 def test_it_takes_the_focus_and_is_drawn_without_opengl(plot: FigurePlot) -> None:

@@ -4,6 +4,7 @@ import pytest
 from helpers import results
 from helpers.speed_folders import six_runtimes
 
+from workbench.execution.result import Result
 from workbench.report.sheet import build_sheet
 from workbench.ui.charts.scatter import scatter_figure, why_no_scatter
 
@@ -78,3 +79,14 @@ def test_candidates_are_told_apart() -> None:
     figure = scatter_figure(build_sheet(results.two_candidates()))
     assert figure is not None
     assert len({p.label for p in figure.points}) == len(figure.points) == 3
+
+
+def test_machines_are_told_apart() -> None:
+    document = results.ordinary_document()
+    document["machines"].append({**document["machines"][0], "id": "m2"})
+    document["runs"] += [{**run, "machine": "m2"} for run in document["runs"] if run["precision"] == "int8"]
+    figure = scatter_figure(build_sheet(Result.model_validate(document)))
+    assert figure is not None
+    assert [p.label for p in figure.points][0::2] == [
+        "ONNX Runtime \N{MIDDLE DOT} m1", "ONNX Runtime \N{MIDDLE DOT} m2",
+    ]  # fmt: skip

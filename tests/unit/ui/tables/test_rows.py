@@ -5,9 +5,9 @@ from __future__ import annotations
 from workbench.ui.tables.rows import TableCell, TableRow, text_row
 
 
-def test_numbers_sort_before_words_and_words_without_case() -> None:
-    keys = [TableCell("b").sort_key, TableCell("A").sort_key, TableCell("x", sort=3.0).sort_key]
-    assert sorted(keys) == [(0, 3.0), (1, "a"), (1, "b")]
+def test_a_cell_is_sorted_by_its_value_or_its_words_without_case() -> None:
+    assert [TableCell("B").value, TableCell("x", sort=3.0).value, TableCell("1", sort="Z").value] == ["b", 3.0, "z"]
+    assert TableCell("–").value is None
 
 
 def test_a_dash_is_missing_unless_it_has_a_value() -> None:

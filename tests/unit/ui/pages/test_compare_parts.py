@@ -1,0 +1,105 @@
+"""Parts of the Compare page: chips, sentences in the verdict's colour, what stands behind a failure, halves."""
+
+from __future__ import annotations
+
+from helpers.results import ordinary
+from helpers.words import nameless, words_of
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from workbench.execution.result import Problem
+from workbench.report.sheet import Chip, build_sheet
+from workbench.report.split import splits
+from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, ProblemBox, RichLine, SplitWords, VerdictList
+from workbench.ui.theme import Theme
+
+CRASH = Problem(message="died <here>", remedy="Update it.", signal="SIGSEGV", log_tail=["one", "two"])
+
+
+def test_chips_are_replaced_not_added(qtbot: QtBot, theme: Theme) -> None:
+    chips = Chips()
+    qtbot.addWidget(chips)
+    chips.show_chips([Chip(text="a"), Chip(text="b", state="bad")])
+    chips.show_chips([Chip(text="same numbers: yes", state="good")])
+    (only,) = [found for found in chips.findChildren(QLabel) if not found.isHidden()]
+    assert (only.text(), only.property("role")) == ("same numbers: yes", "chip-ok")
+
+
+def test_a_sentence_has_its_verdicts_colour_in_either_theme(qtbot: QtBot, theme: Theme) -> None:
+    line = RichLine(theme, "A <b>: ship.", "Fine & well.", "pass")
+    qtbot.addWidget(line)
+    assert theme.tokens.ok in line.text()
+    assert "A &lt;b&gt;: ship." in line.text()
+    theme.set_mode("dark")
+    assert theme.tokens.ok in line.text()
+    assert line.accessibleName() == "A <b>: ship. Fine & well."
+
+
+def test_a_crash_opens_to_remedy_and_log(qtbot: QtBot, theme: Theme) -> None:
+    shown = VerdictList(theme)
+    qtbot.addWidget(shown)
+    sheet = build_sheet(ordinary())
+    shown.show_sentences(sheet.sentences, lambda sentence: CRASH if "TensorRT" in sentence.label else None)
+    shown.show()
+    (button,) = shown.findChildren(QPushButton, options=_direct())
+    (box,) = shown.findChildren(ProblemBox)
+    assert not box.isVisible()
+    button.click()
+    assert box.isVisible()
+    assert "Update it." in words_of(box)
+    assert box.findChildren(QPlainTextEdit)[0].toPlainText() == "one\ntwo"
+
+
+def _direct():  # type: ignore[no-untyped-def]
+    from PySide6.QtCore import Qt
+
+    return Qt.FindChildOption.FindDirectChildrenOnly
+
+
+def test_what_happened_can_be_copied(qtbot: QtBot, theme: Theme) -> None:
+    box = ProblemBox(theme, "TensorRT", CRASH)
+    qtbot.addWidget(box)
+    box.findChildren(QPushButton)[0].click()
+    assert QGuiApplication.clipboard().text().splitlines() == [
+        "TensorRT: died <here>",
+        "SIGSEGV",
+        "Update it.",
+        "one",
+        "two",
+    ]
+    assert nameless(box) == []
+
+
+def test_no_runtimes_are_said_so(qtbot: QtBot, theme: Theme) -> None:
+    shown = VerdictList(theme)
+    qtbot.addWidget(shown)
+    shown.show_sentences([])
+    assert "holds no runtimes" in words_of(shown)
+
+
+def test_the_split_is_words_with_the_rule_below(qtbot: QtBot, theme: Theme) -> None:
+    shown = SplitWords(theme)
+    qtbot.addWidget(shown)
+    shown.show_splits(splits(build_sheet(ordinary())))
+    assert "do not add up" in words_of(shown)
+    shown.show_splits([])
+    assert words_of(shown) == ""
+
+
+def test_a_note_can_be_pressed(qtbot: QtBot, theme: Theme) -> None:
+    note = NoteLine("They disagree on 31.", "Show", "Show samples")
+    qtbot.addWidget(note)
+    with qtbot.waitSignal(note.pressed, timeout=1000):
+        note.action.click()
+
+
+def test_halves_go_below_each_other_when_narrow(qtbot: QtBot, theme: Theme) -> None:
+    left, right = QLabel("l"), QLabel("r")
+    halves = Halves(left, right)
+    qtbot.addWidget(halves)
+    halves.resize(1200, 300)
+    halves.show()
+    assert left.y() == right.y()
+    halves.resize(700, 300)
+    qtbot.waitUntil(lambda: right.y() > left.y(), timeout=2000)

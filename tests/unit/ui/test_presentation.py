@@ -1,0 +1,59 @@
+"""The presentation: three slides, arrow keys, Escape, whatever the study holds."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.results import all_null, long_names, no_runtimes, ordinary
+from helpers.words import nameless, words_of
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from workbench.report.sheet import build_sheet, first_line
+from workbench.ui.presentation import Presentation
+from workbench.ui.theme import Theme
+
+
+def _open(qtbot: QtBot, theme: Theme, result=None) -> Presentation:  # type: ignore[no-untyped-def]
+    made = Presentation(None, theme, build_sheet(result or ordinary()))
+    qtbot.addWidget(made)
+    made.resize(1280, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def test_keys_go_through_and_stop_at_the_ends(qtbot: QtBot, theme: Theme) -> None:
+    made = _open(qtbot, theme)
+    seen = []
+    keys = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Space, Qt.Key.Key_Home, Qt.Key.Key_End)
+    for key in keys:
+        qtbot.keyClick(made.slides, key)
+        seen.append(made.slides.currentIndex())
+    assert seen == [0, 1, 2, 2, 0, 2]
+    qtbot.keyClick(made, Qt.Key.Key_Escape)
+    assert made.isHidden()
+
+
+def test_the_verdicts_and_the_line_to_check_are_there(qtbot: QtBot, theme: Theme) -> None:
+    made = _open(qtbot, theme)
+    words = words_of(made)
+    assert "ONNX Runtime: ship." in words
+    assert first_line(build_sheet(ordinary())) in words
+
+
+def test_the_picture_is_painted_in_the_themes_colours(qtbot: QtBot, theme: Theme) -> None:
+    made = _open(qtbot, theme)
+    made.go(1)
+    picture = made.slides.currentWidget().grab().toImage()
+    wanted = [int(theme.tokens.series[i][1:], 16) for i in (0, 1)]
+    colours = {picture.pixel(x, y) & 0xFFFFFF for x in range(picture.width()) for y in range(100, 620, 2)}
+    assert set(wanted) <= colours
+
+
+@pytest.mark.parametrize("make", [all_null, no_runtimes, long_names])
+def test_odd_studies_have_slides_too(qtbot: QtBot, theme: Theme, make) -> None:  # type: ignore[no-untyped-def]
+    made = _open(qtbot, theme, make())
+    for _ in range(3):
+        assert not made.grab().isNull()
+        made.go(1)
+    assert nameless(made) == []

@@ -1,0 +1,45 @@
+"""The rail's lines."""
+
+from __future__ import annotations
+
+from helpers.results import ordinary
+
+from workbench.ui import states
+
+
+def test_an_empty_study_says_what_to_do() -> None:
+    found = states.of({}, None)
+    assert found["model"] == ("choose a file", "")
+    assert found["data"][0] == "choose a folder or arrays"
+    assert found["scheme"][0] == "S1 W8A8 symmetric · mse"
+    assert found["runtimes"][0] == "choose at least one"
+    assert found["compare"] == ("no result yet", "")
+
+
+def test_choices_are_named() -> None:
+    values = {
+        "model": {"path": "/models/a.onnx"},
+        "data": {"evaluation": {"path": "/data/eval"}},
+        "runtimes": [{"id": "ort_cpu"}, {"id": "openvino", "name": "OV"}, {"id": "x"}],
+        "candidates": [{"name": "A"}, {"name": "B"}],
+    }
+    found = states.of(values, None)
+    assert found["model"][0] == "a.onnx"
+    assert found["data"][0] == "eval, no calibration set"
+    assert found["runtimes"][0] == "3 rows: ort_cpu, OV, x"
+    assert found["scheme"][0] == "2 candidates"
+
+
+def test_calibration_alone_is_not_enough() -> None:
+    assert states.data_state({"data": {"calibration": {"path": "c"}}}) == ("evaluation set missing", "warn")
+
+
+def test_models_in_candidates_and_factories_count() -> None:
+    assert states.model_state({"candidates": [{"name": "a", "model": {"path": "x"}}]})[0] == "1 models, in candidates"
+    assert states.model_state({"model": {"factory": "pkg:make"}})[0] == "pkg:make"
+
+
+def test_verdicts_are_counted() -> None:
+    text, _ = states.compare_state(ordinary())
+    assert "ship" in text
+    assert states.speed_state(ordinary())[0].startswith("profile")

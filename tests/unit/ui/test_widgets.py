@@ -1,0 +1,101 @@
+"""Shared builders: names for screen readers, plain text, copy, following the theme."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QSpinBox, QWidget
+from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
+
+from workbench.ui.theme import Theme
+from workbench.ui.widgets import (
+    Page,
+    button,
+    card,
+    clear,
+    column,
+    connect_theme,
+    copy_button,
+    facts,
+    label,
+    line,
+    row,
+    say,
+    themed_icon,
+    without_buttons,
+)
+
+
+def test_markup_in_names_stays_text(theme: Theme, qtbot: QtBot) -> None:
+    made = label("<b>conv</b>")
+    qtbot.addWidget(made)
+    assert made.textFormat() == Qt.TextFormat.PlainText
+
+
+def test_copy_copies_and_says_so(theme: Theme, qtbot: QtBot) -> None:
+    made = copy_button(lambda: "pip install x", theme, "the remedy")
+    qtbot.addWidget(made)
+    made.click()
+    assert QGuiApplication.clipboard().text() == "pip install x"
+    assert made.text() == "Copied"
+    assert made.accessibleName() == "Copy the remedy"
+
+
+def test_icons_follow_the_theme_until_the_widget_goes(theme: Theme, qtbot: QtBot) -> None:
+    made = themed_icon(button("Run"), theme, "run")
+    painted: list[int] = []
+    other = QWidget()
+    qtbot.addWidget(made)
+    connect_theme(theme, other, lambda: painted.append(1))
+    before = made.icon().cacheKey()
+    theme.set_mode("dark")
+    assert made.icon().cacheKey() != before
+    assert painted == [1]
+    other.deleteLater()
+    qtbot.waitUntil(lambda: not isValid(other), timeout=2000)
+    theme.set_mode("light")
+    assert painted == [1]
+
+
+def test_clear_empties_nested_layouts(theme: Theme, qtbot: QtBot) -> None:
+    whole = QWidget()
+    qtbot.addWidget(whole)
+    inside = column(label("a"), row(label("b"), None, line()))
+    whole.setLayout(inside)
+    clear(inside)
+    assert inside.count() == 0
+
+
+def test_say_hides_an_empty_line(theme: Theme, qtbot: QtBot) -> None:
+    made = label("x")
+    qtbot.addWidget(made)
+    say(made, "")
+    assert made.isHidden()
+    say(made, "words", "bad")
+    assert not made.isHidden()
+    assert made.property("role") == "bad"
+
+
+def test_pages_have_a_title_and_cards_a_heading(theme: Theme, qtbot: QtBot) -> None:
+    page = Page("Model", "what it is")
+    qtbot.addWidget(page)
+    frame, inside = card("Ops")
+    inside.addLayout(facts([("name", "a value that is long " * 20)]))
+    page.body.addWidget(frame)
+    page.set_title("Other", "")
+    page.resize(400, 300)
+    page.show()
+    content = page.widget()
+    assert content.width() <= page.viewport().width()
+    assert page.accessibleName() == "Model"
+
+
+def test_number_fields_lose_their_buttons(theme: Theme, qtbot: QtBot) -> None:
+    made = without_buttons(QSpinBox())
+    qtbot.addWidget(made)
+    assert made.buttonSymbols() == QSpinBox.ButtonSymbols.NoButtons
