@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 KERNEL_SUFFIX = "_kernel_time"
-FLOAT_RESULT = frozenset({"DequantizeLinear", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"})
 INTEGER_KERNELS = frozenset(
     {"QGemm", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention"}
 )

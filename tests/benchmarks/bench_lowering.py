@@ -3,8 +3,9 @@
     python tests/benchmarks/bench_lowering.py [--quick] [--rounds N] [--seconds S]
 
 The other quantizer is onnxruntime.quantization.quantize_static: Q/DQ, u8 activations, s8 weights per channel, MinMax,
-on the same graph and the same calibration samples. All three sessions have the options of the ort_cpu plugin and take
-turns in one process. Coverage is the share of multiply-accumulates in integer kernels, SQNR is on the compared
+on the same graph and the same calibration samples. "S1 (table)" is our plan in the other spelling that leaves no float
+op, LeakyRelu(0) between two Q/DQ pairs instead of Clip on codes. All sessions have the options of the ort_cpu plugin
+and take turns in one process. Coverage is the share of multiply-accumulates in integer kernels, SQNR is on the compared
 outputs of the evaluation samples against FP32; both stand beside the speed because neither is worth anything alone.
 """
 
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ import onnx
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.benchmarks import (
+    CANDIDATE,
     LABEL,
     StudyFolder,
     bare_rate,
@@ -40,16 +42,20 @@ from helpers.benchmarks import (
 from helpers.real_models import REAL_MODELS
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
+from workbench_plugins.ort_cpu.lowering import dialect_for
 
 from workbench.execution.bundle import open_bundle
 from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
 from workbench.execution.discovery import find_plugin, load_runtime
 from workbench.measure.divergence import divergence
 from workbench.measure.latency import ratio_interval
+from workbench.model.load import save_proto
 from workbench.model.summary import graph_summary
+from workbench.quant.plan import load_plan
+from workbench.quant.qdq import write_qdq
 from workbench.spi import OpenOptions, Prepared
 
-FP32, OURS, THEIRS = "FP32", "S1 (ours)", "quantize_static"
+FP32, OURS, TABLE, THEIRS = "FP32", "S1 (ours)", "S1 (table)", "quantize_static"
 FEEDS = 16
 
 
@@ -83,6 +89,17 @@ def their_model(studied: StudyFolder, folder: Path) -> Path:
         )
     graph = graph_summary(onnx.load(studied.canonical))
     save_nodes(nodes_of(graph, None), path)
+    return path
+
+
+def table_model(studied: StudyFolder, folder: Path) -> Path:
+    """Write our plan with LeakyRelu(0), which ONNX Runtime computes by table look-up, where ours clips codes."""
+    path = folder / "table.onnx"
+    canonical = onnx.load(studied.canonical)
+    plan = load_plan(studied.folder / "plans" / CANDIDATE / "plan.json")
+    dialect = replace(dialect_for("x64"), activation_function="leaky_relu")
+    save_proto(write_qdq(canonical, plan, dialect), path)
+    save_nodes(nodes_of(graph_summary(canonical), plan), path)
     return path
 
 
@@ -129,7 +146,8 @@ def race(sessions: Mapping[str, Any], feeds: list[Any], rounds: int, seconds: fl
 def rows_of(studied: StudyFolder, folder: Path, rounds: int, seconds: float) -> list[list[str]]:
     """Return one row per variant of a model."""
     folder.mkdir()
-    paths = {FP32: studied.canonical, OURS: studied.artifact("int8"), THEIRS: their_model(studied, folder)}
+    paths = {FP32: studied.canonical, OURS: studied.artifact("int8")}
+    paths |= {TABLE: table_model(studied, folder), THEIRS: their_model(studied, folder)}
     sessions = {name: bare_session(path) for name, path in paths.items()}
     feeds = list(islice(open_bundle(studied.bundle("evaluation")).batches(1), FEEDS))
     rates = race(sessions, feeds, rounds, seconds)
@@ -145,7 +163,7 @@ def _row(studied: StudyFolder, name: str, rates: Any, path: Path, session: Any, 
         f"{studied.real.name} {name}",
         f"{float(np.median(rates[name])):.1f}",
         "" if is_float else ratio_text(ratio_interval(windows[name], windows[FP32]), 2),
-        ratio_text(ratio_interval(windows[name], windows[THEIRS]), 2) if name == OURS else "",
+        ratio_text(ratio_interval(windows[name], windows[THEIRS]), 2) if name in (OURS, TABLE) else "",
         "" if is_float else f"{share:.1%}",
         "" if is_float else str(floats),
         "" if is_float else f"{sqnr_db(studied, session, exact):.1f}",

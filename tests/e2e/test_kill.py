@@ -66,7 +66,7 @@ def plain(case: killing.Case, tmp_path_factory: pytest.TempPathFactory) -> check
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> killing.Case:
-    return killing.Case(killing.write_study(tmp_path_factory.mktemp("timed") / "study", ("ort_cpu", "echo")), "quick")
+    return killing.Case(killing.write_study(tmp_path_factory.mktemp("timed") / "study", ("ort_cpu",)), "quick")
 
 
 @pytest.fixture(scope="module")
@@ -133,17 +133,17 @@ def test_kill_in_the_speed_rounds_costs_no_answers(
     timed: killing.Case, plain_timed: checks.Undisturbed, tmp_path: Path
 ) -> None:
     folder = tmp_path / "folder"
-    done = killing.trial(timed, folder, plain_timed, ["stage:Warm up echo", "stage:Speed, round 3"], seed=3)
-    assert [kill.stage.partition(",")[0] for kill in done.kills] == ["Warm up echo · S1 · fp32 start", "Speed"]
+    done = killing.trial(timed, folder, plain_timed, ["stage:Warm up", "stage:Speed, round 3"], seed=3)
+    assert [kill.stage.partition(",")[0] for kill in done.kills] == ["Warm up ort_cpu · S1 · fp32 start", "Speed"]
     for kill in done.kills:
-        assert len(kill.answered) == 4
+        assert len(kill.answered) == 2
         assert not any(name.startswith("cells/") for name in kill.finished)
     assert not done.defects  # the output files are those of the first run, and what was found is as undisturbed
     events = [event for event in checks.events_of(folder) if event["name"].startswith("Run ")]
     kept = [event["name"] for event in events if event["text"] == "answers kept, 16 of 60 answers checked equal"]
-    assert len(kept) == 2 * 4
+    assert len(kept) == 2 * 2
     runs = json.loads((folder / "result.json").read_text(encoding="utf-8"))["runs"]
-    told = {run["facts"].get("answers_kept") for run in runs if run["label"] in ("ort_cpu", "echo")}
+    told = {run["facts"].get("answers_kept") for run in runs if run["label"] == "ort_cpu"}
     assert told == {"16 of 60 answers checked equal after the session was opened again"}
 
 
@@ -154,7 +154,7 @@ def test_answers_given_twice_are_caught(timed: killing.Case, plain_timed: checks
     done = killing.Trial(tmp_path / "folder", [kill])
     killing.finish(with_fault(timed, FORGETS_ANSWERS), done, plain_timed)
     again = [text for text in done.defects if text.endswith("written again")]
-    assert len(again) == len(done.defects) == 4
+    assert len(again) == len(done.defects) == 2
 
 
 @pytest.mark.slow

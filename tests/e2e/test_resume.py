@@ -18,7 +18,11 @@ from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
 from workbench.execution.study import load_study
 
-ROWS = [{"id": "ort_cpu"}, {"id": "echo"}, {"id": "slow", "precisions": ["fp32"]}]
+ROWS = [
+    {"id": "ort_cpu"},
+    {"id": "echo", "name": "echo"},
+    {"id": "slow", "name": "slow", "precisions": ["fp32"]},
+]
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +44,10 @@ def _logged(folder: Path) -> list[tuple[str, str]]:
 
 
 def _figures(result: Result) -> list[dict[str, Any]]:
-    """Everything of a result that must not depend on when it was found."""
+    """Everything of a result that must not depend on when it was found, nor on interruptions."""
     timing = {"load_s", "build_s", "first_inference_ms", "peak_rss_bytes", "throughput_per_s", "latency_ms", "speedup"}
     shares = {"placement": {"__all__": {"time_share"}}, "float_leftovers": {"__all__": {"time_share"}}}
-    exclude: Any = {**dict.fromkeys(timing, True), **shares}
+    exclude: Any = {**dict.fromkeys(timing, True), **shares, "facts": {"answers_kept"}}
     return [run.model_dump(mode="json", exclude=exclude) for run in result.runs]
 
 
@@ -87,6 +91,9 @@ def test_a_cancel_ends_soon_and_the_same_call_goes_on(tmp_path: Path) -> None:
     assert set(done_once.values()) == {1}, done_once
     for name in ("FP32 reference", "Plan S1", "Simulated S1", "Build echo · S1 · int8"):
         assert states[name] == ["start", "done", "kept"], name
+    kept = {run.label: run.facts.get("answers_kept") for run in result.runs}
+    assert kept["echo"] == "8 of 8 answers checked equal after the session was opened again"
+    assert kept["slow"] is None  # it was in the middle of its answers
     straight, _ = studies.run(path, tmp_path / "straight")
     assert _figures(straight) == _figures(result)
 

@@ -220,6 +220,7 @@ def defects_of_history(folder: Path, kills: Sequence[Kill]) -> Iterator[str]:
     for event in events_of(folder):
         if event.get("state") == "start" and event["name"] in done:
             yield f"{event['name']} was finished and started again"
+            done.remove(event["name"])
         if event.get("state") in ("done", "kept"):
             done.add(event["name"])
     now = finished_stages(folder)

@@ -34,16 +34,16 @@ def theme(qapp: QApplication) -> Iterator[Theme]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, theme: Theme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+def window(qtbot: QtBot, theme: Theme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     """The main window at 1280x800, shown offscreen, closed afterwards with everything it started."""
     from workbench.ui.settings import Settings
     from workbench.ui.window import Window
 
     monkeypatch.setattr("workbench.execution.history.history_path", lambda: tmp_path / "history.sqlite")
     made = Window(theme, Settings(tmp_path / "window.ini"))
-    qtbot.addWidget(made)
+    # Unsaved changes are dropped first: closing would ask about them.
+    qtbot.addWidget(made, before_close_func=lambda _window: made.desk.document.undo_stack.setClean())
     made.resize(1280, 800)
     made.show()
     qtbot.waitExposed(made)
-    yield made
-    made.close()
+    return made

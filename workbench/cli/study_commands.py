@@ -23,7 +23,7 @@ from workbench.cli.common import (
 )
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import EventLines, Progress
-from workbench.cli.summary import exit_text, findings_text, problems_text
+from workbench.cli.summary import exit_text, findings_text, model_text, problems_text
 from workbench.errors import ModelError, OutputError, PlanError
 from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
@@ -129,7 +129,7 @@ def _show(result: Result, folder: Path, *, as_json: bool) -> None:
 
     width = terminal_width()
     text = comparison_text(load_sheet(folder / "sheet.json"), width=width, ascii_only=not can_show_unicode())
-    blocks = [text, problems_text(result, width), findings_text(result, width)]
+    blocks = [text, model_text(result, width), problems_text(result, width), findings_text(result, width)]
     text = "\n\n".join(block for block in blocks if block)
     write_text_atomic(folder / "comparison.txt", text + "\n")
     print_text(text)

@@ -1,4 +1,4 @@
-"""What stands below the comparison: why runs did not finish, what to look at first, what the exit code means."""
+"""What stands below the comparison: what reading changed, what did not finish, findings, what the exit code means."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from workbench.execution.result import GateVerdict, Result, Run
 
 SHOWN = 6
 LOG_LINES = 5
+
+
+def model_text(result: Result, width: int) -> str:
+    """Return what was changed on reading the model, an import's figures against torch among it; "" for nothing."""
+    lines = [
+        textwrap.fill(_sentence(note), width, initial_indent="  ", subsequent_indent="    ")
+        for note in result.model.notes
+    ]
+    return "\n".join([f"Model {result.model.name}:", *lines]) if lines else ""
 
 
 def problems_text(result: Result, width: int) -> str:

@@ -26,7 +26,6 @@ from workbench.model.summary import graph_summary
 from workbench.quant.plan import QuantPlan, load_plan, save_plan
 
 Part = Literal["calibration", "evaluation"]
-CODE_SUFFIXES = (".pt2", ".pt", ".pth")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,11 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
                     padded = [*row, *[""] * (max(file_column, label_column) + 1 - len(row))]
                     yield reader.line_num, padded[file_column].strip(), padded[label_column].strip()
     except OSError as error:
-        raise DataError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
+        raise DataError(
+            f"{path.name} cannot be read",
+            why=error.strerror or str(error),
+            how="In a study, labels is relative to the study file, not to the folder of samples.",
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} is not a CSV file in UTF-8", why=str(error)) from error
 

@@ -7,7 +7,7 @@ blocks that repeat the first column. `ascii_only` spells typographic signs in AS
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from workbench.report import numbers
 from workbench.report.sheet import Sheet, first_line
@@ -28,38 +28,6 @@ def comparison_text(sheet: Sheet, width: int = 100, *, ascii_only: bool = False)
     blocks.append(_wrap(f"For a slide: {first_line(sheet)}", width))
     text = "\n\n".join(block for block in blocks if block)
     return numbers.ascii_only(text) if ascii_only else text
-
-
-def grid(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int = 100, *, ascii_only: bool = False) -> str:
-    """Return a plain table; the last column is wrapped to the width. For `parity`, `runtimes`, `doctor` and the like.
-
-    Args:
-        headings: one per column.
-        rows: as many texts per row; line ends become spaces.
-    """
-    body = [[" ".join(cell.split()) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(headings), *body]) for i in range(len(headings))]
-    head = sum(widths[:-1]) + len(GUTTER) * (len(widths) - 1)
-    rest = max(20, max(width, MIN_WIDTH) - head)
-    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * min(max(width, MIN_WIDTH), head + min(rest, widths[-1]))
-    lines = [_grid_line(headings, widths, rest), rule, *(_grid_line(row, widths, rest) for row in body)]
-    text = "\n".join(lines)
-    return numbers.ascii_only(text) if ascii_only else text
-
-
-def parity_text(sheet: Sheet, width: int = 100, *, ascii_only: bool = False) -> str:
-    """Return, per artifact, whether its parameters are the plan's, and every mismatch on record."""
-    rows = []
-    for run in sheet.runs:
-        found = run.fields.get("parity")
-        if not isinstance(found, dict) or "checked" not in found:
-            continue
-        answer = "yes" if found["mismatches"] == 0 else "NO"
-        detail = f"{found['mismatches']} of {found['checked']} differ" if found["mismatches"] else "none differs"
-        rows.append((run.title, run.candidate, answer, numbers.number(found["checked"]), detail))
-        rows += [("", "", "", "", line) for line in run.mismatches]
-    headings = ("Artifact for", "Candidate", "Same numbers", "Checked", "Found")
-    return grid(headings, rows, width, ascii_only=ascii_only) if rows else "No artifact was read back."
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:
@@ -153,10 +121,3 @@ def _line(texts: Sequence[str], columns: Sequence[Column], spans: Sequence[int])
         for text, column, span in zip(texts, columns, spans, strict=True)
     ]
     return GUTTER.join(cells).rstrip()
-
-
-def _grid_line(row: Sequence[str], widths: Sequence[int], rest: int) -> str:
-    head = GUTTER.join(cell.ljust(span) for cell, span in zip(row[:-1], widths[:-1], strict=True))
-    start = f"{head}{GUTTER}" if len(row) > 1 else ""
-    pieces = textwrap.wrap(row[-1], rest) or [""]
-    return "\n".join(f"{start if i == 0 else ' ' * len(start)}{piece}".rstrip() for i, piece in enumerate(pieces))

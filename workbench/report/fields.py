@@ -43,17 +43,20 @@ class Field:
 
 
 def disclose(field: Field, source: Any, result: Result) -> Any:
-    """Return the field's value, {"not_applicable": reason}, or NOT_DISCLOSED."""
+    """Return the field's value, {"not_applicable": reason}, or NOT_DISCLOSED.
+
+    Speed applies to every run on a device: a study that does not measure it has not disclosed it.
+    """
     value = field.read(source, result)
     if value is None or value in ("", [], {}):
         reasons: dict[str, str] = getattr(source, "reasons", {})
         head = field.key.split(".")[0]
-        reason = reasons.get(field.key) or reasons.get(_REASON_KEYS.get(head, head))
+        reason = "" if head in _SPEED_HEADS else reasons.get(field.key) or reasons.get(head)
         return {"not_applicable": reason} if reason else NOT_DISCLOSED
     return value
 
 
-_REASON_KEYS = {"throughput": "throughput_per_s", "latency": "throughput_per_s", "speedup": "throughput_per_s"}
+_SPEED_HEADS = ("throughput", "latency", "speedup")
 
 
 def is_disclosed(value: Any) -> bool:
@@ -76,6 +79,9 @@ _STUDY = (
           "convolutional, encoder, decoder, recurrent or other."),
     Field("model.format", "File format", "", "text", "study", False,
           study(lambda r: f"{r.model.format}, opset {r.model.opset}"), "Format and opset."),
+    Field("model.notes", "Changed on reading", "", "list", "study", False,
+          study(lambda r: list(r.model.notes) or "nothing, taken as given"),
+          "Opset raised, import from PyTorch with its check against torch, and the like."),
     Field("model.parameters", "Parameters", "", "quantity", "study", False, study(lambda r: r.model.parameters),
           "Number of weights."),
     Field("model.macs", "Multiply-adds per sample", "", "quantity", "study", False, study(lambda r: r.model.macs),
@@ -195,6 +201,8 @@ _RUN = (
           "FP32 reference against this runtime's INT8.", INT8),
     Field("throughput", "Sustained throughput", "samples/s", "throughput", "run", True, readers.throughput,
           "Median of steady windows of about 1 s, with its validity label.", SPEED),
+    Field("throughput.label_reason", "Why this label", "", "text", "run", False,
+          readers.of_throughput("label_reason"), "How long it was measured, or what disturbed it.", SPEED),
     Field("throughput.conditions", "Conditions of the speed figures", "", "mapping", "run", True, readers.conditions,
           "Batch, threads, scenario.", SPEED),
     Field("throughput.first_5s", "First 5 s", "samples/s", "significant", "run", False,

@@ -130,12 +130,6 @@ class Sheet(Record):
     not_disclosed: list[str]
 
     @property
-    def n_evaluation(self) -> int:
-        """Number of evaluation samples, 0 where it is not disclosed."""
-        n = self.study.get("evaluation.n")
-        return n if isinstance(n, int) else 0
-
-    @property
     def candidate_count(self) -> int:
         """Number of candidates that runs belong to."""
         return len({run.candidate for run in self.runs if run.runtime != "reference"})

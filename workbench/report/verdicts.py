@@ -223,9 +223,19 @@ def _speed_notes(result: Result) -> list[str]:
     found = []
     if "SHORT" in labels:
         found.append("Speeds marked SHORT come from a run too short to be called sustained.")
-    if "DISTURBED" in labels:
-        found.append("Speeds marked DISTURBED moved during the run; the cause is not known.")
+    disturbed = [run for run in result.runs if run.throughput_per_s and run.throughput_per_s.label == "DISTURBED"]
+    if disturbed:
+        found.append(f"Speeds marked DISTURBED are not steady: {_disturbance(disturbed, result)}.")
     return found
+
+
+def _disturbance(runs: Sequence[Run], result: Result) -> str:
+    """Return why the first of these runs was disturbed, and how many more were."""
+    first, more = runs[0], len(runs) - 1
+    name = f"{row_name(first.label, first.candidate, several_candidates(result))} {first.precision.upper()}"
+    reason = (first.throughput_per_s.label_reason if first.throughput_per_s else "") or "the cause is not known"
+    others = f"; {numbers.number(more)} more {'run' if more == 1 else 'runs'}" if more else ""
+    return f"{name}: {reason.rstrip('.')}{others}"
 
 
 def _scheme_words(result: Result) -> str:

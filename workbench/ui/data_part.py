@@ -142,7 +142,7 @@ def found_line(found: dict[str, Any]) -> str:
     if classes:
         counts = [count for _, count in classes]
         spread = f"{min(counts):,} each" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,} each"
-        parts.append(f"{len(classes):,} classes, {spread}")
+        parts.append(f"{len(classes):,} {'class' if len(classes) == 1 else 'classes'}, {spread}")
     else:
         parts.append("unlabelled")
     parts += [f"{found['duplicates']:,} twice or more"] if found["duplicates"] else []

@@ -70,12 +70,17 @@ QToolButton:focus { border: 1px solid $accent; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit, QTextBrowser {
   background: $field; color: $text; border: 1px solid $strong_border; border-radius: 6px; padding: 4px 8px;
   selection-background-color: $accent; selection-color: $on_accent; }
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 20px; }
+QLineEdit, QComboBox { min-height: 20px; }
+QSpinBox, QDoubleSpinBox { min-height: 20px; padding: 4px 8px; }
+QLineEdit#qt_spinbox_lineedit { border: none; background: transparent; padding: 0px; margin: 0px;
+  min-height: 0px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus,
   QTextBrowser:focus { border: 1px solid $accent; }
 QLineEdit[invalid="true"] { border: 1px solid $bad; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $disabled; background: $bg;
   border-color: $border; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0px;
+  border: none; }
 QPlainTextEdit[role="log"] { font-family: "$mono"; font-size: ${small}px; background: $field; color: $muted;
   border: 1px solid $border; }
 QComboBox { padding-right: 24px; }

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -114,7 +115,10 @@ def copy_button(text: Callable[[], str], theme: Theme, what: str) -> QPushButton
 
 def without_buttons(field: SpinT) -> SpinT:
     """Take the two small buttons off a number field: wheel, arrow keys and typing stay; returns the field."""
-    field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+    # The style sheet takes the buttons; the text then needs its margin, the sheet's padding does not reach it.
+    inside = field.findChild(QLineEdit)
+    if isinstance(inside, QLineEdit):
+        inside.setTextMargins(6, 0, 6, 0)
     return field
 
 

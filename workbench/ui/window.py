@@ -4,6 +4,7 @@ Pages of group "Set up" get the Desk (theme, document, bridge, settings); the ot
 to show by `show_result(result, folder)`. A page may have these signals, connected by name when it is made:
 `failed(str, object)` an error line and log lines; `goto(str)` another step; `state(str, str)` the step's line and
 colour; `open_requested(object)` a path; `result_ready(object)` a study folder.
+What a page said before that is said again by `announce()`, where it has one.
 """
 
 from __future__ import annotations
@@ -170,6 +171,8 @@ class Window(QMainWindow):
         for name, slot in slots.items():
             if hasattr(page, name):
                 getattr(page, name).connect(slot)
+        if hasattr(page, "announce"):
+            page.announce()
 
     def set_state(self, key: str, text: str, kind: StateKind = "") -> None:
         """Show a step's line in the rail."""

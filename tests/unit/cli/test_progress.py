@@ -66,6 +66,8 @@ def test_durations(seconds: float, text: str) -> None:
 def test_stage_lines_are_one_line_each() -> None:
     assert stage_line(stage("Plan S1", "start", remaining_s=36)) == "- Plan S1  (36 s left)"
     assert stage_line(stage("Plan S1", "start", remaining_s=None)) == "- Plan S1"
+    kept = stage("Run x", "start", text="answers kept", remaining_s=36)
+    assert stage_line(kept) == "- Run x: answers kept  (36 s left)"
     assert stage_line(stage("Plan S1", "done", remaining_s=36), 4.2) == "+ Plan S1  4 s"
     assert stage_line(stage("Plan S1", "kept")) == "= Plan S1 (kept)"
     assert stage_line(stage("Run x", "failed", text="crashed\nSIGSEGV")) == "! Run x: crashed SIGSEGV"

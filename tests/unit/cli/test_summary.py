@@ -6,7 +6,7 @@ import pytest
 from helpers.results import ordinary, ordinary_document, without_gates
 
 from workbench.cli.study_commands import exit_code
-from workbench.cli.summary import exit_text, findings_text, problems_text
+from workbench.cli.summary import exit_text, findings_text, model_text, problems_text
 from workbench.execution.result import Result
 
 
@@ -31,6 +31,21 @@ def test_a_run_that_did_not_finish_shows_why_and_its_last_log_lines() -> None:
     assert f"{broken.label} {broken.candidate} {broken.precision}: {broken.problem.message}" in " ".join(text.split())
     assert all(f"      | {line}" in text for line in broken.problem.log_tail[-5:])
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_what_an_import_changed_is_said_with_its_figures() -> None:
+    result = ordinary()
+    notes = [
+        "imported from pt2: SQNR 136.2 dB against torch, 100.0% equal answers on 19 samples",
+        "opset 9 raised to 13",
+    ]
+    told = result.model_copy(update={"model": result.model.model_copy(update={"notes": notes})})
+    text = model_text(told, 80)
+    assert text.splitlines()[0] == f"Model {result.model.name}:"
+    assert "SQNR 136.2 dB against torch, 100.0% equal answers" in " ".join(text.split())
+    assert text.endswith("opset 9 raised to 13.")
+    untouched = result.model_copy(update={"model": result.model.model_copy(update={"notes": []})})
+    assert model_text(untouched, 80) == ""
 
 
 def test_nothing_is_said_where_all_ran_and_nothing_was_found() -> None:

@@ -1,19 +1,24 @@
-"""Groups of cells, and what one cell's worker told becoming its record."""
+"""Groups of cells, what one cell's worker told becoming its record, and answers kept over an interruption."""
 
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from helpers import studies
 from helpers.studies import document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.execution.cell_run import GROUP_SIZE, CellJob, groups_of
+from workbench.errors import JobCancelledError
+from workbench.execution.cell_run import GROUP_SIZE, KEPT, CellJob, groups_of
 from workbench.execution.cells import cells_of
-from workbench.execution.study import study_from_document
+from workbench.execution.engine import RunOptions, run_study
+from workbench.execution.study import load_study, study_from_document
 
 
 def _jobs(sizes: list[int]) -> list[Any]:
@@ -69,6 +74,87 @@ def test_cells_of_one_group_take_turns(finished: Any) -> None:
     assert len(sessions) == 1
     turns = [item for pair in zip(starts["fp32"], starts["int8"], strict=True) for item in pair]
     assert turns == sorted(turns)  # one clock for all processes of a machine
+
+
+TIMED = {"profile": "quick", "budget_s": 0.4}
+ROWS = [{"id": "echo", "name": "echo"}]
+CHECKED = "16 of 24 answers checked equal"
+
+
+def _interrupted(root: Path, at: str, **tables: Any) -> tuple[Path, Path]:
+    """A study on the echo runtime that the user stopped at a stage; its file and its folder."""
+    path = studies.write_study(root / "study", studies.document(ROWS, **tables))
+    cancel = threading.Event()
+
+    def stop(event: Any) -> None:
+        if event["event"] == "stage" and event["name"].startswith(at):
+            cancel.set()
+
+    with pytest.raises(JobCancelledError):
+        run_study(load_study(path), root / "run", RunOptions(), stop, cancel)
+    return path, root / "run"
+
+
+def _outputs(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {path: path.stat() for path in sorted(folder.rglob("cells/*/*/*/outputs/*"))}
+    return {path.parts[-3]: (state.st_ino, state.st_mtime_ns) for path, state in found.items()}
+
+
+@pytest.mark.usefixtures("known_plugins")
+def test_answers_before_an_interrupted_speed_part_are_kept(tmp_path: Path, finished: Any) -> None:
+    path, folder = _interrupted(tmp_path, "Warm up echo · S1 · fp32", measure=TIMED)
+    before = _outputs(folder)
+    assert len(before) == 2
+    result, events = studies.run(path, folder)
+    assert _outputs(folder) == before
+    told = [event["text"] for event in events if event["event"] == "stage" and event["name"].startswith("Run echo")]
+    assert told == ["", f"answers kept, {CHECKED}"] * 2 + ["", ""]
+    for run, straight in zip(result.runs, finished.result.runs, strict=True):
+        assert run.outputs_sha256 == straight.outputs_sha256
+        assert (run.accuracy, run.status) == (straight.accuracy, straight.status)
+        if run.label == "echo":
+            assert run.facts == {
+                **straight.facts, "answers_kept": f"{CHECKED} after the session was opened again",
+            }  # fmt: skip
+            assert run.throughput_per_s
+
+
+@pytest.mark.usefixtures("known_plugins")
+def test_answers_are_recorded_when_a_cell_has_given_them_and_hold_no_absolute_path(tmp_path: Path) -> None:
+    _, folder = _interrupted(tmp_path, "Run echo · S1 · int8")
+    (record,) = folder.rglob("answers.json")
+    assert record.parent.name == "fp32"
+    document = json.loads(record.read_text())
+    assert set(document["value"]) == set(KEPT)
+    assert document["files"] == {"outputs/0.npy": (record.parent / "outputs" / "0.npy").stat().st_size}
+    assert str(tmp_path) not in record.read_text()
+    assert not (record.parent / "stage.json").exists()
+
+
+@pytest.mark.usefixtures("known_plugins")
+def test_answers_that_differ_are_forgotten_before_they_are_given_again(tmp_path: Path, finished: Any) -> None:
+    path, folder = _interrupted(tmp_path, "Run echo · S1 · int8")
+    cell = folder / "cells" / "echo" / "S1" / "fp32"
+    content = bytearray((cell / "outputs" / "0.npy").read_bytes())
+    content[-4 * 10 * (24 - 15)] ^= 1  # a bit of the sixteenth of 24 rows of ten values
+    (cell / "outputs" / "0.npy").write_bytes(content)
+    before = _outputs(folder)
+    recorded: list[bool] = []
+
+    def look(event: Any) -> None:
+        if event["event"] == "stage" and "answered again" in event["text"]:
+            recorded.append((cell / "answers.json").exists())
+
+    result = run_study(load_study(path), folder, RunOptions(), look)
+    assert recorded == [False]
+    assert _outputs(folder)["fp32"] != before["fp32"]
+    run, straight = (
+        next(run for run in found.runs if (run.label, run.precision) == ("echo", "fp32"))
+        for found in (result, finished.result)
+    )
+    assert "answers_kept" not in run.facts
+    assert run.outputs_sha256 == straight.outputs_sha256
+    assert (cell / "answers.json").is_file()
 
 
 def test_no_stage_record_names_an_absolute_path(finished: Any) -> None:

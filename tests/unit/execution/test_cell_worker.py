@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from workbench.errors import ContractError, JobCancelledError
+from workbench.execution import cell_worker
 from workbench.execution.cell_worker import padded, run_cell
 from workbench.execution.worker import Channel
 from workbench.model import image_folder
@@ -127,6 +128,91 @@ def test_cancel_and_unknown_commands_end_the_session(files: Files, tmp_path: Pat
     with pytest.raises(ContractError, match="no command 'dance'"):
         cell(files, runtime, tmp_path / "b", ({"command": "dance"},))
     assert runtime.closed
+
+
+KEPT = ("n", "wall_s", "run_s", "outputs", "outputs_sha256", "samples_sha256")
+ANSWER_ALL = {"command": "answer_all"}
+
+
+def answered(files: Files, folder: Path, **changes: Any) -> dict[str, Any]:
+    """Run a cell to its end and return what another session may keep."""
+    value, _ = cell(files, Fake(files.model), folder, **changes)
+    return {key: value[key] for key in KEPT}
+
+
+def compared(events: list[dict[str, Any]]) -> tuple[bool, int]:
+    (event,) = [event for event in events if event["event"] == "answers_compared"]
+    return event["equal"], event["compared"]
+
+
+@pytest.mark.parametrize(("batch", "runs", "samples"), [(1, 3, 3), (4, 2, 8), (4, 3, 10), (4, 99, 10)])
+def test_answers_given_again_are_kept(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, runs: int, samples: int
+) -> None:
+    monkeypatch.setattr(cell_worker, "COMPARED_RUNS", runs)
+    kept = answered(files, tmp_path, batch=batch)
+    path = Path(kept["outputs"][0]["path"])
+    state = path.stat()
+    runtime = Fake(files.model)
+    value, events = cell(files, runtime, tmp_path, batch=batch, kept=kept)
+    assert compared(events) == (True, samples)
+    assert runtime.runs == min(runs, -(-10 // batch))
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
+    assert {key: value[key] for key in KEPT} == kept
+    assert value["first_inference_ms"] > 0
+    assert value["placement"][0]["node"] == "conv"
+    assert value["facts"] == {"threads": "1"}
+    told = next(event for event in events if event["event"] == "accuracy_done")
+    assert {key: told[key] for key in value} == value
+
+
+def test_timed_answers_are_checked_against_kept_ones(files: Files, tmp_path: Path) -> None:
+    kept = answered(files, tmp_path)
+    commands = ({"command": "block", "seconds": 0.2}, {"command": "finish"})
+    same, _ = cell(files, Fake(files.model), tmp_path, commands, kept=kept)
+    assert (same["answers_checked"] > 0, same["answers_differing"]) == (True, 0)
+    drifting, _ = cell(files, Fake(files.model, drift_from=11), tmp_path, commands, kept=kept)
+    assert drifting["answers_differing"] == drifting["answers_checked"] > 0
+
+
+@pytest.mark.parametrize(("drift_from", "found"), [(1, 0), (4, 3), (10, 9)])
+def test_other_answers_are_given_anew_once_the_host_says_so(
+    files: Files, tmp_path: Path, drift_from: int, found: int
+) -> None:
+    kept = answered(files, tmp_path)
+    old = np.load(kept["outputs"][0]["path"])
+    runtime = Fake(files.model, drift_from)
+    value, events = cell(files, runtime, tmp_path, (ANSWER_ALL, {"command": "finish"}), kept=kept)
+    assert compared(events) == (False, found)
+    assert runtime.runs == found + 1 + 10
+    np.testing.assert_array_equal(np.load(value["outputs"][0]["path"]), np.nextafter(old, np.float32(9)))
+    assert value["outputs_sha256"] != kept["outputs_sha256"]
+    assert (value["n"], value["samples_sha256"]) == (kept["n"], kept["samples_sha256"])
+
+
+def test_kept_answers_stay_until_the_host_says_so(files: Files, tmp_path: Path) -> None:
+    kept = answered(files, tmp_path)
+    content = Path(kept["outputs"][0]["path"]).read_bytes()
+    for command, error in (({"command": "cancel"}, JobCancelledError), ({"command": "block"}, ContractError)):
+        with pytest.raises(error):
+            cell(files, Fake(files.model, 1), tmp_path, (command,), kept=kept)
+        assert Path(kept["outputs"][0]["path"]).read_bytes() == content
+
+
+@pytest.mark.parametrize("damage", ["samples", "file", "names"])
+def test_answers_to_something_else_are_not_even_compared(files: Files, tmp_path: Path, damage: str) -> None:
+    whole = answered(files, tmp_path)
+    kept = {**whole, "samples_sha256": "0" * 64} if damage == "samples" else whole
+    if damage == "names":
+        kept = {**whole, "outputs": [{**whole["outputs"][0], "name": "other"}]}
+    if damage == "file":
+        Path(whole["outputs"][0]["path"]).write_bytes(b"x")
+    runtime = Fake(files.model)
+    value, events = cell(files, runtime, tmp_path, (ANSWER_ALL, {"command": "finish"}), kept=kept)
+    assert compared(events) == (False, 0)
+    assert runtime.runs == 10
+    assert value["outputs_sha256"] == whole["outputs_sha256"]
+    assert value["first_inference_ms"] > 0
 
 
 def test_the_index_may_be_a_file(files: Files, tmp_path: Path) -> None:

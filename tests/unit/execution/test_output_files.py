@@ -66,6 +66,55 @@ def test_equality_is_bit_by_bit_and_knows_nan(tmp_path: Path) -> None:
     assert not files.equals({}, 0, 0, 2)
 
 
+def test_reopened_files_compare_and_describe_as_when_written(tmp_path: Path) -> None:
+    rows = np.arange(15, dtype=np.float32).reshape(5, 3)
+    first = write(tmp_path, rows, 2)
+    content = (tmp_path / "0.npy").read_bytes()
+    files = OutputFiles("echo", [SPEC], tmp_path, 5, 2)
+    assert files.reopen(first.describe(), first.sha256)
+    assert (files.describe(), files.sha256) == (first.describe(), first.sha256)
+    assert files.equals({"y": rows[2:4]}, 1, 2, 2)
+    assert files.equals({"y": np.concatenate([rows[4:], rows[:1]])}, 2, 4, 1)  # the padding does not count
+    assert not files.equals({"y": np.nextafter(rows[2:4], np.float32(99))}, 1, 2, 2)
+    assert not files.equals({"y": rows[2:4].tolist()}, 1, 2, 2)  # type: ignore[dict-item]
+    assert (tmp_path / "0.npy").read_bytes() == content
+
+
+@pytest.mark.parametrize("change", [{"name": "z"}, {"dtype": "float64"}, {"shape": [4, 3]}, {"shape": [5]}])
+def test_files_of_another_form_are_not_reopened(tmp_path: Path, change: dict[str, Any]) -> None:
+    first = write(tmp_path, np.zeros((5, 3), np.float32), 2)
+    told = [{**first.describe()[0], **change}]
+    assert not OutputFiles("echo", [SPEC], tmp_path, 5, 2).reopen(told, first.sha256)
+
+
+@pytest.mark.parametrize("damage", ["gone", "torn", "not numpy"])
+def test_damaged_files_are_not_reopened_and_can_be_written_anew(tmp_path: Path, damage: str) -> None:
+    rows = np.arange(15, dtype=np.float32).reshape(5, 3)
+    first = write(tmp_path, rows, 1, TensorSpec("y", "float32", (1, 3)))
+    path = tmp_path / "0.npy"
+    path.write_bytes({"gone": b"", "torn": path.read_bytes()[:-1], "not numpy": b"x" * 200}[damage])
+    path.unlink() if damage == "gone" else None
+    files = OutputFiles("echo", [TensorSpec("y", "float32", (1, 3))], tmp_path, 5, 1)
+    assert not files.reopen(first.describe(), first.sha256)
+    with files:
+        for row in rows:
+            files.append({"y": row[None]}, 1)
+    assert (files.describe(), files.sha256) == (first.describe(), first.sha256)
+    assert files.equals({"y": rows[4:]}, 4, 4, 1)
+
+
+def test_reopened_files_written_anew_hold_the_new_answers(tmp_path: Path) -> None:
+    first = write(tmp_path, np.zeros((4, 3), np.float32), 2)
+    files = OutputFiles("echo", [SPEC], tmp_path, 4, 2)
+    assert files.reopen(first.describe(), first.sha256)
+    with files:
+        for _ in range(2):
+            files.append({"y": np.ones((2, 3), np.float32)}, 2)
+    assert files.sha256 not in ("", first.sha256)
+    assert files.equals({"y": np.ones((2, 3), np.float32)}, 1, 2, 2)
+    assert not files.equals({"y": np.zeros((2, 3), np.float32)}, 1, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("outputs", "text"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import FileFormatError, OutputError, StudyError
-from workbench.execution.store import Store, key_sha256, require_study_folder, safe_name
+from workbench.execution.store import Store, answers_files, key_sha256, require_study_folder, safe_name
+from workbench.files import write_text_atomic
 
 KEY = {"model": "abc", "threads": 1}
+ANSWERS = {"n": 3, "outputs": [{"name": "a", "path": "outputs/0.npy"}, {"name": "b", "path": "outputs/1.npy"}]}
 
 
 def _finished(root: Path) -> tuple[Store, Path]:
@@ -24,6 +27,23 @@ def _finished(root: Path) -> tuple[Store, Path]:
     (folder / "worker.log").write_text("noise")
     store.finish(folder, KEY, {"n": 3})
     return store, folder
+
+
+def _answered(root: Path) -> tuple[Store, Path]:
+    """A cell that was killed in its speed rounds."""
+    store = Store(root)
+    store.open()
+    folder = store.begin(store.folder("cells", "row"))
+    for name, content in {"outputs/0.npy": b"12345", "outputs/1.npy": b"67", "work/worker.log": b"noise"}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    store.keep_answers(folder, KEY, ANSWERS)
+    (folder / "work" / "block_0.npy").write_bytes(b"8")
+    return store, folder
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_finished_stage_is_kept_under_its_key_alone(tmp_path: Path) -> None:
@@ -76,6 +96,104 @@ def test_begin_empties_a_folder_and_tidy_removes_what_a_kill_left(tmp_path: Path
     (tmp_path / ".old-123" / "0.npy").write_bytes(b"1")
     store.tidy()
     assert not (tmp_path / ".old-123").exists()
+
+
+def test_answers_are_kept_under_their_key_alone(tmp_path: Path) -> None:
+    store, folder = _answered(tmp_path)
+    assert store.finished(folder, KEY) is None
+    assert store.answers(folder, KEY) == ANSWERS
+    assert store.answers(folder, {**KEY, "threads": 2}) is None
+    document = json.loads((folder / "answers.json").read_text())
+    assert document["files"] == {"outputs/0.npy": 5, "outputs/1.npy": 2}
+    store.forget_answers(folder)
+    assert store.answers(folder, KEY) is None
+    (folder / "answers.json").write_text(json.dumps({**document, "schema_version": 99}))
+    with pytest.raises(FileFormatError, match="newer"):
+        store.answers(folder, KEY)
+
+
+@pytest.mark.parametrize("damage", ["shorter", "gone", "torn record"])
+def test_damaged_answers_are_given_again(tmp_path: Path, damage: str) -> None:
+    store, folder = _answered(tmp_path)
+    file = folder / ("answers.json" if damage == "torn record" else "outputs/1.npy")
+    file.unlink() if damage == "gone" else file.write_bytes(file.read_bytes()[:-1].replace(b"}", b""))
+    assert store.answers(folder, KEY) is None
+
+
+def test_answers_are_no_part_of_the_finished_stage(tmp_path: Path) -> None:
+    store, folder = _answered(tmp_path)
+    store.finish(folder, KEY, {"n": 3})
+    assert set(json.loads((folder / "stage.json").read_text())["files"]) == {
+        "outputs/0.npy", "outputs/1.npy", "work/block_0.npy",
+    }  # fmt: skip
+    store.forget_answers(folder)
+    assert store.finished(folder, KEY) == {"n": 3}
+
+
+def test_begin_keeps_the_files_with_the_answers_and_nothing_else(tmp_path: Path) -> None:
+    store, folder = _answered(tmp_path)
+    for name in ("stage.json", "outputs/2.partial", "outputs/10.npy", "latencies.npz", ".answers.json.0.tmp"):
+        (folder / name).write_bytes(b"9")
+    (folder / "outputs" / "deep").mkdir()
+    before = _content(folder)
+    state = (folder / "outputs" / "0.npy").stat()
+    store.begin(folder, answers_files(ANSWERS))
+    assert _content(folder) == {name: before[name] for name in ("answers.json", "outputs/0.npy", "outputs/1.npy")}
+    assert sorted(path.name for path in folder.iterdir()) == ["answers.json", "outputs"]
+    after = (folder / "outputs" / "0.npy").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
+    assert not list(tmp_path.glob(".old-*"))
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_a_kill_while_a_cell_is_emptied_costs_no_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    store, folder = _answered(tmp_path)
+    for name in ("stage.json", "outputs/2.partial"):
+        (folder / name).write_bytes(b"9")
+    left = [renames]
+    rename = Path.rename
+
+    def killed_at_last(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed_at_last)
+        store.begin(folder, answers_files(ANSWERS))
+    assert left == [0]
+    assert store.answers(folder, KEY) == ANSWERS
+    assert store.finished(folder, KEY) is None
+    store.tidy()
+    store.begin(folder, answers_files(ANSWERS))
+    assert sorted(_content(folder)) == ["answers.json", "outputs/0.npy", "outputs/1.npy"]
+    assert not list(tmp_path.glob(".old-*"))
+
+
+def test_begin_without_answers_empties_an_answered_cell(tmp_path: Path) -> None:
+    store, folder = _answered(tmp_path)
+    store.begin(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_tidy_removes_temporary_files_of_killed_writes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, _ = _answered(tmp_path)
+    monkeypatch.setattr("workbench.files.os.replace", lambda *_: pytest.exit("killed"))
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    for name in (".writable", "result.json"):
+        with pytest.raises(pytest.exit.Exception):
+            write_text_atomic(tmp_path / name, "half")
+    monkeypatch.undo()
+    assert len(list(tmp_path.glob(".*.tmp"))) == 2
+    own = ("notes.tmp", ".notes.tmp", ".result.json.0123.tmp", "result.json.0123456789ab.tmp")
+    for name in own:
+        (tmp_path / name).write_text("the user's")
+    (tmp_path / ".folder.0123456789ab.tmp").mkdir()
+    store.tidy()
+    assert {path.name for path in tmp_path.iterdir()} == {*own, ".folder.0123456789ab.tmp", "cells"}
 
 
 def test_a_torn_line_of_the_log_does_not_swallow_the_next(tmp_path: Path) -> None:

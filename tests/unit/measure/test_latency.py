@@ -271,3 +271,19 @@ def test_worker_side_needs_numpy_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_windows_are_those_of_the_summary_and_lie_within_the_block() -> None:
+    latencies = np.full(3000, MS, dtype=np.int64)
+    found = Block(0, latencies, int(latencies.sum()))
+    middles_s, rates = latency.windows(found)
+    assert latency.summarise([found], warm(), 1, 3.0).rounds[0] == pytest.approx(tuple(rates))
+    assert np.all(np.diff(middles_s) > 0)
+    assert middles_s[0] > latency.TRANSIENT_S
+    assert middles_s[-1] < 3.0
+
+
+def test_kept_latencies_are_those_behind_the_percentiles() -> None:
+    latencies = np.full(3000, MS, dtype=np.int64)
+    found = Block(0, latencies, int(latencies.sum()))
+    assert latency.kept_latencies(found).size == latency.summarise([found], warm(), 1, 3.0).n < 3000

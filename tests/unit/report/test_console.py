@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers import results
 
-from workbench.execution.result import Result
-from workbench.report.console import comparison_text, grid, parity_text
+from workbench.report.console import comparison_text
 from workbench.report.sheet import build_sheet, first_line
 
 SHEET = build_sheet(results.ordinary(), hosts=())
@@ -40,22 +39,3 @@ def test_every_figure_of_the_design_is_there() -> None:
     text = comparison_text(SHEET, 200)
     for figure in ("[−0.6, +0.2]", "(71 / 67)", "99.8", "SUSTAINED", "2.8×", "1.90×", "0.867 / 0.936", "547 KiB"):
         assert figure in text
-
-
-def test_grid_wraps_its_last_column() -> None:
-    text = grid(["id", "reason"], [["ort", "word " * 60], ["openvino", "ok"]], 80)
-    assert max(len(line) for line in text.splitlines()) <= 80
-    assert text.splitlines()[0].split() == ["id", "reason"]
-    assert grid(["id"], [["−"]], ascii_only=True).isascii()
-
-
-def test_parity_lists_mismatches() -> None:
-    assert "113" in parity_text(SHEET)
-    document = results.ordinary_document()
-    document["runs"][3]["parity"]["mismatches"] = [
-        {"kind": "weight", "name": "/conv/W", "field": "scale", "planned": "0.1", "found": "0.2"}
-    ]
-    text = parity_text(build_sheet(Result.model_validate(document), hosts=()), 120)
-    assert "NO" in text
-    assert "weight /conv/W scale: planned 0.1, found 0.2" in text
-    assert parity_text(build_sheet(results.no_runtimes(), hosts=())) == "No artifact was read back."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from helpers import results
 
+from workbench.execution.result import Result
 from workbench.report.fields import BY_KEY, FIELDS, NOT_DISCLOSED, disclose, fields_of, is_disclosed
 from workbench.report.formats import FORMATTERS
+from workbench.report.sheet import build_sheet
 
 REQUIRED_BY_DESIGN = {
     "scheme.precision", "scheme.tensors", "int8_mac_share", "scheme.requested", "realised", "calibration.name",
@@ -14,7 +16,7 @@ REQUIRED_BY_DESIGN = {
     "evaluation.name", "evaluation.n", "evaluation.sha256", "evaluation.overlap", "task.metric", "throughput",
     "throughput.conditions", "speedup.own_fp32", "latency.p50", "latency.p90", "model.family", "model.sha256",
     "versions", "machine.driver", "machine.os", "machine.cpu", "machine.isa", "machine.power_mode", "parity",
-    "reproduce",
+    "reproduce", "calibration.parameters", "calibration.worst_tensors",
 }  # fmt: skip
 
 
@@ -55,3 +57,31 @@ def test_is_disclosed(value: object, expected: bool) -> None:
 def test_float_runs_owe_no_parity() -> None:
     assert "parity" not in {field.key for field in fields_of("run", "fp32")}
     assert "parity" in {field.key for field in fields_of("run", "int8")}
+
+
+def test_speed_that_was_not_measured_is_not_disclosed() -> None:
+    document = results.ordinary_document()
+    run = next(run for run in document["runs"] if run["precision"] == "int8" and run["status"] == "ok")
+    run.update(throughput_per_s=None, latency_ms=None, speedup=[])
+    run["reasons"] = {"throughput_per_s": "the study measures no speed"}
+    sheet = build_sheet(Result.model_validate(document), hosts=())
+    where = f"{run['label']} int8: "
+    missing = [entry.removeprefix(where) for entry in sheet.not_disclosed if entry.startswith(where)]
+    assert {"Sustained throughput", "Against its own FP32", "Latency P90"} <= set(missing)
+
+
+def test_weight_only_has_nothing_to_clip() -> None:
+    document = results.ordinary_document()
+    document["candidates"][0].update(scheme={"name": "S3"}, representation=None)
+    fields = build_sheet(Result.model_validate(document), hosts=()).candidates[0].fields
+    assert "nothing is clipped" in fields["calibration.beyond_clip"]["not_applicable"]
+    assert "nothing is clipped" in fields["calibration.worst_tensors"]["not_applicable"]
+
+
+def test_calibration_parameters_are_owed_and_none_are_said() -> None:
+    document = results.ordinary_document()
+    told = build_sheet(Result.model_validate(document), hosts=())
+    assert told.candidates[0].fields["calibration.parameters"] == "the method has none"
+    document["candidates"][0]["calibration"].pop("parameters")
+    untold = build_sheet(Result.model_validate(document), hosts=())
+    assert "candidate model: Calibration parameters" in untold.not_disclosed

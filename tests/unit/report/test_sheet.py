@@ -12,7 +12,7 @@ from helpers import results
 from workbench.errors import FileFormatError, SheetError
 from workbench.execution.result import Result
 from workbench.report import sheet as sheets
-from workbench.report.sheet import Sheet, build_sheet, first_line, load_sheet, save_sheet, sheet_hash, to_document
+from workbench.report.sheet import build_sheet, first_line, load_sheet, save_sheet, sheet_hash, to_document
 
 PLANTED_HOST = "lab-box-7"
 
@@ -120,9 +120,3 @@ def test_migrations_lead_to_this_version(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sheets, "SHEET_VERSION", 2)
     monkeypatch.setitem(sheets.MIGRATIONS, 1, lambda old: {**old, "title": "raised"})
     assert sheets.sheet_from_document(document).title == "raised"
-
-
-def test_n_evaluation() -> None:
-    assert build_sheet(results.ordinary(), hosts=()).n_evaluation == 2000
-    assert build_sheet(results.all_null(), hosts=()).n_evaluation == 0
-    assert isinstance(build_sheet(results.no_runtimes(), hosts=()), Sheet)

@@ -127,3 +127,15 @@ def test_candidates_are_told_apart() -> None:
     assert lines[0].startswith("ONNX Runtime · model: ship.")
     assert lines[-1].startswith("ONNX Runtime · student: ship.")
     assert verdicts.title(results.two_candidates()).endswith("what differs: the runtime, the candidate")
+
+
+def test_a_disturbed_speed_says_what_disturbed_it() -> None:
+    document = results.ordinary_document()
+    timed = [run for run in document["runs"] if run.get("throughput_per_s")]
+    for run in timed[:2]:
+        run["throughput_per_s"].update(label="DISTURBED", label_reason="other processes took 40% of 2 CPU threads")
+    last = verdicts.notes(Result.model_validate(document))[-1]
+    name = f"{timed[0]['label']} {timed[0]['precision'].upper()}"
+    assert last == (
+        f"Speeds marked DISTURBED are not steady: {name}: other processes took 40% of 2 CPU threads; 1 more run."
+    )

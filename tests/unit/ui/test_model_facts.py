@@ -23,7 +23,11 @@ DOCUMENT: dict[str, Any] = {
     "quantizable_mac_share": 0.5,
     "float_nodes": {"s": {"op_type": "Softmax", "reason": "not part of the scheme"}},
     "op_counts": {"Conv": 1200, "Softmax": 1},
-    "proposed": {"preprocess": {"mean": [1.0], "color": "RGB", "letterbox": {"size": 640}}, "task": {}, "notes": ["a guess"]},
+    "proposed": {
+        "preprocess": {"mean": [1.0], "color": "RGB", "letterbox": {"size": 640}},
+        "task": {},
+        "notes": ["a guess"],
+    },
 }
 
 

@@ -11,7 +11,10 @@ from workbench.errors import FileFormatError, StudyError
 from workbench.ui.opening import Opened, classify, unpack
 
 
-@pytest.mark.parametrize(("name", "what"), [("m.onnx", "model"), ("M.PT2", "model"), ("a.npz", "data"), ("s.toml", "study"), ("ci.zip", "zip")])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("m.onnx", "model"), ("M.PT2", "model"), ("a.npz", "data"), ("s.toml", "study"), ("ci.zip", "zip")],
+)
 def test_files_by_name(tmp_path: Path, name: str, what: str) -> None:
     (tmp_path / name).touch()
     assert classify(tmp_path / name).what == what

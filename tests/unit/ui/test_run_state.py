@@ -45,6 +45,14 @@ def test_a_cell_goes_through_its_stages(state: RunState) -> None:
     assert state.lanes[CELLS[0]].kind == "waiting"
 
 
+def test_kept_answers_are_told_in_a_lane_that_runs(state: RunState) -> None:
+    state.take(stage(f"Run {CELLS[0]}"))
+    state.take(stage(f"Run {CELLS[0]}", text="answers kept, 16 of 600 answers checked equal"))
+    lane = state.lanes[CELLS[0]]
+    assert (lane.kind, lane.stage) == ("running", "Run")
+    assert lane.text == "answers kept, 16 of 600 answers checked equal"
+
+
 def test_speed_rounds_are_shown_in_the_lanes_that_run(state: RunState) -> None:
     state.take(stage(f"Run {CELLS[0]}"))
     state.take(stage("Speed, round 2 of 5"))

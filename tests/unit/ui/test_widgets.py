@@ -8,7 +8,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QSpinBox, QWidget
+from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -95,7 +95,12 @@ def test_pages_have_a_title_and_cards_a_heading(theme: Theme, qtbot: QtBot) -> N
     assert page.accessibleName() == "Model"
 
 
-def test_number_fields_lose_their_buttons(theme: Theme, qtbot: QtBot) -> None:
+def test_number_fields_show_their_number(theme: Theme, qtbot: QtBot) -> None:
     made = without_buttons(QSpinBox())
     qtbot.addWidget(made)
-    assert made.buttonSymbols() == QSpinBox.ButtonSymbols.NoButtons
+    made.setFixedWidth(74)
+    made.show()
+    inside = made.findChild(QLineEdit)
+    assert isinstance(inside, QLineEdit)
+    assert inside.width() > 40
+    assert inside.textMargins().left() == 6

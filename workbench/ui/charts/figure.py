@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -164,6 +164,7 @@ class Figure:
     Attributes:
         key: file name of exports. title, subtitle: above it. summary: what it says, for people who cannot see it.
         hover: "nearest" marks one point or bar, "column" reads every curve at the pointer.
+        headings: words at rows between bars, over the names. rows: height that bars need, in rows; 0 for other charts.
         table: made on demand.
     """
 
@@ -180,7 +181,7 @@ class Figure:
     bars: tuple[Bar, ...] = ()
     bands: tuple[Band, ...] = ()
     rules: tuple[Rule, ...] = ()
-    headings: tuple[tuple[float, str], ...] = field(default=())
+    headings: tuple[tuple[float, str], ...] = ()
     rows: int = 0
 
     @property

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.execution.result import Problem, Result
@@ -29,7 +30,7 @@ from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
 
 NOTHING = "No result yet"
-SCATTER_MOST_PX = 560
+SCATTER_MOST_PX, EMPTY_MOST_PX = 560, 110
 ERROR_TITLE = "Where the error comes from"
 NOTHING_BELOW = "Run the study, or open a finished one: its verdicts, figures and worst samples stand here."
 
@@ -59,6 +60,8 @@ class ComparePage(QWidget):
             button("Show those that moved most", self._switch_samples, "link"),
         )
         self._arrange()
+        shortcut = QShortcut(QKeySequence("F5"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(self._present)
         self.show_result(None, None)
 
     def show_result(self, result: Result | None, folder: Path | None) -> None:
@@ -112,7 +115,7 @@ class ComparePage(QWidget):
         theme = self._desk.theme
         self.export_button = themed_icon(button("Export model", self._export), theme, "export")
         self.sheet_button = button("Sheet", lambda: self.goto.emit("sheet"), "primary", "Open the disclosure sheet")
-        self.present_button = themed_icon(button("Present", self._present), theme, "present")
+        self.present_button = themed_icon(button("Present", self._present, tip="Present (F5)"), theme, "present")
         inside = row(self.resolves, None, self.present_button, self.export_button, self.sheet_button, spacing=8)
         inside.setContentsMargins(24, 10, 24, 10)
         made.setLayout(column(line(), inside, spacing=0))
@@ -170,6 +173,7 @@ class ComparePage(QWidget):
         from workbench.ui.charts.scatter import scatter_figure, why_no_scatter  # noqa: PLC0415  (with the above)
 
         figure = scatter_figure(sheet)
+        self.scatter.setMaximumHeight(SCATTER_MOST_PX if figure else EMPTY_MOST_PX)
         self.scatter.show_figure(figure, "" if figure else why_no_scatter(sheet))
         self.split_words.show_splits(splits(sheet))
         self.split_bars.show_figure(error_figure(sheet), "No run has a measured distance to FP32.")

@@ -64,6 +64,10 @@ class RunPage(Page):
         """Whether a study runs now."""
         return self._command is not None
 
+    def announce(self) -> None:
+        """Tell the rail the state once somebody listens."""
+        self._refresh()
+
     def start(self) -> None:
         """Run the study, or go on with it."""
         study_file = self._desk.bridge.scratch("run.toml")
@@ -231,8 +235,11 @@ class RunPage(Page):
 
     def _cells(self) -> list[str]:
         from workbench.execution.cells import cells_of  # noqa: PLC0415  (not before the first paint)
+        from workbench.execution.discovery import discover  # noqa: PLC0415  (with the above)
+        from workbench.execution.study import with_row_names  # noqa: PLC0415  (with the above)
 
-        return [cell.title for cell in cells_of(self._desk.document.study())]
+        titles = {manifest.id: manifest.title for manifest, _, _ in discover() if manifest}
+        return [cell.title for cell in cells_of(with_row_names(self._desk.document.study(), titles))]
 
 
 def log_line(event: dict[str, Any], clock: str) -> str:

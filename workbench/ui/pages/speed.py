@@ -132,10 +132,10 @@ class SpeedPage(Page):
         self._trust.setHorizontalSpacing(14)
         self._trust.setVerticalSpacing(6)
         self._trust.setColumnStretch(2, 1)
-        top = Qt.AlignmentFlag.AlignTop
+        middle = Qt.AlignmentFlag.AlignVCenter
         for number, entry in enumerate(trust_rows(result)):
             chip = label(entry.word, entry.role)
             chip.setMinimumHeight(CHIP_PX)
-            self._trust.addLayout(row(chip, None, spacing=0), number, 0, top)
-            self._trust.addLayout(column(label(entry.name, "strong"), spacing=0), number, 1, top)
-            self._trust.addWidget(label(entry.reason, "muted", wrap=True), number, 2, top)
+            self._trust.addLayout(row(chip, None, spacing=0), number, 0, middle)
+            self._trust.addLayout(column(label(entry.name, "strong"), spacing=0), number, 1, middle)
+            self._trust.addWidget(label(entry.reason, "muted", wrap=True), number, 2, middle)

@@ -13,6 +13,7 @@ from workbench.ui.tables.rows import Heading, TableCell, TableRow
 
 ROLES = {"SUSTAINED": "chip-ok", "SHORT": "chip-neutral", "DISTURBED": "chip-warn"}
 NOT_MEASURED = "not measured"
+LONG = 40
 NO_RESULT = "Run the study, or open a finished one: rates over time and latencies of every runtime stand here."
 NO_SPEED = (
     "This study measured no speed: its profile is none. Choose quick, standard or full on the Run page and run it "
@@ -56,12 +57,14 @@ def conditions(result: Result) -> str:
 
 def _condition(key: str, values: list[str]) -> str:
     words = " or ".join(values).replace("_", " ").replace("cells", "runs")
+    if len(words) > LONG and len(values) > 1:
+        return f"{key.replace('_', ' ')} differs between runs"
     if key in ("scenario", "interleaving"):
         return words
     if key == "rounds":
         count, mark, rest = words.partition(",")
         return f"{count} rounds{mark}{rest}"
-    return f"{words} thread{'' if words == '1' else 's'}" if key == "threads" else f"{key} {words}"
+    return f"{words} thread{'' if words == '1' else 's'}" if key == "threads" else f"{key.replace('_', ' ')} {words}"
 
 
 def trust_rows(result: Result) -> list[Trust]:

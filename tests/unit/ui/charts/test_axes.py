@@ -5,7 +5,7 @@ import math
 
 import pytest
 from helpers.figures import bars, curve, curves, measure, overlaps
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.ui.charts.axes import draw_axes, margins_of, ticks_of
@@ -13,6 +13,7 @@ from workbench.ui.charts.figure import Axis
 from workbench.ui.charts.shapes import Drawing, Frame
 
 
+@settings(deadline=None)
 @given(st.floats(1e-12, 1e6), st.floats(1.001, 1e12), st.floats(80.0, 1600.0))
 def test_texts_of_a_log_axis_never_touch(low: float, ratio: float, length: float) -> None:
     axis = Axis("x", low, low * ratio, log=True)
@@ -24,6 +25,7 @@ def test_texts_of_a_log_axis_never_touch(low: float, ratio: float, length: float
         assert spots[i] - spots[i - 1] > halves[i] + halves[i - 1]
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.floats(60.0, 900.0))
 def test_texts_of_an_upright_axis_never_touch_and_differ(low: float, size: float, length: float) -> None:
     found = ticks_of(Axis("y", low, low + size), (low, low + size), length, None)

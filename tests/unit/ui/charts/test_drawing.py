@@ -19,6 +19,7 @@ def _drawn(figure: Figure, width: float = 520.0, height: float = 300.0, view: ob
     return draw(figure, frame, measure)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 300.0), min_size=1, max_size=15))
 def test_spread_positions_keep_their_order_and_distance(wanted: list[float]) -> None:
     found = spread(wanted, 17.0, 0.0, 300.0)
@@ -46,7 +47,7 @@ def test_labels_at_the_right_stay_inside() -> None:
     assert box.x + box.width <= 520
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(200.0, 5000.0), st.floats(-1.5, 0.5)), min_size=1, max_size=6))
 def test_labels_of_points_never_overlap_each_other(spots: list[tuple[float, float]]) -> None:
     figure = points(*(point(i, x, y) for i, (x, y) in enumerate(spots)))

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from helpers.figures import bars, curve, curves, point, points
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.report.labels import Box
@@ -62,6 +62,7 @@ def test_csv_holds_unrounded_numbers_under_headings_with_units() -> None:
     assert rows == [["Run", "Rate (per s)"], ["A", "1000.5"], ["B", "2000.25"]]
 
 
+@settings(deadline=None)
 @given(*(st.floats(-50.0, 150.0) for _ in range(4)))
 def test_clipped_lines_stay_in_the_box_and_on_the_line(x1: float, y1: float, x2: float, y2: float) -> None:
     box = Box(0, 0, 100, 100)

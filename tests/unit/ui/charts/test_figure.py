@@ -6,12 +6,13 @@ import sys
 import numpy as np
 import pytest
 from helpers.figures import curve, curves
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.ui.charts.figure import Axis, colour_of, shape_of
 
 
+@settings(deadline=None)
 @given(st.floats(1e-9, 1e9), st.booleans())
 def test_an_axis_goes_to_its_units_and_back(value: float, log: bool) -> None:
     axis = Axis("x", 1.0, 2.0, log=log)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.report.labels import Box
 from workbench.ui.charts.shapes import Frame, Margins, envelope
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 300), st.integers(0, 2**31))
 def test_an_envelope_is_small_and_keeps_every_peak(count: int, columns: int, seed: int) -> None:
     x, y = np.arange(count, dtype=float), np.random.default_rng(seed).normal(size=count)

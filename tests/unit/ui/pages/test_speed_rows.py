@@ -24,6 +24,14 @@ def test_conditions_that_differ_are_all_named() -> None:
     assert conditions(Result.model_validate(document)) == "1 or 2 threads"
 
 
+def test_long_conditions_that_differ_are_left_to_the_runs() -> None:
+    document = results.ordinary_document()
+    for number, run in enumerate(run for run in document["runs"] if "throughput_per_s" in run):
+        long = {"power_mode": f"a long description of governor number {number}"}
+        run["throughput_per_s"] = {**run["throughput_per_s"], "conditions": long}
+    assert conditions(Result.model_validate(document)) == "power mode differs between runs"
+
+
 def test_every_label_comes_with_its_reason() -> None:
     row = trust_rows(six_runtimes(label="SHORT", label_reason="5.0 s measured"))[0]
     assert (row.word, row.role, row.name, row.reason) == (

@@ -1,0 +1,63 @@
+"""The Model page: read, shown, proposal adopted, mistakes said."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
+
+from pathlib import Path
+
+from helpers.onnx_models import conv_relu_net
+from pytestqt.qtbot import QtBot
+
+from workbench.model.load import save_proto
+from workbench.ui.pages.model import ModelPage
+from workbench.ui.window import Window
+
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def page(window: Window) -> ModelPage:
+    made = window.page("model")
+    assert isinstance(made, ModelPage)
+    return made
+
+
+def test_a_model_is_read_and_its_proposal_adopted(
+    page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    save_proto(conv_relu_net(), tmp_path / "net.onnx")
+    window.open_path(tmp_path / "net.onnx")
+    qtbot.waitUntil(lambda: page._document is not None, timeout=WAIT_MS)
+    assert page._share.text().startswith("Under scheme S1")
+    assert page._ops.view.rows_model.rowCount() > 0
+    assert page._adopt.isEnabled()
+    page._adopt.click()
+    assert page._adopted.text() == "In use"
+    assert not page._adopt.isEnabled()
+    window.desk.document.undo_stack.undo()
+    assert page._adopt.isEnabled()
+
+
+def test_a_damaged_model_is_said_in_place(page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    window.open_path(tmp_path / "bad.onnx")
+    qtbot.waitUntil(lambda: page._note.property("role") == "bad", timeout=WAIT_MS)
+    assert "bad.onnx" in page._note.text()
+
+
+def test_code_is_not_run(page: ModelPage, window: Window) -> None:
+    window.desk.document.set("factory", {"factory": "package.module:make"}, "model")
+    assert window.desk.bridge.running == 0
+    assert "after you allow" in page._note.text()
+
+
+def test_another_model_ends_the_first_reading(page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        save_proto(conv_relu_net(), tmp_path / name)
+        window.open_path(tmp_path / name)
+    qtbot.waitUntil(lambda: page._document is not None and window.desk.bridge.running == 0, timeout=WAIT_MS)
+    assert page._document is not None
+    assert page._document["name"] == "b"

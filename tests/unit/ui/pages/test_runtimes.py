@@ -1,0 +1,81 @@
+"""The Runtimes page: usable ones with versions, others with reason, remedy and copy."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
+
+from typing import Any
+
+from PySide6.QtWidgets import QLabel, QPushButton
+
+from workbench.ui.pages.runtimes import PLANNED, RuntimesPage, facts_of
+from workbench.ui.runtime_row import RuntimeRow
+from workbench.ui.window import Window
+
+STATES: list[dict[str, Any]] = [
+    {
+        "id": "ort_cpu",
+        "title": "ONNX Runtime CPU",
+        "ok": True,
+        "reason": "",
+        "remedy": "",
+        "versions": {"onnxruntime": "1.31.1"},
+        "devices": ["CPU: x"],
+        "precisions": ["fp32", "int8"],
+        "schemes": ["S1"],
+    },
+    {"id": "coreml", "title": "Core ML", "ok": False, "reason": "needs macOS", "remedy": "Use a Mac."},
+]
+
+
+@pytest.fixture
+def page(window: Window) -> RuntimesPage:
+    made = window.page("runtimes")
+    assert isinstance(made, RuntimesPage)
+    window.desk.bridge.close()
+    made.show_runtimes(STATES)
+    return made
+
+
+def test_usable_and_not_usable_stand_apart(page: RuntimesPage) -> None:
+    assert page._usable.count() == 1
+    texts = [made.text() for made in page.findChildren(QLabel)]
+    assert {"needs macOS", "Use a Mac."} <= set(texts)
+    assert texts.count("Core ML") == 1
+    assert PLANNED["ort_tensorrt"] in texts
+    assert any(made.accessibleName() == "Copy the remedy for Core ML" for made in page.findChildren(QPushButton))
+
+
+def test_rows_are_added_with_names_of_their_own(page: RuntimesPage, window: Window) -> None:
+    page._add("ort_cpu")
+    page._add("ort_cpu")
+    assert [item["name"] for item in window.desk.document.value("runtimes")] == [
+        "ONNX Runtime CPU",
+        "ONNX Runtime CPU (2)",
+    ]
+    assert page._rows.count() == 2
+    assert page._none.isHidden()
+    window.desk.document.undo_stack.undo()
+    assert page._rows.count() == 1
+
+
+def test_typing_in_a_row_keeps_the_row(page: RuntimesPage, window: Window) -> None:
+    page._add("ort_cpu")
+    window.show_page("runtimes")
+    window.activateWindow()
+    row = page.findChildren(RuntimeRow)[-1]
+    row._threads.setFocus()
+    row._threads.setValue(3)
+    assert window.desk.document.value("runtimes", 0, "threads") == 3
+
+
+def test_facts_leave_out_what_is_empty() -> None:
+    assert facts_of(STATES[0]) == ["onnxruntime 1.31.1", "CPU: x", "FP32, INT8 · schemes S1"]
+    assert facts_of(STATES[1]) == []
+
+
+def test_no_usable_runtime_is_said(page: RuntimesPage) -> None:
+    page.show_runtimes(STATES[1:])
+    assert page._asking.text().startswith("No runtime can be used here")

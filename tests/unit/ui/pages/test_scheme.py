@@ -1,0 +1,55 @@
+"""The Scheme page: candidates as tabs, undo, the forecast at once."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
+
+from pathlib import Path
+
+from helpers.studies import document, write_study
+from pytestqt.qtbot import QtBot
+
+from workbench.ui.pages.scheme import SchemePage
+from workbench.ui.window import Window
+
+
+@pytest.fixture
+def page(window: Window) -> SchemePage:
+    made = window.page("scheme")
+    assert isinstance(made, SchemePage)
+    return made
+
+
+def test_the_forecast_comes_by_itself(page: SchemePage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    window.desk.document.load(write_study(tmp_path, document(({"id": "ort_cpu"}, {"id": "openvino"}))))
+    qtbot.waitUntil(lambda: page._forecast._rows.count() == 2, timeout=30_000)
+    assert "become INT8" in page._forecast._head.text()
+
+
+def test_without_a_model_it_says_what_to_do(page: SchemePage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: page._forecast._head.text().startswith("Choose a model"), timeout=3000)
+
+
+def test_candidates_come_and_go_and_can_be_undone(page: SchemePage, window: Window) -> None:
+    page._add_scheme()
+    assert [page._tabs.tabText(place) for place in range(page._tabs.count())] == ["S1", "S2"]
+    assert page._tabs.currentIndex() == 1
+    page._editor.edited.emit({"name": "S2", "method": "entropy"})
+    assert window.desk.document.value("candidates", 1, "scheme", "method") == "entropy"
+    page._name.setText("S1")
+    page._rename()
+    assert window.desk.document.value("candidates", 1, "name") == "S1 2"
+    page._remove_candidate()
+    assert window.desk.document.value("candidates") is None
+    for _ in range(4):
+        window.desk.document.undo_stack.undo()
+    assert window.desk.document.is_empty
+    assert page._tabs.count() == 1
+
+
+def test_editing_without_candidates_changes_the_scheme(page: SchemePage, window: Window) -> None:
+    page._editor.edited.emit({"name": "S3", "method": "mse"})
+    assert window.desk.document.value("scheme") == {"name": "S3", "method": "mse"}
+    assert window.rail.buttons["scheme"].state == "S3 W8 weight-only"

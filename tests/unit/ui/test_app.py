@@ -1,0 +1,20 @@
+"""Starting: names of the application, age of the process."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
+
+from PySide6.QtWidgets import QApplication
+
+from workbench.ui.app import make_application, process_age_s
+
+
+def test_one_application_with_its_names(qapp: QApplication) -> None:
+    assert make_application() is qapp
+    assert qapp.applicationDisplayName() == "INT8 Workbench"
+
+
+def test_the_process_is_older_than_this_test() -> None:
+    assert 0 < process_age_s() < 24 * 3600
