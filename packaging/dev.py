@@ -1,6 +1,6 @@
 """Set-up and start in one command, standard library only.
 
-    python3 packaging/dev.py demo      set up, then run the bundled study
+    python3 packaging/dev.py demo      set up, then open the window on the bundled study, or run it without a display
     python3 packaging/dev.py test      set up, then the whole test run (further arguments go to pytest)
     python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
 
@@ -31,6 +31,15 @@ QT_LIBRARIES = {
     "libglib-2.0.so.0": "libglib2.0-0",
     "libgthread-2.0.so.0": "libglib2.0-0",
 }
+DISPLAY_LIBRARIES = (
+    "libxcb-cursor0",
+    "libxcb-icccm4",
+    "libxcb-keysyms1",
+    "libxcb-xkb1",
+    "libxkbcommon-x11-0",
+    "libxcb-shape0",
+)
+WITHOUT_WINDOW = ("--headless", "-o", "--output", "--json", "-h", "--help")
 
 
 def main(arguments: list[str]) -> int:
@@ -53,6 +62,9 @@ def main(arguments: list[str]) -> int:
             print(f"The window's tests need system libraries. Install them: {line}", file=sys.stderr)
             return 1
         subprocess.check_call("apt-get update -q && " + line.removeprefix("sudo "), shell=True)
+    if command == "demo" and wants_window(rest) and (line := missing_for_window()):
+        print(f"The window needs system libraries: {line}\nThe study runs without it.", file=sys.stderr, flush=True)
+        rest = [*rest, "--headless"]
     try:
         return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
     except KeyboardInterrupt:
@@ -88,12 +100,32 @@ def missing_system_libraries() -> str:
     return install_line(outcome.stderr) if outcome.returncode else ""
 
 
+def wants_window(arguments: list[str]) -> bool:
+    """Whether `demo` with these arguments opens a window: on Linux with a display; other systems have all it needs."""
+    has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform == "linux" and has_display and not any(item.startswith(WITHOUT_WINDOW) for item in arguments)
+
+
+def missing_for_window() -> str:
+    """Return the line that installs what Qt lacks to show a window on this system, or "" when it can."""
+    code = "from PySide6.QtWidgets import QApplication; QApplication([])"
+    outcome = subprocess.run([str(venv_python()), "-c", code], capture_output=True, text=True, check=False)
+    if not outcome.returncode or "could not connect to display" in outcome.stderr:
+        return ""
+    return apt_line([*QT_LIBRARIES.values(), *DISPLAY_LIBRARIES])
+
+
+def apt_line(packages: list[str]) -> str:
+    """Return the command that installs packages, each once."""
+    return "sudo apt-get install -y " + " ".join(dict.fromkeys(packages))
+
+
 def install_line(error: str) -> str:
     """Return the apt line for the library that a failed import names; all of Qt's where one of them is named."""
     if not any(library in error for library in QT_LIBRARIES):
         last = error.strip().splitlines()[-1] if error.strip() else "no message"
         raise SystemExit(f"The window's library cannot be loaded: {last}")
-    return "sudo apt-get install -y " + " ".join(dict.fromkeys(QT_LIBRARIES.values()))
+    return apt_line(list(QT_LIBRARIES.values()))
 
 
 def may_install_packages() -> bool:

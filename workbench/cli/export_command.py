@@ -6,10 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.common import add_json, print_json, print_text
+from workbench.cli.common import EXIT_OK, add_json, print_json, print_text
 from workbench.execution.store import require_study_folder
-
-EXIT_OK = 0
 
 
 def add_to(commands: Any) -> None:

@@ -29,6 +29,7 @@ from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
 from workbench.execution.study import PROFILE_SECONDS, Study, load_study
 from workbench.files import write_bytes_atomic, write_text_atomic
+from workbench.ui.start import has_display, open_window, window_problem
 
 DEMO_FOLDER = Path("demo-study")
 
@@ -47,8 +48,9 @@ def add_to(commands: Any) -> None:
     run.add_argument("--events", action="store_true", help="print progress as JSON lines for programs, no comparison")
     add_json(run)
     run.set_defaults(run_command=run_run)
-    demo = commands.add_parser("demo", help="run the bundled study: handwritten digits on every bundled runtime")
-    demo.add_argument("-o", "--output", type=Path, default=DEMO_FOLDER, metavar="DIR", help="default: demo-study")
+    demo = commands.add_parser("demo", help="the bundled study, handwritten digits: in the window, or run at once")
+    demo.add_argument("--headless", action="store_true", help="run it at once; so do -o, --json, and a missing display")
+    demo.add_argument("-o", "--output", type=Path, metavar="DIR", help="run it at once into DIR (demo-study)")
     add_json(demo)
     demo.set_defaults(run_command=run_demo)
 
@@ -88,10 +90,28 @@ def check_inputs(study: Study, plan: Path | None) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> int:
-    """Run the bundled study; its gates do not decide the exit code, only whether it ran."""
+    """Open the window on the bundled study, ready to run, or run it where nobody would see a window."""
     with as_file(files("workbench_resources") / "demo") as folder:
-        result = _run(load_study(folder / "study.toml"), options.output, RunOptions(profile="quick"), Progress())
-    _show(result, options.output, as_json=options.json)
+        study_file = folder / "study.toml"
+        if wants_window(options):
+            return open_window(argparse.Namespace(path=study_file, screenshots=None, print_first_paint=False))
+        return _run_demo(load_study(study_file), options.output or DEMO_FOLDER, as_json=options.json)
+
+
+def wants_window(options: argparse.Namespace) -> bool:
+    """Whether the demo opens the window; where a display is there and the window is not to be had, say why."""
+    if options.headless or options.json or options.output or not has_display():
+        return False
+    problem = window_problem()
+    if problem:
+        print(f"The window cannot be opened: {problem}. The study runs without it.", file=sys.stderr)
+    return not problem
+
+
+def _run_demo(study: Study, folder: Path, *, as_json: bool) -> int:
+    """Run the bundled study; its gates do not decide the exit code, only whether it ran."""
+    result = _run(study, folder, RunOptions(profile="quick"), Progress())
+    _show(result, folder, as_json=as_json)
     return EXIT_INCOMPLETE if incomplete(result) else EXIT_OK
 
 

@@ -73,5 +73,6 @@ def process_age_s() -> float:
 def _after_first_paint(window: Window, arguments: WindowArguments) -> None:
     if arguments.print_first_paint:
         sys.stderr.write(f"first paint after {process_age_s():.3f} s\n")
+    window.start_preloading()
     if arguments.path is not None:
         window.open_path(arguments.path)

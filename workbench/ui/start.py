@@ -1,16 +1,20 @@
-"""The way from the command line to the window that imports nothing but Qt: options, missing parts, errors."""
+"""The way from the command line to the window that imports nothing but Qt: options, missing parts, display, errors."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from workbench.errors import MissingPartError, UserError
 
 DESCRIPTION = "Open the window; also what int8-workbench does without a command."
+PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
+PROBE_MOST_S = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,30 @@ def open_window(options: argparse.Namespace) -> int:
         ) from error
     arguments = WindowArguments(options.path, options.screenshots, print_first_paint=options.print_first_paint)
     return run_window(arguments)
+
+
+def has_display() -> bool:
+    """Whether a window would be seen: always on Windows and macOS, elsewhere where a display server is named."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def window_problem() -> str:
+    """Return in a line why no window can be opened here, "" where it can.
+
+    Qt ends the process where it cannot reach the display, so another process tries.
+    """
+    if find_spec("PySide6") is None:
+        return 'it is not installed; pip install "int8-workbench[gui]" adds it'
+    try:
+        command = [sys.executable, "-c", PROBE]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROBE_MOST_S)
+    except subprocess.TimeoutExpired:
+        return "the display does not answer"
+    if found.returncode == 0:
+        return ""
+    lines = [line for line in found.stderr.splitlines() if line.strip()]
+    named = [line for line in lines if ".so" in line or "display" in line or "is needed" in line]
+    return (named or lines[-1:] or ["Qt said nothing"])[0].strip()
 
 
 def main(arguments: Sequence[str]) -> int:

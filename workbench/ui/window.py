@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.errors import UserError
 from workbench.ui import states
+from workbench.ui.charts.preload import Preloader
 from workbench.ui.commands import Bridge
 from workbench.ui.desk import Desk
 from workbench.ui.document import Document
@@ -28,6 +30,7 @@ from workbench.ui.opening import Opened, classify, unpack
 from workbench.ui.page_registry import SET_UP, make_page
 from workbench.ui.rail import Rail, StateKind
 from workbench.ui.settings import Settings
+from workbench.ui.tab_order import set_tab_order
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import label, row
 
@@ -76,6 +79,15 @@ class Window(QMainWindow):
         self._stack.setCurrentWidget(self.page(key))
         self.rail.select(key)
 
+    def start_preloading(self) -> None:
+        """Load what the charts need bit by bit, so that the first result comes without a pause; closing ends it."""
+        Preloader(self)
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802  (Qt's names)
+        """Go by Tab in the order of the layouts, parts that came since the last time included."""
+        set_tab_order(self.centralWidget())
+        return super().focusNextPrevChild(next)
+
     def show_error(self, text: str, log_tail: Sequence[str] = ()) -> None:
         """Show an error above the page."""
         self.errors.show_error(text, log_tail)
@@ -117,6 +129,8 @@ class Window(QMainWindow):
             event.ignore()
             return
         self.desk.bridge.close()
+        for timer in self.findChildren(QTimer):
+            timer.stop()
         self.desk.settings.geometry = self.saveGeometry()
         self.desk.settings.save()
         if self._unpacked is not None:
