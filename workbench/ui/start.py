@@ -25,9 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_window(options: argparse.Namespace) -> int:
-    """Open the window. Raises MissingPartError: Qt is not installed, or a system library it needs is absent."""
+    """Open the window. Raises MissingPartError: no display, Qt is not installed, or a system library is absent."""
     if options.screenshots is not None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    elif not has_display() and "QT_QPA_PLATFORM" not in os.environ:
+        raise MissingPartError(
+            "There is no display for the window",
+            how="Use the commands (int8-workbench --help), or gui --screenshots DIR for pictures of the pages.",
+        )
     try:
         from workbench.ui.app import WindowArguments, run_window  # noqa: PLC0415  (Qt is an optional part)
     except ImportError as error:

@@ -37,3 +37,13 @@ def test_the_short_way_loads_no_engine() -> None:
     code = "import sys, workbench.ui.start as _; print('workbench.cli' in sys.modules, 'onnx' in sys.modules)"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert outcome.stdout.split() == ["False", "False"], outcome.stderr
+
+
+def test_without_a_display_it_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert main([]) == 1
+    assert "no display" in capsys.readouterr().err
