@@ -201,10 +201,16 @@ def _reference(precision: str, accuracy: float, change: tuple[float, float, floa
     run = {**_base("reference", label, precision), "accuracy": _accuracy(accuracy)}
     run["outputs_sha256"] = digest(precision)
     if change:
-        run.update(accuracy_change_points=_estimate(change), sqnr_db=16.0, nmse=0.025, plan_sha256=digest("plan"))
+        run.update(accuracy_change_points=_estimate(change), sqnr_db=16.0, nmse=10**-1.6, plan_sha256=digest("plan"))
+        run.update(_error_intervals(16.0))
         run.update(top1_agreement={"value": 0.832, "interval": [0.815, 0.848], "n": N})
         run.update(answers_changed=_changes(336))
     return run
+
+
+def _error_intervals(sqnr_db: float) -> dict[str, Any]:
+    low, high = sqnr_db - 0.14, sqnr_db + 0.15
+    return {"sqnr_db_interval": [low, high], "nmse_interval": [10 ** (-high / 10), 10 ** (-low / 10)]}
 
 
 def _changes(changed: int) -> dict[str, int]:
@@ -232,7 +238,11 @@ def _float(runtime: str, label: str, rate: float, versions: dict[str, str]) -> d
         **_base(runtime, label, "fp32"),
         "accuracy": _accuracy(0.564),
         "throughput_per_s": _throughput(rate),
-        "latency_ms": {"p50": 1000 / rate, "p90": 1080 / rate, "p99": 1200 / rate, "n": 24000},
+        "latency_ms": {
+            "p50": 1000 / rate, "p90": 1080 / rate, "p99": 1200 / rate, "n": 24000,
+            "p50_interval": [998 / rate, 1002 / rate], "p90_interval": [1076 / rate, 1085 / rate],
+            "p99_interval": [1185 / rate, 1221 / rate],
+        },
         "versions": versions,
         "artifact_bytes": 1_900_000,
         "load_s": 0.021,
@@ -262,6 +272,7 @@ def _int8(
         "answers_changed": _changes(342),
         "sqnr_db": 15.8,
         "nmse": 0.0263,
+        **_error_intervals(15.8),
         "kl_mean": 0.061,
         "int8_mac_share": 0.998,
         "plan_sha256": digest("plan"),
@@ -290,6 +301,7 @@ def _speedup(baseline: str, label: str, triple: tuple[float, float, float]) -> d
         "value": triple[0],
         "interval": list(triple[1:]),
         "interleaved": True,
+        "windows": [58, 58],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -260,7 +261,7 @@ def _verdict(run: records.Run, gate: str, limit: float) -> records.GateVerdict:
         verdict=judged.verdict,
         limit=limit,
         value=value,
-        interval=interval,
+        interval=interval if interval is None or all(map(math.isfinite, interval)) else None,
         text=judged.text,
         needs_n=judged.needs_n,
     )
@@ -271,17 +272,18 @@ def _measured(run: records.Run, gate: str) -> tuple[float | None, tuple[float, f
     if run.status != "ok":
         return None, None, None, run.problem.message if run.problem else run.status
     own = next((item for item in run.speedup if item.baseline == "own_fp32"), None)
-    speed, windows = run.throughput_per_s, len(run.throughput_per_s.windows_per_s) if run.throughput_per_s else None
+    speed, windows = run.throughput_per_s, run.throughput_per_s.n if run.throughput_per_s else None
     disturbed = speed.label_reason if speed and speed.label == "DISTURBED" else ""
     untimed = run.reasons.get("throughput_per_s", "not timed")
     change, agreement = run.accuracy_change_points, run.top1_agreement
     timed = (None, None, None, untimed) if speed is None else (speed.sustained, speed.interval, windows, disturbed)
-    faster = (None, None, None, untimed) if own is None else (own.value, own.interval, windows, disturbed)
+    pairs = min(own.windows) if own and own.windows else windows
+    faster = (None, None, None, untimed) if own is None else (own.value, own.interval, pairs, disturbed)
     changed = run.answers_changed.changed if run.answers_changed else None
     figures: dict[str, tuple[float | None, tuple[float, float] | None, int | None, str]] = {
         "max_accuracy_drop_points": _of(change, run.reasons.get("accuracy_change_points", "")),
         "min_top1_agreement": _of(agreement, run.reasons.get("top1_agreement", "")),
-        "min_sqnr_db": (run.sqnr_db, None, run.n, run.reasons.get("sqnr_db", "") if run.sqnr_db is None else ""),
+        "min_sqnr_db": _sqnr(run),
         "max_answers_changed": (changed, None, run.n, run.reasons.get("answers_changed", "")),
         "min_speedup": faster,
         "min_throughput_per_s": timed,
@@ -297,9 +299,23 @@ def _of(estimate: records.Estimate | None, reason: str) -> tuple[float | None, A
     return (None, None, None, reason) if estimate is None else (estimate.value, estimate.interval, estimate.n, "")
 
 
-def _latency(run: records.Run, name: str, reason: str) -> tuple[float | None, None, int | None, str]:
+def _sqnr(run: records.Run) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
+    """Return the SQNR; where its upper end is infinite the lower one, from the NMSE, still decides a least SQNR."""
+    if run.sqnr_db is None:
+        return None, None, run.n, run.reasons.get("sqnr_db", "")
+    if run.sqnr_db_interval is not None:
+        return run.sqnr_db, run.sqnr_db_interval, run.n, ""
+    if run.nmse_interval is not None:
+        return run.sqnr_db, (-10 * math.log10(run.nmse_interval[1]), math.inf), run.n, ""
+    return run.sqnr_db, None, run.n, run.reasons.get("sqnr_db_interval", "")
+
+
+def _latency(
+    run: records.Run, name: str, reason: str
+) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
     value = getattr(run.latency_ms, name) if run.latency_ms else None
     disturbed = run.throughput_per_s is not None and run.throughput_per_s.label == "DISTURBED"
     if value is None:
         return None, None, None, run.reasons.get(name, reason)
-    return value, None, run.latency_ms.n if run.latency_ms else None, reason if disturbed else ""
+    interval = getattr(run.latency_ms, f"{name}_interval")
+    return value, interval, run.latency_ms.n if run.latency_ms else None, reason if disturbed else ""

@@ -165,10 +165,16 @@ def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) 
         stages.left.done(opened.job.cell, "warm_up")
     for number in range(rounds):
         stages.stage(f"Speed, round {number + 1} of {rounds}", "start")
-        for opened in cells:
+        for opened in turned(cells, number):
             if opened.outcome is None:
                 _guarded(stages, opened, lambda item=opened: _block(stages, item, seconds / rounds))
             stages.left.done(opened.job.cell, f"block {number}")
+
+
+def turned(cells: Sequence[OpenCell], number: int) -> list[OpenCell]:
+    """Return the cells in the order of one round: each round another begins, so that none always follows the same."""
+    first = number % len(cells) if cells else 0
+    return [*cells[first:], *cells[:first]]
 
 
 def _warm_up(stages: Stages, opened: OpenCell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.execution import result as records
-from workbench.measure.divergence import Divergence, divergence, looks_like_probabilities, nmse_per_sample
+from workbench.measure.divergence import (
+    Divergence,
+    divergence,
+    looks_like_probabilities,
+    nmse_per_sample,
+    sums_per_sample,
+)
+from workbench.measure.statistics import RATIO_FLOOR, ratio_of_sums_interval
 from workbench.measure.tasks import Figure, Task, TaskOptions, TaskOutcome, find_task
 from workbench.model.sample_index import SampleIndex
 
@@ -33,6 +41,15 @@ class Judge:
     reference: Outputs
     index: SampleIndex
     labels: npt.NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class ErrorIntervals:
+    """95 % intervals of a headline's SQNR and NMSE; None with a reason, or without one where nothing differs."""
+
+    sqnr_db: tuple[float, float] | None = None
+    nmse: tuple[float, float] | None = None
+    reason: str = ""
 
 
 def open_outputs(folder: Path, record: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
@@ -79,15 +96,50 @@ def output_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
     distances = {name: divergence(judge.reference[name], outputs[name]) for name in judge.reference}
     name = headline(judge, distances)
     head = distances[name]
+    intervals = error_intervals(judge, head, judge.reference[name], outputs[name])
     findings = [text for key, value in distances.items() for text in _findings(key, value)]
     return {
         "sqnr_db": head.sqnr_db,
+        "sqnr_db_interval": intervals.sqnr_db,
         "nmse": head.nmse,
+        "nmse_interval": intervals.nmse,
         "outputs": [_tensor_divergence(key, value) for key, value in distances.items()],
         "findings": findings,
-        "reasons": {key: reason for key, reason in head.reasons.items() if key in ("sqnr_db", "nmse")},
+        "reasons": {
+            **{key: reason for key, reason in head.reasons.items() if key in ("sqnr_db", "nmse")},
+            **({"sqnr_db_interval": intervals.reason} if intervals.reason else {}),
+        },
         "headline": name,
     }
+
+
+def error_intervals(
+    judge: Judge, found: Divergence, reference: npt.NDArray[Any], output: npt.NDArray[Any]
+) -> ErrorIntervals:
+    """Return the intervals of an output's SQNR and NMSE: paired bootstrap over samples, ratio of resampled sums.
+
+    SQNR is -10 log10(NMSE), so that one interval is the other's image.
+    """
+    if found.sqnr_db is None:
+        return ErrorIntervals()
+    if len(reference) != judge.index.n:
+        return ErrorIntervals(reason="the output has no value per sample to resample")
+    if judge.index.n < RATIO_FLOOR:
+        return ErrorIntervals(reason=f"{judge.index.n} samples, an interval needs {RATIO_FLOOR}")
+    power, error = sums_per_sample(reference, output)
+    nmse = ratio_of_sums_interval(error, power)
+    if nmse is None:
+        return ErrorIntervals(reason="too few samples whose reference is not all zeros")
+    if nmse[0] <= 0:
+        differing = int(np.count_nonzero(error))
+        return ErrorIntervals(
+            None, nmse, f"only {differing} of {judge.index.n} samples differ, its upper end is infinite"
+        )
+    return ErrorIntervals((_decibels(nmse[1]), _decibels(nmse[0])), nmse)
+
+
+def _decibels(nmse: float) -> float:
+    return -10 * math.log10(nmse)
 
 
 def headline(judge: Judge, distances: Mapping[str, Divergence]) -> str:

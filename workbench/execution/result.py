@@ -100,19 +100,27 @@ class FloatLeftover(Record):
 
 
 class Latency(Record):
-    """Latency percentiles in ms per run of one batch; null below the percentile's floor of runs."""
+    """Latency percentiles in ms per run of one batch; null below the percentile's floor of runs.
+
+    Attributes:
+        n: runs behind the percentiles.
+        p50_interval, p90_interval, p99_interval: 95 %, from order statistics (measure.latency.percentile_intervals_ms).
+    """
 
     p50: float | None
     p90: float | None
     p99: float | None
     n: int
+    p50_interval: Interval | None = None
+    p90_interval: Interval | None = None
+    p99_interval: Interval | None = None
 
 
 class Throughput(Record):
     """Samples per second.
 
     Attributes:
-        sustained: median over steady 1-s windows, with a bootstrap interval.
+        sustained: median over the steady 1-s windows, `windows_per_s[steady_from:]`; interval: of the same windows.
         first_5s: rate of the first 5 s after load.
         measured_s: timed seconds; label_reason: why the label, in words.
         label: SUSTAINED | SHORT | DISTURBED; conditions: scenario, batch, threads, profile, interleaving, in words.
@@ -131,16 +139,27 @@ class Throughput(Record):
     measured_s: float = 0.0
     label_reason: str = ""
     conditions: dict[str, str] = Field(default_factory=dict)
+    steady_from: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of steady windows: those behind `sustained` and its interval."""
+        return len(self.windows_per_s) - self.steady_from
 
 
 class Speedup(Record):
-    """Ratio of sustained throughput to a named baseline on the same machine, with its interval."""
+    """Ratio of sustained throughput to a named baseline on the same machine, with its interval.
+
+    Attributes:
+        windows: steady windows of the run and of its baseline; the ratio and its interval are of these alone.
+    """
 
     baseline: Literal["own_fp32", "own_fp16", "fastest_float"]
     baseline_label: str
     value: float
     interval: Interval | None
     interleaved: bool
+    windows: tuple[int, int] | None = None
 
 
 class TensorDivergence(Record):
@@ -175,7 +194,13 @@ class Problem(Record):
 
 
 class Run(Record):
-    """One cell: (label, candidate, precision)."""
+    """One cell: (label, candidate, precision).
+
+    Attributes:
+        sqnr_db_interval, nmse_interval: 95 %, by the paired bootstrap over samples; null where nothing differs, and
+            with a reason under "sqnr_db_interval" where they cannot be told. The SQNR's is null too where its upper end
+            is infinite; the NMSE's then starts at 0.
+    """
 
     runtime: str
     label: str
@@ -200,7 +225,9 @@ class Run(Record):
     top5_overlap: float | None = None
     answers_changed: AnswersChanged | None = None
     sqnr_db: float | None = None
+    sqnr_db_interval: Interval | None = None
     nmse: float | None = None
+    nmse_interval: Interval | None = None
     kl_mean: float | None = None
     kl_median: float | None = None
     kl_p99: float | None = None

@@ -64,13 +64,22 @@ def throughput_record(speed: MeasuredSpeed, record: Mapping[str, Any], profile: 
         },
         label_reason=summary.label_reason,
         measured_s=summary.measured_s,
+        steady_from=summary.steady_from,
     )
 
 
 def latency_record(speed: MeasuredSpeed) -> records.Latency:
     """Return latency percentiles in ms per run of one batch."""
-    values = speed.summary.latency_ms
-    return records.Latency(p50=values["p50"], p90=values["p90"], p99=values["p99"], n=speed.summary.n)
+    values, intervals = speed.summary.latency_ms, speed.summary.latency_intervals_ms
+    return records.Latency(
+        p50=values["p50"],
+        p90=values["p90"],
+        p99=values["p99"],
+        n=speed.summary.n,
+        p50_interval=intervals["p50"],
+        p90_interval=intervals["p90"],
+        p99_interval=intervals["p99"],
+    )
 
 
 def speedups(speed: MeasuredSpeed, all_speeds: Mapping[CellName, MeasuredSpeed]) -> list[records.Speedup]:
@@ -89,11 +98,13 @@ def speedups(speed: MeasuredSpeed, all_speeds: Mapping[CellName, MeasuredSpeed])
 
 def _speedup(speed: MeasuredSpeed, baseline: MeasuredSpeed, kind: Any) -> records.Speedup:
     interleaved = speed.session == baseline.session and len(speed.summary.rounds) == len(baseline.summary.rounds)
-    value, low, high = ratio_interval(speed.summary.rounds, baseline.summary.rounds, interleaved)
+    own, other = speed.summary.steady_rounds, baseline.summary.steady_rounds
+    value, low, high = ratio_interval(own, other, interleaved)
     return records.Speedup(
         baseline=kind,
         baseline_label=f"{baseline.cell.row.label} {baseline.cell.precision.upper()}",
         value=value,
         interval=None if low is None or high is None else (low, high),
         interleaved=interleaved,
+        windows=(sum(map(len, own)), sum(map(len, other))),
     )

@@ -114,13 +114,26 @@ def nmse_per_sample(reference: AnyArray, quantized: AnyArray) -> Floats:
     Raises:
         ContractError: the shapes differ, or there are no values.
     """
+    power, error = sums_per_sample(reference, quantized)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(error == 0, 0.0, error / power)
+
+
+def sums_per_sample(reference: AnyArray, quantized: AnyArray) -> tuple[Floats, Floats]:
+    """Sums of f^2 and of (f - q)^2 within each sample, [N] each; NaN and infinity kept.
+
+    Raises:
+        ContractError: the shapes differ, or there are no values.
+    """
     _check_shapes(reference, quantized)
-    parts = []
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    power, error = np.empty(len(reference)), np.empty(len(reference))
+    start = 0
+    with np.errstate(invalid="ignore", over="ignore"):
         for f, q in _chunks(reference, quantized):
-            error, power = ((f - q) ** 2).sum(axis=(1, 2)), (f**2).sum(axis=(1, 2))
-            parts.append(np.where(error == 0, 0.0, error / power))
-    return np.concatenate(parts)
+            rows = slice(start, start + len(f))
+            power[rows], error[rows] = (f * f).sum(axis=(1, 2)), ((f - q) ** 2).sum(axis=(1, 2))
+            start += len(f)
+    return power, error
 
 
 def kl_per_sample(p_logits: AnyArray, r_logits: AnyArray, probabilities: bool = False) -> Floats:

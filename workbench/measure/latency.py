@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.measure import bootstrap
+from workbench.measure.statistics import quantile_ranks
 
 Nanoseconds = npt.NDArray[np.int64]
 Label = Literal["SUSTAINED", "SHORT", "DISTURBED"]
@@ -85,9 +86,10 @@ class SpeedSummary:
         first_5s: rate over the first 5 s of running, warm-up included, or None when there were not 5 s.
         peak: best window; never shown without `sustained`.
         label: SUSTAINED | SHORT | DISTURBED by the rule in `summarise`; label_reason says why, in words.
-        rounds: per block the windows' rates, in time order, for `ratio_interval`.
+        rounds: per block the windows' rates, in time order.
         steady_from: index of the first steady window, counted over all blocks.
         latency_ms: p50 ... p99_9 per run of one batch; None below the percentile's floor, with an entry in reasons.
+        latency_intervals_ms: 95 % interval per percentile, see `percentile_intervals_ms`.
         n: runs behind the percentiles.
         measured_s: wall time of all blocks. overhead: the loop's own share of it.
     """
@@ -108,6 +110,14 @@ class SpeedSummary:
     warm_up_runs: int
     batch: int
     reasons: Mapping[str, str] = field(default_factory=dict)
+    latency_intervals_ms: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
+
+    @property
+    def steady_rounds(self) -> tuple[tuple[float, ...], ...]:
+        """`rounds` without the windows before `steady_from`; a round may be empty. All rates and ratios are of these."""
+        ends = np.cumsum([len(part) for part in self.rounds])
+        starts = [max(0, self.steady_from - int(end) + len(part)) for end, part in zip(ends, self.rounds, strict=True)]
+        return tuple(part[start:] for part, start in zip(self.rounds, starts, strict=True))
 
     @property
     def windows_per_s(self) -> tuple[float, ...]:
@@ -246,6 +256,7 @@ def summarise(blocks: Sequence[Block], warm: WarmUp, batch: int, profile_s: floa
         warm_up_runs=warm.runs,
         batch=batch,
         reasons=reasons,
+        latency_intervals_ms=percentile_intervals_ms(kept),
     )
 
 
@@ -255,7 +266,8 @@ def ratio_interval(
     """How many times faster a is than b: (value, low, high) at 95 %; see bootstrap.ratio_of_medians.
 
     Args:
-        windows_a, windows_b: `SpeedSummary.rounds` of two runs on one machine.
+        windows_a, windows_b: `SpeedSummary.steady_rounds` of two runs on one machine, so that the value is the ratio of
+            their `sustained`. A round without steady windows leaves no pair: neighbors are then drawn independently.
         paired_by_round: the blocks were interleaved.
     """
     return bootstrap.ratio_of_medians(windows_a, windows_b, paired_by_round)
@@ -273,6 +285,20 @@ def percentiles_ms(latencies_ns: Nanoseconds) -> tuple[dict[str, float | None], 
             values[name] = None
             reasons[name] = f"{ordered.size} runs, {name.replace('_', '.').upper()} needs {floor}"
     return values, reasons
+
+
+def percentile_intervals_ms(latencies_ns: Nanoseconds) -> dict[str, tuple[float, float] | None]:
+    """95 % intervals of the percentiles in ms, of no assumed distribution; None below the floor or where n is too small.
+
+    Ends are latencies that were measured, at the ranks of `statistics.quantile_ranks` (David and Nagaraja, "Order
+    Statistics", 2003, section 7.1); runs are taken as independent.
+    """
+    ordered = np.sort(latencies_ns)
+    found: dict[str, tuple[float, float] | None] = {}
+    for name, (share, floor) in PERCENTILE_FLOORS.items():
+        ranks = quantile_ranks(ordered.size, share) if ordered.size >= floor else None
+        found[name] = ranks and (float(ordered[ranks[0] - 1]) / 1e6, float(ordered[ranks[1] - 1]) / 1e6)
+    return found
 
 
 def find_steady_start(rates: npt.NDArray[np.float64]) -> int:

@@ -7,6 +7,7 @@ Intervals are two-sided, 95 % unless stated. scipy is imported by the functions 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -14,8 +15,10 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from workbench.measure.bootstrap import CONFIDENCE, RESAMPLES, Floats
+from workbench.measure.bootstrap import CONFIDENCE, RESAMPLES, Floats, expanded_percentile
 
+# Below this number of samples the bootstrap of a ratio of sums is no more than a guess.
+RATIO_FLOOR = 10
 _DRAWS_AT_ONCE = 1 << 22
 
 
@@ -187,6 +190,59 @@ def bootstrap_mean_interval(
     """(mean, low, high) of one series of finite values [N]; see paired_bootstrap."""
     means = paired_bootstrap(np.ravel(np.asarray(values, np.float64)), resamples, seed)
     return float(means.values[0]), float(means.low[0]), float(means.high[0])
+
+
+def ratio_of_sums_interval(
+    numerators: Floats, denominators: Floats, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float] | None:
+    """95 % interval of sum(numerators) / sum(denominators), such as an NMSE, by the paired bootstrap over samples.
+
+    Both sums are taken over the same resampled samples. The indices depend on N and the seed alone, in the order of the
+    samples, so that all runtimes on one set see the same resamples. Widened for small N, see bootstrap.expanded_percentile.
+
+    Args:
+        numerators, denominators: [N], finite and not negative, in the order of the samples.
+        resamples, seed: of the bootstrap.
+
+    Returns:
+        (low, high), which holds the ratio itself; None below RATIO_FLOOR samples, and where a resample has no
+        denominator.
+    """
+    if numerators.size < RATIO_FLOOR or not denominators.any():
+        return None
+    scales = [max(float(part.max()), np.finfo(np.float64).tiny) for part in (numerators, denominators)]
+    samples = np.stack([numerators / scales[0], denominators / scales[1]])
+    rng = np.random.default_rng(seed)
+    means = _resampled_means(rng, samples, np.ones(numerators.size, np.int64), resamples)
+    if not means[:, 1].all():
+        return None
+    low, high = expanded_percentile(means[:, 0] / means[:, 1], numerators.size)
+    value, scale = float(samples[0].sum() / samples[1].sum()), scales[0] / scales[1]
+    return min(low, value) * scale, max(high, value) * scale
+
+
+def quantile_ranks(n: int, share: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
+    """Ranks, from 1, of the two order statistics that hold the quantile `share` of any continuous distribution.
+
+    The count of n independent values below the quantile is binomial (n, share): the lower rank l is the largest with
+    P(count < l) <= (1 - confidence) / 2, the upper rank u the smallest with P(count >= u) <= (1 - confidence) / 2.
+    David and Nagaraja, "Order Statistics", 3rd edition (2003), section 7.1. Neighbors that share a drift are not
+    independent and make the interval too narrow.
+
+    Returns:
+        (l, u) with l <= ceil(share * n) <= u, or None where n is too small for one of them.
+
+    Raises:
+        ValueError: n < 1, or the share not within 0..1, both ends excluded.
+    """
+    from scipy.special import bdtr  # noqa: PLC0415  (only the host has scipy)
+
+    if n < 1 or not 0 < share < 1:
+        raise ValueError(f"n {n}, share {share}")
+    tail = (1 - confidence) / 2
+    lower = bisect_right(range(n), tail, key=lambda count: float(bdtr(count, n, share)))
+    upper = bisect_left(range(n), 1 - tail, key=lambda count: float(bdtr(count, n, share))) + 1
+    return (lower, upper) if lower >= 1 and upper <= n else None
 
 
 def _resampled_means(

@@ -60,13 +60,15 @@ def _points(value: Any) -> str:
 def _ratio(value: Any) -> str:
     text = numbers.ratio(value["value"], pair_of(value))
     how = "" if value.get("interleaved", True) else ", not interleaved"
-    return f"{text} against {value['baseline']}{how}" if value.get("baseline") else text
+    windows = value.get("windows")
+    counted = f", {numbers.number(windows[0])} and {numbers.number(windows[1])} steady windows" if windows else ""
+    return f"{text} against {value['baseline']}{how}{counted}" if value.get("baseline") else text
 
 
 def _throughput(value: Any) -> str:
     text = numbers.rate(value["value"], pair_of(value))
     unit = "" if pair_of(value) is None else " samples/s"
-    return f"{text}{unit}, {value['label']}, {numbers.number(value['n'])} windows of about 1 s"
+    return f"{text}{unit}, {value['label']}, {numbers.number(value['n'])} steady windows of about 1 s"
 
 
 def _changes(value: Any) -> str:
@@ -117,8 +119,16 @@ def _list(value: Any) -> str:
     return value if isinstance(value, str) else "; ".join(str(item) for item in value)
 
 
-def _significant_figure(value: Any) -> str:
-    return _with_n(numbers.significant(value["value"]), value)
+def _latency(value: Any) -> str:
+    return _with_n(numbers.significant_with_interval(value["value"], pair_of(value)), value)
+
+
+def _decibels(value: Any) -> str:
+    return _with_n(numbers.decibels(value["value"], pair_of(value)), value)
+
+
+def _nmse_figure(value: Any) -> str:
+    return _with_n(numbers.scientific_with_interval(value["value"], pair_of(value)), value)
 
 
 def _p_value(value: Any) -> str:
@@ -132,7 +142,9 @@ FORMATTERS: dict[str, Callable[[Any], str]] = {
     "quantity": numbers.quantity,
     "decimal": lambda value: numbers.number(value, 1),
     "significant": numbers.significant,
-    "significant_figure": _significant_figure,
+    "latency": _latency,
+    "decibels": _decibels,
+    "nmse_figure": _nmse_figure,
     "share": _share,
     "share_figure": _share_figure,
     "points": _points,

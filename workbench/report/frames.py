@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.execution.result import Result, Run
+from workbench.execution.result import Latency, Result, Run
 from workbench.report import names
 from workbench.report.readers import speedup_of
 
@@ -47,6 +47,7 @@ def verdicts_frame(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype(kinds)
 
 
+_PERCENTILES = ("p50", "p90", "p99")
 _TEXTS = ("runtime", "label", "candidate", "precision", "machine", "status", "required", "word", "title", "rate_label")
 
 
@@ -54,8 +55,9 @@ def _row_keys() -> tuple[str, ...]:
     intervals = ("accuracy", "accuracy_change_points", "top1_agreement", "rate_per_s", "own_fp32", "fastest_float")
     figures = [key for name in intervals for key in (name, f"{name}_low", f"{name}_high")]
     counts = ["answers_changed", "right_to_wrong", "wrong_to_right", "parity_checked", "parity_mismatches"]
-    latency = ["latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_n"]
-    return (*_PLAIN, "word", "title", *figures, *counts, *latency, "rate_label")
+    ends = [f"{name}_{end}" for name in ("sqnr_db", "nmse") for end in ("low", "high")]
+    latency = [f"latency_{name}_ms{end}" for name in _PERCENTILES for end in ("", "_low", "_high")]
+    return (*_PLAIN, "word", "title", *figures, *ends, *counts, *latency, "latency_n", "rate_label")
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -75,7 +77,10 @@ def _row(run: Run) -> dict[str, Any]:
         **(changed.model_dump(include={"right_to_wrong", "wrong_to_right"}) if changed else {}),
         "answers_changed": changed.changed if changed else None,
         **({"parity_checked": parity.checked, "parity_mismatches": len(parity.mismatches)} if parity else {}),
-        **({f"latency_{name}_ms": getattr(latency, name) for name in ("p50", "p90", "p99")} if latency else {}),
+        **_pair("sqnr_db", run.sqnr_db_interval),
+        **_pair("nmse", run.nmse_interval),
+        **({f"latency_{name}_ms": getattr(latency, name) for name in _PERCENTILES} if latency else {}),
+        **_latency_ends(latency),
         "latency_n": latency.n if latency else None,
     }
 
@@ -85,5 +90,14 @@ def _figure(name: str, estimate: Any) -> dict[str, Any]:
 
 
 def _ends(name: str, estimate: Any) -> dict[str, Any]:
-    low, high = estimate.interval or (None, None)
+    return _pair(name, estimate.interval)
+
+
+def _latency_ends(latency: Latency | None) -> dict[str, Any]:
+    found = {} if latency is None else {name: getattr(latency, f"{name}_interval") for name in _PERCENTILES}
+    return {key: end for name, pair in found.items() for key, end in _pair(f"latency_{name}_ms", pair).items()}
+
+
+def _pair(name: str, interval: tuple[float, float] | None) -> dict[str, Any]:
+    low, high = interval or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}

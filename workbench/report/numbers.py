@@ -98,11 +98,33 @@ def significant(value: float, digits: int = 3) -> str:
     return number(value, min(decimals, 6))
 
 
-def rate(value: float, pair: Pair | None) -> str:
-    """Return samples per second with its interval, such as "2,250 [2,230, 2,268]"."""
+def significant_with_interval(value: float, pair: Pair | None) -> str:
+    """Return a duration or rate with its interval, such as "0.867 [0.865, 0.870]"."""
     if pair is None:
         return NOT_SHOWN
     return f"{significant(value)} [{significant(pair[0])}, {significant(pair[1])}]"
+
+
+def decibels(value: float, pair: Pair | None) -> str:
+    """Return an SQNR with its interval, without the unit, such as "15.8 [15.6, 16.0]"."""
+    if pair is None:
+        return NOT_SHOWN
+    digits = digits_for(pair)
+    return f"{number(value, digits)} {interval(pair, digits)}"
+
+
+def scientific_with_interval(value: float, pair: Pair | None) -> str:
+    """Return an NMSE with its interval, such as "2.6e−02 [2.5e−02, 2.8e−02]"; nothing differs where it is 0."""
+    if value == 0:
+        return "0, identical"
+    if pair is None:
+        return NOT_SHOWN
+    return f"{scientific(value)} [{scientific(pair[0])}, {scientific(pair[1])}]"
+
+
+def rate(value: float, pair: Pair | None) -> str:
+    """Return samples per second with its interval, such as "2,250 [2,230, 2,268]"."""
+    return significant_with_interval(value, pair)
 
 
 def size(count: int) -> str:

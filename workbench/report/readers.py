@@ -208,14 +208,14 @@ def divergence(name: str) -> Reader:
 
 
 def throughput(run: Run, _result: Result) -> Any:
-    """Sustained throughput as a figure with its validity label; n counts 1-s windows."""
+    """Sustained throughput as a figure with its validity label; n counts the steady 1-s windows behind it."""
     found = run.throughput_per_s
     if found is None:
         return None
     return {
         "value": found.sustained,
         "interval": found.interval and list(found.interval),
-        "n": len(found.windows_per_s),
+        "n": found.n,
         "label": found.label,
     }
 
@@ -263,6 +263,7 @@ def speedup(baseline: str) -> Reader:
             "interval": pair,
             "baseline": found.baseline_label,
             "interleaved": found.interleaved,
+            "windows": found.windows and list(found.windows),
         }
 
     return reader
@@ -278,7 +279,23 @@ def latency(name: str) -> Reader:
         value = getattr(found, name)
         if value is None:
             return {"not_applicable": f"{numbers.number(found.n)} runs are below the floor of {name.upper()}"}
-        return {"value": value, "interval": None, "n": found.n}
+        pair = getattr(found, f"{name}_interval")
+        return {"value": value, "interval": pair and list(pair), "n": found.n}
+
+    return reader
+
+
+def error(name: str) -> Reader:
+    """Return a reader of "sqnr_db" or "nmse" with its interval; where there is none it gives the reason."""
+
+    def reader(run: Run, _result: Result) -> Any:
+        value, pair = getattr(run, name), getattr(run, f"{name}_interval")
+        if value is None:
+            return None
+        reason = run.reasons.get("sqnr_db_interval")
+        if pair is None and reason:
+            return {"not_applicable": f"no interval: {reason}"}
+        return {"value": value, "interval": pair and list(pair), "n": run.n}
 
     return reader
 

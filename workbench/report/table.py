@@ -91,13 +91,13 @@ COLUMNS = (
     Column("change", "Change", "points [95 %]"),
     Column("changed", "Changed", "(r\N{RIGHTWARDS ARROW}w / w\N{RIGHTWARDS ARROW}r)"),
     Column("agreement", "Same answer", "% [95 %]"),
-    Column("sqnr", "SQNR", "dB"),
+    Column("sqnr", "SQNR", "dB [95 %]"),
     Column("mac_share", "INT8", "% of MACs"),
     Column("rate", "Sustained", "per s [95 %]"),
     Column("own_fp32", f"{numbers.TIMES} own FP32", "[95 %]"),
     Column("own_fp16", f"{numbers.TIMES} own FP16", "[95 %]"),
     Column("fastest", f"{numbers.TIMES} best float", "here [95 %]"),
-    Column("latency", "P50 / P90", "ms"),
+    Column("latency", "P50 / P90", "ms [95 %]"),
     Column("size", "Size", "artifact"),
 )
 
@@ -225,8 +225,11 @@ def _agreement(fields: Fields) -> Cell | None:
 
 
 def _sqnr(fields: Fields) -> Cell | None:
-    value = number_of(fields.get("sqnr_db"))
-    return None if value is None else Cell(numbers.number(value, 1))
+    value, pair = number_of(fields.get("sqnr_db")), pair_of(fields.get("sqnr_db"))
+    if value is None or pair is None:
+        return None
+    digits = numbers.digits_for(pair)
+    return Cell(numbers.number(value, digits), numbers.interval(pair, digits))
 
 
 def _mac_share(fields: Fields) -> Cell | None:
@@ -256,10 +259,13 @@ def _ratio(key: str) -> Callable[[Fields], Cell | None]:
 
 
 def _latency(fields: Fields) -> Cell | None:
-    values = [number_of(fields.get(f"latency.{name}")) for name in ("p50", "p90")]
-    if all(value is None for value in values):
+    found = [fields.get(f"latency.{name}") for name in ("p50", "p90")]
+    known = [(number_of(value), pair_of(value)) for value in found]
+    if all(value is None or pair is None for value, pair in known):
         return None
-    return Cell(" / ".join(BLANK if value is None else numbers.significant(value) for value in values))
+    main = [BLANK if value is None or pair is None else numbers.significant(value) for value, pair in known]
+    ends = [f"[{', '.join(map(numbers.significant, pair))}]" for value, pair in known if value is not None and pair]
+    return Cell(" / ".join(main), " / ".join(ends))
 
 
 def _size(fields: Fields) -> Cell | None:

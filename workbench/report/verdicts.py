@@ -200,8 +200,8 @@ def _change_words(run: Run, *, bare: bool = False) -> str:
     agreement = run.top1_agreement
     if agreement is not None and agreement.interval is not None:
         return f"same answer as FP32 on {numbers.percent_with_interval(agreement.value, agreement.interval)}"
-    if run.sqnr_db is not None and run.precision != "fp32":
-        return f"{numbers.number(run.sqnr_db, 1)} dB SQNR against FP32"
+    if run.sqnr_db is not None and run.sqnr_db_interval is not None and run.precision != "fp32":
+        return f"{numbers.decibels(run.sqnr_db, run.sqnr_db_interval)} dB SQNR against FP32"
     return ""
 
 

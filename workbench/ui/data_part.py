@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLay
 
 from workbench.ui.class_balance import ClassBalance
 from workbench.ui.desk import Desk
+from workbench.ui.path_label import PathLabel
 from workbench.ui.widgets import button, label, row, say, without_buttons
 
 Part = Literal["calibration", "evaluation"]
@@ -21,6 +22,7 @@ PURPOSE = {
 LABEL_CHOICES = ("names of sub-folders", "a CSV file...", "unlabelled")
 ARRAY_LABELS = 'the array "labels"'
 MOST = 10_000_000
+HINT = "Drop a folder of images or an .npz here, or choose one."
 
 
 class DataPart(QFrame):
@@ -30,7 +32,7 @@ class DataPart(QFrame):
         super().__init__()
         self.setProperty("role", "card")
         self._desk, self._part = desk, part
-        self._path = label("", "mono", wrap=True, selectable=True)
+        self._path, self._hint = PathLabel(), label(HINT, wrap=True)
         self._found, self._problem = label("", wrap=True), label("", "bad", wrap=True)
         self._labels, self._limit, self._seed = QComboBox(), without_buttons(QSpinBox()), without_buttons(QSpinBox())
         self._balance = ClassBalance(desk.theme, f"Class balance of the {TITLES[part].lower()}")
@@ -42,7 +44,9 @@ class DataPart(QFrame):
     def show_document(self) -> None:
         """Show what the document says."""
         table = self._table()
-        self._path.setText(table.get("path", "Drop a folder of images or an .npz here, or choose one."))
+        self._path.setText(table.get("path", ""))
+        self._path.setVisible(bool(table))
+        self._hint.setVisible(not table)
         for field in (self._labels, self._limit, self._seed):
             field.setEnabled(bool(table))
             field.blockSignals(True)
@@ -92,6 +96,7 @@ class DataPart(QFrame):
         inside.addLayout(row(label(name, "heading"), None, self._clear, folder, arrays, spacing=8))
         inside.addWidget(label(PURPOSE[self._part], "muted", wrap=True))
         inside.addWidget(self._path)
+        inside.addWidget(self._hint)
         counts = (label("Samples", "muted"), self._limit, label("Seed", "muted"), self._seed)
         labels = (label("Labels", "muted"), self._labels)
         first = row(*labels, spacing=8)

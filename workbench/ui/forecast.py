@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from workbench.ui.next_step import NextStep
 from workbench.ui.tables.rows import Heading, text_row
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
@@ -15,20 +16,30 @@ from workbench.ui.widgets import card, clear, label, row, say
 FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
 NODE_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False))
 SHOWN = 6
+NO_MODEL = (
+    "No model yet",
+    "Each runtime says here what it would refuse or change, as soon as there is a model.",
+    "model",
+    "Choose a model",
+)
+NO_RUNTIMES = "No runtime is chosen yet: each one says here what it would refuse or change."
 
 
 class Forecast(QWidget):
     """Per runtime a verdict and what it changes; below, what stays float in every runtime, and all nodes.
 
     Signals:
-        node_chosen: the name of a node that was double-clicked.
+        node_chosen: the name of a node that was double-clicked; goto: another step.
     """
 
     node_chosen = Signal(str)
+    goto = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._head = label("", wrap=True)
+        self.next_step = NextStep(*NO_MODEL)
+        self.next_step.goto.connect(self.goto)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
         self._floats = TablePanel(theme, "Nodes that stay float", grows=True)
@@ -43,6 +54,7 @@ class Forecast(QWidget):
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(10)
+        inside.addWidget(self.next_step)
         inside.addWidget(self._head)
         inside.addLayout(self._rows)
         inside.addWidget(self._float_card)
@@ -52,10 +64,17 @@ class Forecast(QWidget):
 
     def show_words(self, text: str, role: str = "muted") -> None:
         """Show a line instead of an answer."""
+        self.next_step.hide()
         say(self._head, text, role)
         clear(self._rows)
         self._float_card.hide()
         self._node_card.hide()
+
+    def show_missing(self, error: str = "") -> None:
+        """Show that a model must be chosen first, or why the one that is chosen cannot be read."""
+        self.show_words("")
+        self.next_step.say(*(("No forecast", error, "model", "Go to Model") if error else NO_MODEL))
+        self.next_step.show()
 
     def show_candidate(self, item: dict[str, Any]) -> None:
         """Show one candidate of the answer."""
@@ -65,6 +84,8 @@ class Forecast(QWidget):
         self.show_words(head_line(item), "muted")
         for answer in item["rows"]:
             self._rows.addWidget(_row_box(answer))
+        if not item["rows"]:
+            self._rows.addWidget(label(NO_RUNTIMES, "muted", wrap=True))
         floats = item["float_nodes"]
         self._floats.set_rows(FLOAT_HEADINGS, [text_row(*entry) for entry in floats])
         self._nodes.set_rows(NODE_HEADINGS, [text_row(*entry) for entry in item["nodes"]])

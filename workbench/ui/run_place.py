@@ -37,6 +37,15 @@ def result_folder(study_file: Path | None, values: dict[str, Any]) -> Path:
     return study_file.parent / f"{study_file.stem}-results"
 
 
+def missing_step(values: dict[str, Any]) -> str:
+    """Return the first step of the rail without which nothing can run: model, data, runtimes, or ""."""
+    if not (values.get("model") or values.get("candidates")):
+        return "model"
+    if not (values.get("data") or {}).get("evaluation"):
+        return "data"
+    return "" if values.get("runtimes") else "runtimes"
+
+
 def _stem(values: dict[str, Any]) -> str:
     model = values.get("model") or {}
     return Path(model["path"]).stem if model.get("path") else str(model.get("factory") or "").partition(":")[2]

@@ -38,17 +38,21 @@ class SampleView(QWidget):
         forward = themed_icon(button("", lambda: self.step(1), "quiet", "Next sample"), desk.theme, "forward")
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
+        self._steps = (back, forward)
         inside.addLayout(row(back, forward, self._name, spacing=4))
         left = column(label("As stored", "muted"), self._stored, self._stored_text, None, spacing=4)
         right = column(label("As the model gets it", "muted"), self._given, self._given_text, None, spacing=4)
         inside.addLayout(row(left, right, None, spacing=16))
         inside.addWidget(self._problem)
         inside.addStretch(1)
+        self.set_files(Path(), [])
 
     def set_files(self, folder: Path, files: list[str]) -> None:
         """Show these images, the first one first; the one shown stays if it is among them."""
         shown = self._files[self._place] if self._place < len(self._files) and folder == self._folder else ""
         self._folder, self._files = folder, files
+        for made in self._steps:
+            made.setVisible(bool(files))
         self._place = files.index(shown) if shown in files else 0
         self._load()
 
@@ -73,12 +77,14 @@ class SampleView(QWidget):
         self._render()
 
     def _render(self) -> None:
-        from workbench.model.preprocess import preprocess_from_json, preprocess_image  # noqa: PLC0415  (Pillow)
-
         if self._image is None:
             self._stored.setText("")
             self._given.setText("")
+            for line in (self._stored_text, self._given_text):
+                line.setText("")
             return
+        from workbench.model.preprocess import preprocess_from_json, preprocess_image  # noqa: PLC0415  (Pillow)
+
         say(self._problem, "")
         self._stored.setPixmap(_pixmap(_rgb(self._image)))
         self._stored_text.setText(f"{self._image.width} x {self._image.height} pixels, {self._image.mode}")

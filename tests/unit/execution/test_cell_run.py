@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import JobCancelledError
-from workbench.execution.cell_run import GROUP_SIZE, KEPT, CellJob, groups_of
+from workbench.execution.cell_run import GROUP_SIZE, KEPT, CellJob, groups_of, turned
 from workbench.execution.cells import cells_of
 from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.study import load_study, study_from_document
@@ -161,3 +161,9 @@ def test_no_stage_record_names_an_absolute_path(finished: Any) -> None:
     """A study folder may be moved; only where the user's own data lie is absolute."""
     for path in finished.folder.rglob("stage.json"):
         assert str(finished.folder) not in path.read_text(), path
+
+
+def test_each_round_begins_with_another_cell() -> None:
+    cells: list[Any] = ["a", "b", "c"]
+    assert [turned(cells, number) for number in (0, 1, 3)] == [["a", "b", "c"], ["b", "c", "a"], ["a", "b", "c"]]
+    assert turned([], 2) == []

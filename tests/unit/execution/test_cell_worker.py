@@ -195,7 +195,7 @@ def test_kept_answers_stay_until_the_host_says_so(files: Files, tmp_path: Path) 
     content = Path(kept["outputs"][0]["path"]).read_bytes()
     for command, error in (({"command": "cancel"}, JobCancelledError), ({"command": "block"}, ContractError)):
         with pytest.raises(error):
-            cell(files, Fake(files.model, 1), tmp_path, (command,), kept=kept)
+            cell(files, Fake(files.model, 1), tmp_path, (command, {"command": "finish"}), kept=kept)
         assert Path(kept["outputs"][0]["path"]).read_bytes() == content
 
 

@@ -56,7 +56,10 @@ def test_a_study_tells_accuracy_divergence_parity_and_speed(finished: Any) -> No
 def test_one_good_runtime_finishes_among_bad_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_run, "LOAD_LIMIT_S", 2.5)
     monkeypatch.setattr(engine, "SLOWEST", 0.0)
-    rows = [{"id": name, "name": name, "precisions": ["fp32"]} for name in ("crash", "hang", "wrong_shape", "missing_library")]
+    rows = [
+        {"id": name, "name": name, "precisions": ["fp32"]}
+        for name in ("crash", "hang", "wrong_shape", "missing_library")
+    ]
     rows[1]["options"] = {"hang_in": "run"}
     path = studies.write_study(tmp_path, studies.document([*rows, studies.ECHO]))
     result, events = studies.run(path, tmp_path / "run")

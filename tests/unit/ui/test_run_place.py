@@ -8,7 +8,7 @@ import pytest
 from helpers.studies import document, write_study_file
 
 from workbench.execution.study import load_study
-from workbench.ui.run_place import expected_text, result_folder
+from workbench.ui.run_place import expected_text, missing_step, result_folder
 
 
 def test_results_stand_beside_the_study(tmp_path: Path) -> None:
@@ -41,3 +41,16 @@ def test_the_time_follows_profile_and_cells(tmp_path: Path) -> None:
     assert expected_text(study).startswith("2 cells, about 2 min")
     content["measure"] = {"profile": "standard", "budget_s": 10.0}
     assert "about 18 s" in expected_text(load_study(write_study_file(tmp_path / "s.toml", content)))
+
+
+def test_the_first_missing_step_is_named() -> None:
+    values: dict[str, object] = {}
+    assert missing_step(values) == "model"
+    values["candidates"] = [{"name": "a", "model": {"path": "a.onnx"}}]
+    assert missing_step(values) == "data"
+    values["data"] = {"calibration": {"path": "c"}}
+    assert missing_step(values) == "data"
+    values["data"] = {"evaluation": {"path": "e"}}
+    assert missing_step(values) == "runtimes"
+    values["runtimes"] = [{"id": "ort_cpu"}]
+    assert missing_step(values) == ""

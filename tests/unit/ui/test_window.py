@@ -13,13 +13,14 @@ from pathlib import Path
 from helpers.onnx_models import conv_relu_net
 from helpers.results import ordinary
 from helpers.studies import write_study
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.files import write_json_atomic
 from workbench.model.load import save_proto
+from workbench.ui.charts.preload import Preloader
 from workbench.ui.page_registry import PAGES
 from workbench.ui.window import Window
 
@@ -102,6 +103,16 @@ def test_closing_leaves_nothing(window: Window, qtbot: QtBot) -> None:
     assert window.close()
     assert window.desk.bridge.running == 0
     assert window.desk.settings.geometry is not None
+
+
+def test_preloading_goes_on_until_the_window_closes(window: Window, qtbot: QtBot) -> None:
+    window.start_preloading()
+    (loader,) = window.findChildren(Preloader)
+    (timer,) = loader.findChildren(QTimer)
+    assert timer.isActive()
+    assert window.close()
+    assert not timer.isActive()
+    assert not loader.is_done
 
 
 @pytest.mark.parametrize("key", sorted(PAGES))

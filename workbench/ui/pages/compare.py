@@ -21,6 +21,7 @@ from workbench.report.table import comparison, conditions_of
 from workbench.report.worst import SampleCard, disagreement_cards, worst_cards
 from workbench.ui.desk import Desk
 from workbench.ui.export_model import export_models
+from workbench.ui.next_step import NextStep
 from workbench.ui.pages.chart_slot import ChartSlot
 from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, SplitWords, VerdictList
 from workbench.ui.pages.compare_table import headings_of, rows_of
@@ -29,10 +30,12 @@ from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
 
-NOTHING = "No result yet"
+TITLE, NOTHING = "Compare", "No result yet"
 SCATTER_MOST_PX, EMPTY_MOST_PX = 560, 110
 ERROR_TITLE = "Where the error comes from"
 NOTHING_BELOW = "Run the study, or open a finished one: its verdicts, figures and worst samples stand here."
+NO_RESULT = (NOTHING, NOTHING_BELOW, "run", "Go to Run")
+NO_RUNTIMES = ("No runtime was part of this study", "Choose where it runs, then run it.", "runtimes", "Choose runtimes")
 
 
 class ComparePage(QWidget):
@@ -40,6 +43,7 @@ class ComparePage(QWidget):
 
     failed = Signal(str, object)
     goto = Signal(str)
+    open_requested = Signal(object)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -48,7 +52,8 @@ class ComparePage(QWidget):
         self._sheet: Sheet | None = None
         self._folder: Path | None = None
         theme = desk.theme
-        self.page = Page(NOTHING, NOTHING_BELOW)
+        self.page = Page(TITLE)
+        self.next_step = NextStep(*NO_RESULT, opens=True)
         self.chips, self.verdict_list = Chips(), VerdictList(theme)
         self.notes, self.after_table = column(spacing=2), label("", "small", wrap=True)
         self.table = TablePanel(theme, "comparison", grows=True)
@@ -62,6 +67,8 @@ class ComparePage(QWidget):
         self._arrange()
         shortcut = QShortcut(QKeySequence("F5"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self._present)
+        self.next_step.goto.connect(self.goto)
+        self.next_step.open_requested.connect(self.open_requested)
         self.show_result(None, None)
 
     def show_result(self, result: Result | None, folder: Path | None) -> None:
@@ -98,7 +105,7 @@ class ComparePage(QWidget):
         inside.addWidget(self.samples_words)
         inside.addWidget(self.strip)
         parts = (self.chips, self._verdict_card, self._table_card, self._charts, self._samples_card)
-        for part in parts:
+        for part in (*parts, self.next_step):
             self.page.body.addWidget(part)
         self.page.body.addStretch(1)
         self._shown_with_result = parts
@@ -126,8 +133,12 @@ class ComparePage(QWidget):
         for part in (*self._shown_with_result, self._foot):
             part.setVisible(sheet is not None)
         if sheet is None:
-            self.page.set_title(NOTHING, NOTHING_BELOW)
+            self.next_step.say(*NO_RESULT)
+            self.page.set_title(TITLE, "")
+            self.next_step.show()
             return
+        self.next_step.say(*NO_RUNTIMES)
+        self.next_step.setVisible(not sheet.runs and self._result is not None)
         for part in (self._table_card, self._charts, self._samples_card):
             part.setVisible(bool(sheet.runs))
         self.page.set_title(sheet.title, "")

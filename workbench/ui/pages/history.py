@@ -14,11 +14,12 @@ from workbench.errors import UserError
 from workbench.execution.history import Entry, History
 from workbench.execution.result import Result
 from workbench.ui.desk import Desk
+from workbench.ui.next_step import NextStep
 from workbench.ui.pages.compare import ComparePage
 from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.rows import Heading, TableCell, TableRow
 from workbench.ui.tables.view import TablePanel
-from workbench.ui.widgets import Page, button, card, label, line, row, themed_icon
+from workbench.ui.widgets import Page, button, card, line, row, themed_icon
 
 HEADINGS = (
     Heading("Study", right=False),
@@ -28,8 +29,8 @@ HEADINGS = (
     Heading("Opened", "local time", right=False),
     Heading("Folder", right=False),
 )
-EMPTY = "No study was run or opened on this machine yet."
-TITLE, BELOW = "History", "Studies run or opened on this machine. Open one with Enter; choose two to compare them."
+EMPTY = "No study was run or opened on this machine yet. Each one stands here from then on, to open or to compare."
+TITLE, BELOW = "History", "Studies of this machine. Enter opens one; choose two to compare them."
 
 
 class HistoryPage(QStackedWidget):
@@ -37,6 +38,7 @@ class HistoryPage(QStackedWidget):
 
     failed = Signal(str, object)
     open_requested = Signal(object)
+    goto = Signal(str)
 
     def __init__(self, desk: Desk, history: History | None = None) -> None:
         super().__init__()
@@ -45,7 +47,9 @@ class HistoryPage(QStackedWidget):
         self.panel = TablePanel(theme, "studies")
         self.panel.search.setPlaceholderText("Search studies")
         self.panel.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.empty = label(EMPTY, "muted", wrap=True)
+        self.empty = NextStep("No study yet", EMPTY, "model", "Start with a model", opens=True)
+        self.empty.goto.connect(self.goto)
+        self.empty.open_requested.connect(self.open_requested)
         self.open_button = button("Open", self._open, "primary")
         self.compare_button = themed_icon(button("Compare two", self._compare), theme, "compare")
         self.forget_button = themed_icon(button("Remove from list", self._forget), theme, "remove")
@@ -73,7 +77,7 @@ class HistoryPage(QStackedWidget):
         self.panel.set_rows(HEADINGS, [history_row(entry) for entry in entries])
         self.panel.search.setText(search)
         self.empty.setVisible(not entries)
-        self.panel.setVisible(bool(entries))
+        self._card.setVisible(bool(entries))
         self._enable()
 
     def compare(self, folders: Sequence[Path]) -> None:
@@ -102,10 +106,10 @@ class HistoryPage(QStackedWidget):
         page = Page(TITLE, BELOW)
         for made in (self.other_button, self.forget_button, self.compare_button, self.open_button):
             page.buttons.addWidget(made)
-        frame, inside = card()
-        inside.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignTop)
+        self._card, inside = card()
         inside.addWidget(self.panel, 1)
-        page.body.addWidget(frame, 1)
+        page.body.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignTop)
+        page.body.addWidget(self._card, 1)
         set_tab_order(page)
         return page
 

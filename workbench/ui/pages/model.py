@@ -12,6 +12,8 @@ from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.drop_area import DropArea
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
+from workbench.ui.path_label import PathLabel
+from workbench.ui.recent_list import RecentList
 from workbench.ui.tables.rows import Heading
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
@@ -40,10 +42,12 @@ class ModelPage(Page):
         self._details: QWidget | None = None
         self._running: Command | None = None
         self._document: dict[str, Any] | None = None
-        self._path = label("", "mono", wrap=True, selectable=True)
+        self._path, self._recent = PathLabel(), RecentList()
+        self._recent.open_requested.connect(self.open_requested)
         self._note = label("", "muted", wrap=True)
         self._empty, self._chosen = self._empty_part(), self._chosen_part()
         self.body.addWidget(self._empty)
+        self.body.addWidget(self._recent)
         self.body.addWidget(self._chosen)
         self.body.addStretch(1)
         desk.document.changed.connect(self._refresh)
@@ -128,6 +132,7 @@ class ModelPage(Page):
         source = model.get("path") or model.get("factory") or ""
         self._empty.setVisible(not source)
         self._chosen.setVisible(bool(source))
+        self._recent.show_paths([] if source else self._desk.settings.recent)
         if source != self._source:
             self._source = source
             self._document = None

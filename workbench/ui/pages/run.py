@@ -15,7 +15,8 @@ from workbench.ui.desk import Desk
 from workbench.ui.errors_view import LogView
 from workbench.ui.gate_editor import GateEditor
 from workbench.ui.lanes import Lanes
-from workbench.ui.run_place import PROFILES, expected_text, result_folder
+from workbench.ui.path_label import PathLabel
+from workbench.ui.run_place import PROFILES, expected_text, missing_step, result_folder
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon, without_buttons
 
@@ -27,12 +28,14 @@ class RunPage(Page):
     """Runs the study in another process.
 
     Signals:
-        failed: an error line and log lines; state: the rail's line and colour; result_ready: a study folder.
+        failed: an error line and log lines; state: the rail's line and colour; result_ready: a study folder;
+        goto: another step.
     """
 
     failed = Signal(str, object)
     state = Signal(str, str)
     result_ready = Signal(object)
+    goto = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
@@ -47,7 +50,8 @@ class RunPage(Page):
             without_buttons(QDoubleSpinBox()),
             QCheckBox("allow the model's code to run"),
         )
-        self._expected, self._place = label("", "muted", wrap=True), label("", "mono", wrap=True, selectable=True)
+        self._expected, self._place = label("", "muted", wrap=True), PathLabel()
+        self._next = button("", lambda: self.goto.emit(missing_step(desk.document.values)), "link")
         self._gates, self._lanes, self._log = GateEditor(desk), Lanes(), LogView("Log of the run", 130)
         self._now = label("", wrap=True)
         self._start = themed_icon(button("Run", self.start, "primary"), desk.theme, "run", "on_accent")
@@ -122,7 +126,7 @@ class RunPage(Page):
         self._budget.setSpecialValueText("no limit")
         self._budget.setAccessibleName("Most seconds for the speed of all cells")
         inside.addLayout(row(label("Profile", "muted"), self._profile, None, label("At most", "muted"), self._budget))
-        inside.addWidget(self._expected)
+        inside.addLayout(row(self._expected, self._next, spacing=8))
         inside.addWidget(label("Results go to", "muted"))
         choose = button("Change...", self._choose_folder, tip="Choose the folder for results")
         inside.addLayout(row(self._place, choose))
@@ -172,6 +176,10 @@ class RunPage(Page):
         self._lanes.show_state(self._run)
 
     def _show_forecast(self, problem: str) -> None:
+        step = missing_step(self._desk.document.values)
+        self._next.setVisible(bool(step))
+        self._next.setText(f"Go to {step.title()}")
+        self._next.setAccessibleName(f"Go to {step.title()}")
         if problem:
             say(self._expected, problem, "warn")
         else:

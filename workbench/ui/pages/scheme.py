@@ -13,6 +13,7 @@ from workbench.ui.candidates import candidates_of, unique_name, with_candidate, 
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.forecast import Forecast
+from workbench.ui.path_label import PathLabel
 from workbench.ui.scheme_editor import SchemeEditor
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
 
@@ -23,10 +24,11 @@ class SchemePage(Page):
     """What is asked of every runtime, and what each would refuse or change.
 
     Signals:
-        failed: an error line and log lines.
+        failed: an error line and log lines; goto: another step.
     """
 
     failed = Signal(str, object)
+    goto = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
@@ -37,7 +39,7 @@ class SchemePage(Page):
         self._asked: Any = None
         self._command: Command | None = None
         self._tabs, self._editor, self._forecast = QTabBar(), SchemeEditor("Scheme"), Forecast(desk.theme)
-        self._name, self._model, self._plan = QLineEdit(), label("", "mono", wrap=True), label("", "mono", wrap=True)
+        self._name, self._model, self._plan = QLineEdit(), PathLabel(), PathLabel()
         self._problem = label("", "bad", wrap=True)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._ask)
@@ -112,6 +114,7 @@ class SchemePage(Page):
         self._tabs.currentChanged.connect(lambda _place: self._show_candidate())
         self._editor.edited.connect(lambda table: self._change("scheme", table, "change the scheme"))
         self._name.editingFinished.connect(self._rename)
+        self._forecast.goto.connect(self.goto)
         self._forecast.node_chosen.connect(self._editor.exclude_node)
         self._desk.document.changed.connect(self._refresh)
 
@@ -200,7 +203,7 @@ class SchemePage(Page):
             self._command.cancel()
             self._command = None
         if not (values.get("model") or values.get("candidates")):
-            self._forecast.show_words("Choose a model: then each runtime says here what it would refuse or change.")
+            self._forecast.show_missing()
             return
         path = self._desk.bridge.scratch("explain.toml")
         try:
@@ -218,4 +221,4 @@ class SchemePage(Page):
         if done.ok and isinstance(done.document, dict):
             self.show_answer(done.document)
         else:
-            self._forecast.show_words(done.error, "bad")
+            self._forecast.show_missing(done.error)

@@ -18,10 +18,11 @@ from workbench.report.sheet import Sheet, build_sheet, first_line
 from workbench.report.view import completeness
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
+from workbench.ui.next_step import NextStep
 from workbench.ui.theme import set_role
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say
 
-NOTHING = "No sheet yet"
+TITLE, NOTHING = "Disclosure sheet", "No sheet yet"
 NOTHING_BELOW = (
     "Run the study, or open a finished one: its disclosure sheet stands here, page by page, ready to export."
 )
@@ -73,6 +74,7 @@ class PagePreview(QScrollArea):
         for number in range(1, len(images) + 1):
             page = QLabel()
             page.setProperty("role", "paper")
+            page.setMinimumWidth(1)  # a picture may not hold the page at its old width
             page.setAccessibleName(f"Page {number} of {len(images)}")
             self._inside.addWidget(page, 0, Qt.AlignmentFlag.AlignHCenter)
             self._inside.addWidget(label(f"{number} of {len(images)}", "small"), 0, Qt.AlignmentFlag.AlignHCenter)
@@ -97,6 +99,8 @@ class SheetPage(QWidget):
     """The disclosure sheet of the study shown."""
 
     failed = Signal(str, object)
+    goto = Signal(str)
+    open_requested = Signal(object)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -106,7 +110,10 @@ class SheetPage(QWidget):
         self._asked, self._shown = 0, 0
         self._drawing: Command | None = None
         self._scratch: QTemporaryDir | None = None
-        self._head = Page(NOTHING, NOTHING_BELOW)
+        self._head = Page(TITLE)
+        self.next_step = NextStep(NOTHING, NOTHING_BELOW, "run", "Go to Run", opens=True)
+        self.next_step.goto.connect(self.goto)
+        self.next_step.open_requested.connect(self.open_requested)
         self.preview = PagePreview()
         self._complete, self._missing = label("", wrap=True), column(spacing=4)
         self._first_line = label("", wrap=True, selectable=True)
@@ -122,11 +129,12 @@ class SheetPage(QWidget):
         self._asked += 1
         self._sheet = None if result is None else build_sheet(result)
         self._split.setVisible(self._sheet is not None)
+        self._empty.setVisible(self._sheet is None)
         say(self._saved, "")
         if self._sheet is None:
-            self._head.set_title(NOTHING, NOTHING_BELOW)
+            self._head.set_title(TITLE, "")
             return
-        self._head.set_title("Disclosure sheet", self._sheet.title)
+        self._head.set_title(TITLE, self._sheet.title)
         self._first_line.setText(first_line(self._sheet))
         self._show_missing(self._sheet)
         for made in (*self.export_buttons, self.export_all):
@@ -167,6 +175,9 @@ class SheetPage(QWidget):
         inner.setSpacing(12)
         inner.addWidget(paper, 1)
         inner.addWidget(side)
+        self._empty = QWidget()
+        self._empty.setLayout(column(self.next_step, None))
+        self._head.body.addWidget(self._empty, 1)
         self._head.body.addWidget(self._split, 1)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)

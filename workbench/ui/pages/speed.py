@@ -14,6 +14,7 @@ from workbench.ui.charts.base import ChartCard
 from workbench.ui.charts.latency import latency_figure
 from workbench.ui.charts.samples import CellSamples, read_samples, timed_runs
 from workbench.ui.charts.throughput import throughput_figure
+from workbench.ui.next_step import NextStep
 from workbench.ui.pages.compare_parts import Halves
 from workbench.ui.pages.speed_rows import HEADINGS, NO_RESULT, conditions, findings, table_rows, trust_rows
 from workbench.ui.tables.view import TablePanel
@@ -34,10 +35,12 @@ class SpeedPage(Page):
     """Speed of one study; nothing is measured here.
 
     Attributes:
-        ready: emitted when all raw samples are read and drawn.
+        ready: emitted when all raw samples are read and drawn. goto: another step. open_requested: a study folder.
     """
 
     ready = Signal()
+    goto = Signal(str)
+    open_requested = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__("Speed", "")
@@ -48,6 +51,9 @@ class SpeedPage(Page):
         self._timer = QTimer(self, interval=0, singleShot=True)
         self._timer.timeout.connect(self._read_some)
         self.findings = label("", "strong", wrap=True)
+        self.next_step = NextStep("No result yet", NO_RESULT, "run", "Go to Run", opens=True)
+        self.next_step.goto.connect(self.goto)
+        self.next_step.open_requested.connect(self.open_requested)
         self._trust_card, inside = card()
         self._trust, self._trust_title = QGridLayout(), label("", "heading")
         inside.addWidget(self._trust_title)
@@ -71,7 +77,7 @@ class SpeedPage(Page):
         self._timer.stop()
         self._result, self._folder, self._cells, self._waiting = result, folder, [], []
         if result is None:
-            self.set_title("No result yet", NO_RESULT)
+            self.set_title("Speed", "")
             self._show_parts(has_result=False, has_speed=False)
             return
         runs = timed_runs(result)
@@ -105,6 +111,7 @@ class SpeedPage(Page):
     def _arrange(self) -> None:
         self._halves = Halves(self.latency, self.burst)
         self.body.addWidget(self.findings)
+        self.body.addWidget(self.next_step)
         for part in self._parts():
             self.body.addWidget(part)
         self.body.addStretch(1)
@@ -121,6 +128,7 @@ class SpeedPage(Page):
         return [*found, self.table.search]
 
     def _show_parts(self, *, has_result: bool, has_speed: bool) -> None:
+        self.next_step.setVisible(not has_result)
         self.findings.setVisible(has_result and bool(self.findings.text()))
         for part in self._parts():
             part.setVisible(has_result and (has_speed or part is self._trust_card))

@@ -29,7 +29,10 @@ def test_the_forecast_comes_by_itself(page: SchemePage, window: Window, qtbot: Q
 
 
 def test_without_a_model_it_says_what_to_do(page: SchemePage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: page._forecast._head.text().startswith("Choose a model"), timeout=3000)
+    qtbot.waitUntil(lambda: not page._forecast.next_step.isHidden(), timeout=3000)
+    with qtbot.waitSignal(page.goto) as told:
+        page._forecast.next_step.action.click()
+    assert told.args == ["model"]
 
 
 def test_candidates_come_and_go_and_can_be_undone(page: SchemePage, window: Window) -> None:
