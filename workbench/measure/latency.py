@@ -114,7 +114,7 @@ class SpeedSummary:
 
     @property
     def steady_rounds(self) -> tuple[tuple[float, ...], ...]:
-        """`rounds` without the windows before `steady_from`; a round may be empty. All rates and ratios are of these."""
+        """`rounds` without the windows before `steady_from`; a round may be empty. Ratios are of these, as `sustained`."""
         ends = np.cumsum([len(part) for part in self.rounds])
         starts = [max(0, self.steady_from - int(end) + len(part)) for end, part in zip(ends, self.rounds, strict=True)]
         return tuple(part[start:] for part, start in zip(self.rounds, starts, strict=True))
@@ -288,7 +288,7 @@ def percentiles_ms(latencies_ns: Nanoseconds) -> tuple[dict[str, float | None], 
 
 
 def percentile_intervals_ms(latencies_ns: Nanoseconds) -> dict[str, tuple[float, float] | None]:
-    """95 % intervals of the percentiles in ms, of no assumed distribution; None below the floor or where n is too small.
+    """95 % intervals of the percentiles in ms, distribution-free; None below the floor or where n is too small.
 
     Ends are latencies that were measured, at the ranks of `statistics.quantile_ranks` (David and Nagaraja, "Order
     Statistics", 2003, section 7.1); runs are taken as independent.

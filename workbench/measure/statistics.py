@@ -198,7 +198,8 @@ def ratio_of_sums_interval(
     """95 % interval of sum(numerators) / sum(denominators), such as an NMSE, by the paired bootstrap over samples.
 
     Both sums are taken over the same resampled samples. The indices depend on N and the seed alone, in the order of the
-    samples, so that all runtimes on one set see the same resamples. Widened for small N, see bootstrap.expanded_percentile.
+    samples, so that all runtimes on one set see the same resamples. For small N the interval is widened, see
+    bootstrap.expanded_percentile.
 
     Args:
         numerators, denominators: [N], finite and not negative, in the order of the samples.

@@ -114,9 +114,9 @@ def decibels(value: float, pair: Pair | None) -> str:
 
 
 def scientific_with_interval(value: float, pair: Pair | None) -> str:
-    """Return an NMSE with its interval, such as "2.6e−02 [2.5e−02, 2.8e−02]"; nothing differs where it is 0."""
+    """Return an NMSE with its interval, such as "2.6e−02 [2.5e−02, 2.8e−02]"; 0 needs no interval."""
     if value == 0:
-        return "0, identical"
+        return "0"
     if pair is None:
         return NOT_SHOWN
     return f"{scientific(value)} [{scientific(pair[0])}, {scientific(pair[1])}]"

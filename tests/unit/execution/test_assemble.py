@@ -76,11 +76,23 @@ def test_gates_look_at_int8_runs_and_say_why_they_cannot_tell() -> None:
     assert "measures no speed" in untimed.text
 
 
+_P90 = records.Latency(p50=1, p90=1.5, p99=None, n=100, p90_interval=(1.4, 1.8))
+
+
 @pytest.mark.parametrize(
     ("gate", "limit", "fields", "verdict"),
     [
         ("min_sqnr_db", 20.0, {"sqnr_db": 25.0, "n": 10}, "PASS"),
         ("min_sqnr_db", 30.0, {"sqnr_db": 25.0, "n": 10}, "FAIL"),
+        ("min_sqnr_db", 20.0, {"sqnr_db": 25.0, "sqnr_db_interval": (24.0, 26.0), "n": 10}, "PASS"),
+        ("min_sqnr_db", 24.5, {"sqnr_db": 25.0, "sqnr_db_interval": (24.0, 26.0), "n": 10}, "CANNOT TELL"),
+        ("min_sqnr_db", 27.0, {"sqnr_db": 25.0, "sqnr_db_interval": (24.0, 26.0), "n": 10}, "FAIL"),
+        ("min_sqnr_db", 20.0, {"sqnr_db": 25.0, "nmse_interval": (0.0, 0.005), "n": 10}, "PASS"),
+        ("min_sqnr_db", 24.0, {"sqnr_db": 25.0, "nmse_interval": (0.0, 0.005), "n": 10}, "CANNOT TELL"),
+        ("min_sqnr_db", 20.0, {"sqnr_db": 25.0, "reasons": {"sqnr_db_interval": "8 samples"}}, "CANNOT TELL"),
+        ("max_latency_ms_p90", 2.0, {"latency_ms": _P90}, "PASS"),
+        ("max_latency_ms_p90", 1.6, {"latency_ms": _P90}, "CANNOT TELL"),
+        ("max_latency_ms_p90", 1.3, {"latency_ms": _P90}, "FAIL"),
         ("max_answers_changed", 3, {"answers_changed": records.AnswersChanged(changed=4), "n": 10}, "FAIL"),
         ("min_int8_mac_share", 0.9, {"int8_mac_share": 0.95}, "PASS"),
         ("max_artifact_bytes", 100, {"artifact_bytes": 101}, "FAIL"),
@@ -92,6 +104,26 @@ def test_gates_look_at_int8_runs_and_say_why_they_cannot_tell() -> None:
 def test_every_gate_finds_its_figure(gate: str, limit: float, fields: dict[str, Any], verdict: str) -> None:
     (found,) = verdicts_of([_run(**fields)], {gate: limit})
     assert found.verdict == verdict, found.text
+
+
+def test_speed_gates_count_the_steady_windows() -> None:
+    throughput = records.Throughput(
+        sustained=100, interval=(90, 110), first_5s=None, peak=None, label="SHORT", warm_up_s=2, warm_up_runs=9,
+        windows_per_s=[100.0] * 25, answers_checked=1, answers_differing=0, steady_from=5,
+    )  # fmt: skip
+    ratio = records.Speedup(
+        baseline="own_fp32", baseline_label="b", value=2.0, interval=(1.8, 2.2), interleaved=True, windows=(20, 16)
+    )
+    run = _run(throughput_per_s=throughput, speedup=[ratio])
+    found = verdicts_of([run], {"min_throughput_per_s": 95.0, "min_speedup": 1.9})
+    assert ["has 20" in entry.text for entry in found] == [True, False]
+    assert "has 16" in found[1].text
+
+
+def test_an_interval_without_upper_end_is_not_recorded() -> None:
+    (found,) = verdicts_of([_run(sqnr_db=25.0, nmse_interval=(0.0, 0.005), n=50)], {"min_sqnr_db": 24.0})
+    assert (found.interval, found.value) == (None, 25.0)
+    assert "[23.01, inf] dB" in found.text
 
 
 def test_a_disturbed_measurement_decides_nothing() -> None:

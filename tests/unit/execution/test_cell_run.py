@@ -72,8 +72,10 @@ def test_cells_of_one_group_take_turns(finished: Any) -> None:
         sessions.add(record["speed_session"])
         starts[precision] = [block["start_ns"] for block in record["blocks"]]
     assert len(sessions) == 1
-    turns = [item for pair in zip(starts["fp32"], starts["int8"], strict=True) for item in pair]
+    rounds = list(zip(starts["fp32"], starts["int8"], strict=True))
+    turns = [start for pair in rounds for start in sorted(pair)]
     assert turns == sorted(turns)  # one clock for all processes of a machine
+    assert [int8 < fp32 for fp32, int8 in rounds] == [number % 2 == 1 for number in range(len(rounds))]
 
 
 TIMED = {"profile": "quick", "budget_s": 0.4}

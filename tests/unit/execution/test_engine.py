@@ -56,7 +56,8 @@ def test_a_study_tells_accuracy_divergence_parity_and_speed(finished: Any) -> No
 def test_one_good_runtime_finishes_among_bad_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_run, "LOAD_LIMIT_S", 2.5)
     monkeypatch.setattr(engine, "SLOWEST", 0.0)
-    rows = [
+    bad = ("crash", "hang", "wrong_shape", "missing_library")
+    rows: list[dict[str, Any]] = [{"id": name, "name": name, "precisions": ["fp32"]} for name in bad]
         {"id": name, "name": name, "precisions": ["fp32"]}
         for name in ("crash", "hang", "wrong_shape", "missing_library")
     ]

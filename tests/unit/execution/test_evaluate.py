@@ -123,6 +123,39 @@ def test_the_headline_is_the_worst_output_where_there_are_no_answers() -> None:
     assert broken["reasons"]["nmse"]
 
 
+def test_sqnr_and_nmse_have_one_interval_by_resampled_sums() -> None:
+    reference, run = _logits(0).astype(np.float64), _logits(2, 0.3).astype(np.float64)
+    power, error = (reference**2).sum(1), ((reference - run) ** 2).sum(1)
+    rng = np.random.default_rng(7)
+    picks = rng.integers(0, N, (4000, N))
+    low, high = np.quantile(error[picks].sum(1) / power[picks].sum(1), [0.025, 0.975])
+    found = output_figures(_judge(), {"logits": run.astype(np.float32)})
+    width = high - low
+    assert found["nmse_interval"] == pytest.approx((low, high), abs=0.15 * width)
+    assert found["nmse_interval"][0] < found["nmse"] < found["nmse_interval"][1]
+    expected = tuple(-10 * np.log10(end) for end in reversed(found["nmse_interval"]))
+    assert found["sqnr_db_interval"] == pytest.approx(expected)
+    assert "sqnr_db_interval" not in found["reasons"]
+
+
+def test_an_interval_that_cannot_be_told_says_why() -> None:
+    same = output_figures(_judge(), {"logits": _logits(0)})
+    assert (same["sqnr_db_interval"], same["nmse_interval"]) == (None, None)
+    assert "identical" in same["reasons"]["sqnr_db"]
+    few = judge_of("divergence", 0, {"logits": _logits(0)[:9]}, _index(None, 9))
+    found = output_figures(few, {"logits": _logits(1, 0.1)[:9]})
+    assert found["sqnr_db_interval"] is None
+    assert found["reasons"]["sqnr_db_interval"] == "9 samples, an interval needs 10"
+    per_run = judge_of("divergence", 0, {"logits": _logits(0)[:20]}, _index(None))
+    found = output_figures(per_run, {"logits": _logits(1, 0.1)[:20]})
+    assert "no value per sample" in found["reasons"]["sqnr_db_interval"]
+    almost = _logits(0)
+    almost[3] += 0.5
+    found = output_figures(_judge(), {"logits": almost})
+    assert found["nmse_interval"][0] == 0.0
+    assert found["reasons"]["sqnr_db_interval"] == f"only 1 of {N} samples differ, its upper end is infinite"
+
+
 def test_outputs_that_cannot_be_compared_are_named() -> None:
     assert misfit(_judge(), {"logits": _logits(1)}) == ""
     assert "missing" in misfit(_judge(), {"other": _logits(1)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,21 @@ def test_rates_count_samples_and_latencies_count_runs(tmp_path: Path, quiet_load
     latency = latency_record(speed)
     assert latency.p50 == pytest.approx(2.0, rel=0.01)
     assert latency.n >= 2700
+    low, high = latency.p99_interval or (0, 0)
+    assert latency.p99 is not None
+    assert latency.p50 < low < latency.p99 < high  # type: ignore[operator]
+    assert found.n == len(found.windows_per_s) - speed.summary.steady_from
+
+
+def test_ratios_are_of_the_steady_windows_on_both_sides(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
+    one, two = (_speed(cell, tmp_path / cell.precision, ms, quiet_load) for cell, ms in zip(_cells()[:2], (4.0, 2.0)))
+    fast = replace(two.summary, rounds=((250.0, 250.0), (500.0, 502.0), (501.0, 499.0)), steady_from=2, sustained=500.5)
+    slow = replace(one.summary, rounds=((100.0, 250.0), (251.0, 249.0), (250.0, 250.0)), steady_from=1, sustained=250.0)
+    speeds = {item.cell.name: item for item in (replace(one, summary=slow), replace(two, summary=fast))}
+    own = speedups(speeds[two.cell.name], speeds)[0]
+    assert (own.windows, own.value, own.interleaved) == ((4, 5), 500.5 / 250.0, True)
+    assert own.interval is not None
+    assert own.interval[0] > 1.98
 
 
 def test_speedups_name_their_baseline(tmp_path: Path, quiet_load: dict[str, Any]) -> None:

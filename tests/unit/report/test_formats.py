@@ -14,13 +14,22 @@ CASES = [
     ("parity", {"checked": 113, "mismatches": 0}, "yes: 113 parameters read back, none differs"),
     ("parity", {"checked": 113, "mismatches": 3}, "no: 3 of 113 parameters differ"),
     ("latency.p99", {"not_applicable": "300 runs are below the floor"}, "does not apply: 300 runs are below the floor"),
-    ("nmse", 0.0263, "2.6e−02"),
+    ("nmse", {"value": 0.0263, "interval": [0.0255, 0.0271], "n": 2000}, "2.6e−02 [2.5e−02, 2.7e−02] (n = 2,000)"),
+    ("nmse", {"value": 0.0263, "interval": None, "n": 2000}, "not shown: no interval (n = 2,000)"),
+    ("nmse", {"value": 0.0, "interval": None, "n": 2000}, "0 (n = 2,000)"),
+    ("divergence.total", 0.0263, "2.6e−02"),
+    ("sqnr_db", {"value": 15.8, "interval": [15.66, 15.95], "n": 2000}, "15.8 [15.7, 15.9] (n = 2,000)"),
+    ("sqnr_db", {"value": 15.8, "interval": None, "n": 2000}, "not shown: no interval (n = 2,000)"),
+    ("latency.p50", {"value": 0.867, "interval": [0.865, 0.868], "n": 300}, "0.867 [0.865, 0.868] (n = 300)"),
+    ("latency.p50", {"value": 0.867, "interval": None, "n": 300}, "not shown: no interval (n = 300)"),
+    ("speedup.own_fp32", {"value": 2.8, "interval": [2.7, 2.9], "baseline": "A FP32", "windows": [58, 60]},
+     "2.8× [2.7, 2.9] against A FP32, 58 and 60 steady windows"),
     ("mcnemar_p_holm", 0.0001, "< 0.001"),
     ("versions", {"onnx": "1.22.0", "numpy": "2.4"}, "onnx: 1.22.0; numpy: 2.4"),
     ("artifact_bytes", 560_000, "547 KiB"),
     ("answers_changed", {"changed": 31, "n": 2000, "right_to_wrong": None}, "31 of 2,000"),
     ("throughput", "about 900 per second", "about 900 per second"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("key", "value", "expected"), CASES)
@@ -42,7 +51,7 @@ def test_missing_is_never_blank(value: object) -> None:
 
 def test_throughput_names_label_and_windows() -> None:
     value = {"value": 1154.0, "interval": [1144.0, 1162.0], "n": 58, "label": "SHORT"}
-    expected = "1,154 [1,144, 1,162] samples/s, SHORT, 58 windows of about 1 s"
+    expected = "1,154 [1,144, 1,162] samples/s, SHORT, 58 steady windows of about 1 s"
     assert format_value(BY_KEY["run", "throughput"], value) == expected
 
 

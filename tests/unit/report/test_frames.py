@@ -17,6 +17,9 @@ def test_one_row_per_run_with_intervals() -> None:
     assert len(frame) == len(results.ordinary().runs)
     assert (row.accuracy_change_points, row.accuracy_change_points_low) == (-0.2, -0.6)
     assert (row.rate_per_s, row.rate_label, row.parity_checked) == (1154.0, "SUSTAINED", 113)
+    assert row.sqnr_db_low < row.sqnr_db < row.sqnr_db_high
+    assert row.nmse_low < row.nmse < row.nmse_high
+    assert row.latency_p99_ms_low < row.latency_p99_ms < row.latency_p99_ms_high
     assert str(frame.dtypes["peak_rss_bytes"]) == "Int64"
 
 

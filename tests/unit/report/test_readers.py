@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from helpers import results
 
 from workbench.execution.result import Machine
@@ -30,6 +31,28 @@ def test_percentile_below_its_floor_says_so() -> None:
     run = INT8.model_copy(update={"latency_ms": latency})
     assert readers.latency("p99")(run, RESULT) == {"not_applicable": "300 runs are below the floor of P99"}
     assert readers.latency("p50")(run, RESULT)["n"] == 300
+
+
+def test_throughput_counts_the_steady_windows_alone() -> None:
+    speed = INT8.throughput_per_s.model_copy(update={"steady_from": 8})  # type: ignore[union-attr]
+    assert readers.throughput(INT8.model_copy(update={"throughput_per_s": speed}), RESULT)["n"] == 50
+
+
+def test_percentile_carries_its_interval() -> None:
+    found = readers.latency("p90")(INT8, RESULT)
+    assert found["interval"] == list(INT8.latency_ms.p90_interval)  # type: ignore[union-attr, arg-type]
+
+
+@pytest.mark.parametrize("name", ["sqnr_db", "nmse"])
+def test_an_error_carries_its_interval_or_the_reason(name: str) -> None:
+    pair = getattr(INT8, f"{name}_interval")
+    expected = {"value": getattr(INT8, name), "interval": list(pair), "n": INT8.n}
+    assert readers.error(name)(INT8, RESULT) == expected
+    bare = INT8.model_copy(update={f"{name}_interval": None})
+    assert readers.error(name)(bare, RESULT) == {**expected, "interval": None}
+    why = bare.model_copy(update={"reasons": {"sqnr_db_interval": "8 samples, an interval needs 10"}})
+    assert readers.error(name)(why, RESULT) == {"not_applicable": "no interval: 8 samples, an interval needs 10"}
+    assert readers.error(name)(INT8.model_copy(update={name: None}), RESULT) is None
 
 
 def test_unlabelled_set_is_a_reason_not_a_gap() -> None:

@@ -36,6 +36,14 @@ def test_rates_and_ratios_keep_their_label_and_baseline() -> None:
     assert found["ONNX Runtime / model / int8", "sqnr_db"]["note"] == ""
 
 
+@pytest.mark.parametrize("field", ["sqnr_db", "nmse", "latency.p50", "latency.p90", "latency.p99"])
+def test_errors_and_latencies_have_their_interval_and_n(field: str) -> None:
+    found = {(row["run"], row["field"]): row for row in parsed(build_sheet(results.ordinary(), hosts=()))}
+    row = found["ONNX Runtime / model / int8", field]
+    assert float(row["interval_low"]) < float(row["value"]) < float(row["interval_high"])
+    assert int(row["n"]) == (24000 if field.startswith("latency") else results.N)
+
+
 def test_missing_required_fields_are_lines() -> None:
     sheet = build_sheet(results.all_null(), hosts=())
     assert sum(row["value"] == "NOT DISCLOSED" for row in parsed(sheet)) == len(sheet.not_disclosed)

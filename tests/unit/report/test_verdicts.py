@@ -57,6 +57,16 @@ def test_without_gates_the_sentence_is_neutral() -> None:
     assert line.startswith("ONNX Runtime: no gates set. −0.2 [−0.6, +0.2] points, 2.8×")
 
 
+def test_sqnr_speaks_last_and_only_with_its_interval() -> None:
+    document = results.unlabelled().model_dump(mode="json")
+    for run in document["runs"]:
+        run["top1_agreement"] = None
+    assert "15.8 [15.7, 15.9] dB SQNR against FP32" in spoken(Result.model_validate(document))[0]
+    for run in document["runs"]:
+        run["sqnr_db_interval"] = None
+    assert "SQNR" not in spoken(Result.model_validate(document))[0]
+
+
 def test_without_labels_agreement_speaks() -> None:
     assert "Same answer as FP32 on 82.9 % [81.2, 84.5]" in spoken(results.unlabelled())[0]
 

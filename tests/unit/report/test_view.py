@@ -44,4 +44,4 @@ def test_units_stand_behind_the_figure() -> None:
         line.label: line.value for line in next(s for s in view.sections if s.title.endswith("1.31.1 · INT8")).lines
     }
     assert values["Accuracy change"] == "−0.2 [−0.6, +0.2] points (n = 2,000)"
-    assert values["Latency P50"] == "0.867 ms (n = 24,000)"
+    assert values["Latency P50"] == "0.867 [0.865, 0.868] ms (n = 24,000)"

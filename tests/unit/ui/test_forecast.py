@@ -57,3 +57,7 @@ def test_an_answer_is_shown_and_a_mistake_said(theme: Theme, qtbot: QtBot) -> No
     assert forecast._rows.count() == 0
     assert forecast._node_card.isHidden()
     assert forecast._head.text() == "There is no node 'z'"
+    assert forecast.next_step.isHidden()
+    forecast.show_missing()
+    assert forecast._head.isHidden()
+    assert not forecast.next_step.isHidden()

@@ -145,8 +145,12 @@ class SchemePage(Page):
         self._show_forecast()
 
     def _show_forecast(self) -> None:
-        item = self._answer.get(candidates_of(self._desk.document.values)[self._place]["name"])
-        if item is not None:
+        values = self._desk.document.values
+        candidate = candidates_of(values)[self._place]
+        item = self._answer.get(candidate["name"])
+        if item is not None and item.get("error") and not _is_there(candidate.get("model") or values.get("model")):
+            self._forecast.show_missing(item["error"])
+        elif item is not None:
             self._forecast.show_candidate(item)
 
     def _change(self, key: str, value: Any, what: str) -> None:
@@ -222,3 +226,9 @@ class SchemePage(Page):
             self.show_answer(done.document)
         else:
             self._forecast.show_missing(done.error)
+
+
+def _is_there(model: dict[str, Any] | None) -> bool:
+    """Whether the model's file is where the study says; a factory counts as there."""
+    path = (model or {}).get("path")
+    return path is None or Path(path).is_file()

@@ -40,6 +40,11 @@ def page(qtbot: QtBot, theme: Theme, tmp_path: Path) -> Iterator[ComparePage]:
 def test_before_any_result_it_says_what_to_do(page: ComparePage) -> None:
     assert NOTHING in words_of(page)
     assert not page.sheet_button.isVisible()
+    assert page.next_step.isVisible()
+    page.show_result(ordinary(), None)
+    assert not page.next_step.isVisible()
+    page.show_result(no_runtimes(), None)
+    assert "Choose runtimes" in words_of(page.next_step)
 
 
 def test_parts_stand_in_the_designs_order(page: ComparePage, tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_a_model_is_read_and_its_proposal_adopted(
     assert page._adopt.isEnabled()
 
 
+def test_the_last_studies_stand_on_the_empty_page(page: ModelPage, window: Window, tmp_path: Path) -> None:
+    assert page._recent.isHidden()
+    window.desk.settings.add_recent(tmp_path)
+    page._refresh()
+    assert not page._recent.isHidden()
+    window.desk.document.set("factory", {"factory": "package.module:make"}, "model")
+    assert page._recent.isHidden()
+
+
 def test_a_damaged_model_is_said_in_place(page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     window.open_path(tmp_path / "bad.onnx")

@@ -29,6 +29,8 @@ def test_what_is_missing_is_said(page: RunPage, window: Window) -> None:
     assert not page._start.isEnabled()
     assert page._expected.text() == "Choose a model first."
     assert window.rail.buttons["run"].state == "not ready"
+    page._next.click()
+    assert window.rail.buttons["model"].isChecked()
 
 
 def test_cancel_run_again_and_see_the_result(page: RunPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def test_without_a_model_it_says_what_to_do(page: SchemePage, qtbot: QtBot) -> N
     assert told.args == ["model"]
 
 
+def test_a_model_that_is_gone_leads_to_the_model_page(page: SchemePage, window: Window) -> None:
+    window.desk.document.set("choose a model", {"path": "/gone/net.onnx"}, "model")
+    page.show_answer({"candidates": [{"name": "S1", "error": "net.onnx cannot be read"}]})
+    assert not page._forecast.next_step.isHidden()
+    assert "net.onnx cannot be read" in words_of(page._forecast.next_step)
+
+
 def test_candidates_come_and_go_and_can_be_undone(page: SchemePage, window: Window) -> None:
     page._add_scheme()
     assert [page._tabs.tabText(place) for place in range(page._tabs.count())] == ["S1", "S2"]

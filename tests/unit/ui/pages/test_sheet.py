@@ -44,6 +44,7 @@ def test_pages_are_drawn_once_the_page_is_seen(page: SheetPage, qtbot: QtBot, tm
     assert 500 < first.pixmap().width() <= page.preview.viewport().width()
     page.resize(900, 800)
     qtbot.waitUntil(lambda: first.pixmap().width() <= page.preview.viewport().width(), timeout=2000)
+    assert page.preview.widget().width() == page.preview.viewport().width()
 
 
 def test_all_formats_are_written(page: SheetPage, qtbot: QtBot, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

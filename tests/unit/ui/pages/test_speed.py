@@ -35,6 +35,7 @@ def _charts(page: SpeedPage) -> list[ChartCard]:
 def test_without_a_result_it_says_what_to_do(page: SpeedPage) -> None:
     assert "No result yet" in _texts(page)
     assert not any(chart.isVisible() for chart in _charts(page))
+    assert page.next_step.action.isVisible()
 
 
 def test_all_charts_and_the_table_are_shown(page: SpeedPage, qtbot: QtBot, tmp_path: Path) -> None:
