@@ -58,9 +58,6 @@ def test_one_good_runtime_finishes_among_bad_ones(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(engine, "SLOWEST", 0.0)
     bad = ("crash", "hang", "wrong_shape", "missing_library")
     rows: list[dict[str, Any]] = [{"id": name, "name": name, "precisions": ["fp32"]} for name in bad]
-        {"id": name, "name": name, "precisions": ["fp32"]}
-        for name in ("crash", "hang", "wrong_shape", "missing_library")
-    ]
     rows[1]["options"] = {"hang_in": "run"}
     path = studies.write_study(tmp_path, studies.document([*rows, studies.ECHO]))
     result, events = studies.run(path, tmp_path / "run")
