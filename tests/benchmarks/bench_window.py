@@ -17,14 +17,11 @@ from pathlib import Path
 from time import monotonic, perf_counter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-from PySide6.QtCore import QElapsedTimer, QObject, Qt, QThread, QTimer
-from PySide6.QtWidgets import QApplication
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.benchmarks import print_conditions, print_table, say
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QThread, QTimer
+from PySide6.QtWidgets import QApplication
 
 from workbench.ui.app import make_application
 from workbench.ui.pages.run import RunPage
@@ -32,6 +29,7 @@ from workbench.ui.settings import Settings
 from workbench.ui.theme import Theme
 from workbench.ui.window import Window
 
+ROOT = Path(__file__).resolve().parents[2]
 STARTS = 5
 TICK_MS = 5
 MOST_S = 300
@@ -87,6 +85,13 @@ def first_paints_s() -> list[float]:
     return times[1:]
 
 
+def look(application: QApplication, window: Window, key: str) -> None:
+    """Show a page until what it asked for is there, half a second at least."""
+    window.show_page(key)
+    start = perf_counter()
+    wait(application, lambda: window.desk.bridge.running == 0 and perf_counter() - start > 0.5)
+
+
 def wait(application: QApplication, condition: Callable[[], bool]) -> None:
     """Run the event loop until the condition holds."""
     deadline = monotonic() + MOST_S
@@ -117,11 +122,12 @@ def study_gaps(folder: Path) -> dict[str, list[float]]:
     page.state.connect(lambda text, _kind: gaps.begin("its result is shown") if text.startswith("finished") else None)
     page.start()
     wait(application, lambda: not page.is_running)
+    if window.result is None:
+        raise SystemExit(f"The study gave no result: {window.errors.text()}")
+    look(application, window, "compare")
     for key in ("speed", "sheet", "history"):
         gaps.begin(f"first look at {key}")
-        window.show_page(key)
-        start = perf_counter()
-        wait(application, lambda: window.desk.bridge.running == 0 and perf_counter() - start > 0.5)
+        look(application, window, key)
     window.close()
     return gaps.found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollBar, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QScrollBar, QWidget
 
 
 def words_of(widget: QWidget) -> str:
@@ -21,6 +21,21 @@ def nameless(widget: QWidget) -> list[str]:
         for child in found
         if not child.accessibleName() and not isinstance(child, QScrollBar) and not child.objectName().startswith("qt_")
     ]
+
+
+def cut_off(widget: QWidget) -> list[str]:
+    """Return the texts of visible labels and buttons that are smaller than their text."""
+    labels = [found for found in widget.findChildren(QLabel) if found.isVisible() and found.text()]
+    buttons = [found for found in widget.findChildren(QPushButton) if found.isVisible() and found.text()]
+    return [found.text() for found in labels if _is_short(found)] + [
+        found.text() for found in buttons if found.width() < found.minimumSizeHint().width()
+    ]
+
+
+def _is_short(found: QLabel) -> bool:
+    if found.wordWrap():
+        return found.height() < found.heightForWidth(found.width())
+    return found.width() < found.minimumSizeHint().width() or found.height() < found.minimumSizeHint().height()
 
 
 def _was_hidden(widget: QWidget) -> bool:

@@ -134,3 +134,58 @@ def test_the_real_pins_are_exact() -> None:
         wanted = [line.partition("#")[0].strip() for line in lines]
         bare = [line for line in wanted if line and not line.startswith("-") and "==" not in line and "@" not in line]
         assert bare == [], name
+
+
+@pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Linux desktop."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":7")
+
+
+@pytest.mark.parametrize("arguments", [["--headless"], ["-o", "x"], ["-ox"], ["--json"], ["--help"]])
+def test_these_arguments_need_no_window(dev: ModuleType, display: None, arguments: list[str]) -> None:
+    assert dev.wants_window([])
+    assert not dev.wants_window(arguments)
+
+
+def test_without_a_display_no_window_is_wanted(dev: ModuleType, display: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY")
+    assert not dev.wants_window([])
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert dev.wants_window([])
+
+
+def _qt_ends(monkeypatch: pytest.MonkeyPatch, code: int, error: str) -> None:
+    ended = subprocess.CompletedProcess([], code, "", error)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+
+
+def test_the_demo_goes_on_without_window_and_says_what_to_install(
+    dev: ModuleType,
+    display: None,
+    calls: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _qt_ends(monkeypatch, -6, "xcb-cursor0 or libxcb-cursor0 is needed to load the Qt xcb platform plugin.")
+    assert dev.main(["demo"]) == 0
+    assert calls[-1][1:] == ["-m", "workbench", "demo", "--headless"]
+    error = capsys.readouterr().err
+    assert "sudo apt-get install -y libgl1" in error
+    assert "libxcb-cursor0" in error
+
+
+@pytest.mark.parametrize(("code", "error"), [(0, ""), (-6, "qt.qpa.xcb: could not connect to display :7")])
+def test_the_demo_opens_its_window_where_qt_has_all_it_needs(
+    dev: ModuleType,
+    display: None,
+    calls: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    error: str,
+) -> None:
+    _qt_ends(monkeypatch, code, error)
+    assert dev.main(["demo"]) == 0
+    assert calls[-1][1:] == ["-m", "workbench", "demo"]

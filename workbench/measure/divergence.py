@@ -115,7 +115,7 @@ def nmse_per_sample(reference: AnyArray, quantized: AnyArray) -> Floats:
         ContractError: the shapes differ, or there are no values.
     """
     power, error = sums_per_sample(reference, quantized)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(error == 0, 0.0, error / power)
 
 

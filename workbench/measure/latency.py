@@ -114,10 +114,10 @@ class SpeedSummary:
 
     @property
     def steady_rounds(self) -> tuple[tuple[float, ...], ...]:
-        """`rounds` without the windows before `steady_from`; a round may be empty. Ratios are of these, as `sustained`."""
+        """`rounds` without the windows before `steady_from`, some perhaps empty; what `sustained` and ratios are of."""
         ends = np.cumsum([len(part) for part in self.rounds])
-        starts = [max(0, self.steady_from - int(end) + len(part)) for end, part in zip(ends, self.rounds, strict=True)]
-        return tuple(part[start:] for part, start in zip(self.rounds, starts, strict=True))
+        firsts = [self.steady_from - int(end) + len(part) for end, part in zip(ends, self.rounds, strict=True)]
+        return tuple(part[max(0, first) :] for part, first in zip(self.rounds, firsts, strict=True))
 
     @property
     def windows_per_s(self) -> tuple[float, ...]:
@@ -223,13 +223,13 @@ def summarise(blocks: Sequence[Block], warm: WarmUp, batch: int, profile_s: floa
     """
     if not blocks or not all(block.latencies_ns.size for block in blocks):
         raise ValueError("each block needs at least one run")
-    rounds = tuple(tuple(rate * batch for rate in _window_rates(block)) for block in blocks)
-    windows = np.concatenate([np.asarray(part) for part in rounds])
-    steady_from = find_steady_start(windows)
-    steady = windows[steady_from:]
+    rounds = tuple(tuple(float(rate) * batch for rate in windows(block)[1]) for block in blocks)
+    rates = np.concatenate([np.asarray(part) for part in rounds])
+    steady_from = find_steady_start(rates)
+    steady = rates[steady_from:]
     measured_s = sum(block.wall_ns for block in blocks) / 1e9
     label, label_reason = _length_label(measured_s, profile_s, warm)
-    if unstable := disturbed or _instability(windows, steady_from):
+    if unstable := disturbed or _instability(rates, steady_from):
         label, label_reason = "DISTURBED", unstable
     kept = np.concatenate([kept_latencies(block) for block in blocks])
     latency_ms, reasons = percentiles_ms(kept)
@@ -243,7 +243,7 @@ def summarise(blocks: Sequence[Block], warm: WarmUp, batch: int, profile_s: floa
         sustained=float(np.median(steady)),
         interval=interval,
         first_5s=None if first_5s is None else first_5s * batch,
-        peak=float(windows.max()),
+        peak=float(rates.max()),
         label=label,
         label_reason=label_reason,
         rounds=rounds,
@@ -290,8 +290,7 @@ def percentiles_ms(latencies_ns: Nanoseconds) -> tuple[dict[str, float | None], 
 def percentile_intervals_ms(latencies_ns: Nanoseconds) -> dict[str, tuple[float, float] | None]:
     """95 % intervals of the percentiles in ms, distribution-free; None below the floor or where n is too small.
 
-    Ends are latencies that were measured, at the ranks of `statistics.quantile_ranks` (David and Nagaraja, "Order
-    Statistics", 2003, section 7.1); runs are taken as independent.
+    Ends are measured latencies at the ranks of `quantile_ranks` (David and Nagaraja, "Order Statistics", 2003, 7.1).
     """
     ordered = np.sort(latencies_ns)
     found: dict[str, tuple[float, float] | None] = {}
@@ -360,11 +359,6 @@ def windows(block: Block) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float
 def kept_latencies(block: Block) -> Nanoseconds:
     """Return a block's latencies without its transient: the runs that the percentiles of `summarise` are made of."""
     return block.latencies_ns[_transient_runs(block) :]
-
-
-def _window_rates(block: Block) -> list[float]:
-    """Runs per second in equal windows after the transient."""
-    return [float(rate) for rate in windows(block)[1]]
 
 
 def _transient_runs(block: Block) -> int:

@@ -41,6 +41,12 @@ def number_of(value: Any) -> float | None:
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
+def windows_of(value: Mapping[str, Any]) -> str:
+    """Return which windows a ratio is of, "" where it is not on record."""
+    found = value.get("windows")
+    return f"{numbers.number(found[0])} and {numbers.number(found[1])} steady windows" if found else ""
+
+
 def _share(value: Any) -> str:
     share = number_of(value)
     if share is None:
@@ -60,8 +66,7 @@ def _points(value: Any) -> str:
 def _ratio(value: Any) -> str:
     text = numbers.ratio(value["value"], pair_of(value))
     how = "" if value.get("interleaved", True) else ", not interleaved"
-    windows = value.get("windows")
-    counted = f", {numbers.number(windows[0])} and {numbers.number(windows[1])} steady windows" if windows else ""
+    counted = f", {windows_of(value)}" if windows_of(value) else ""
     return f"{text} against {value['baseline']}{how}{counted}" if value.get("baseline") else text
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workbench.report.fields import NOT_DISCLOSED, Field, fields_of, is_disclosed
-from workbench.report.formats import format_value, number_of, pair_of
+from workbench.report.formats import format_value, number_of, pair_of, windows_of
 from workbench.report.sheet import Sheet
 
 HEADER = ("run", "field", "value", "unit", "interval_low", "interval_high", "n", "note")
@@ -63,12 +63,12 @@ def _columns(field: Field, value: Any) -> tuple[Any, ...]:
 
 
 def _note(value: Any) -> str:
-    """Return what must stand beside a figure: the validity label of a rate, the baseline of a ratio."""
+    """Return what must stand beside a figure: the validity label of a rate, baseline and windows of a ratio."""
     if not isinstance(value, Mapping):
         return ""
     apart = "" if value.get("interleaved", True) else "not interleaved"
     baseline = f"against {value['baseline']}" if value.get("baseline") else ""
-    return ", ".join(part for part in (value.get("label", ""), baseline, apart) if part)
+    return ", ".join(part for part in (value.get("label", ""), baseline, apart, windows_of(value)) if part)
 
 
 def _safe(item: Any) -> Any:

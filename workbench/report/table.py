@@ -265,7 +265,7 @@ def _latency(fields: Fields) -> Cell | None:
         return None
     main = [BLANK if value is None or pair is None else numbers.significant(value) for value, pair in known]
     ends = [f"[{', '.join(map(numbers.significant, pair))}]" for value, pair in known if value is not None and pair]
-    return Cell(" / ".join(main), " / ".join(ends))
+    return Cell(" / ".join(main), ends[0], ends[1] if len(ends) > 1 else "")
 
 
 def _size(fields: Fields) -> Cell | None:

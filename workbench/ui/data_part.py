@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLay
 
 from workbench.ui.class_balance import ClassBalance
 from workbench.ui.desk import Desk
-from workbench.ui.path_label import PathLabel
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.widgets import button, label, row, say, without_buttons
 
 Part = Literal["calibration", "evaluation"]
@@ -32,7 +32,7 @@ class DataPart(QFrame):
         super().__init__()
         self.setProperty("role", "card")
         self._desk, self._part = desk, part
-        self._path, self._hint = PathLabel(), label(HINT, wrap=True)
+        self._path, self._hint = ElidedLabel(), label(HINT, wrap=True)
         self._found, self._problem = label("", wrap=True), label("", "bad", wrap=True)
         self._labels, self._limit, self._seed = QComboBox(), without_buttons(QSpinBox()), without_buttons(QSpinBox())
         self._balance = ClassBalance(desk.theme, f"Class balance of the {TITLES[part].lower()}")

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.next_step import NextStep
 from workbench.ui.tables.rows import Heading, text_row
 from workbench.ui.tables.view import TablePanel
@@ -136,7 +137,7 @@ def _row_box(answer: dict[str, Any]) -> QFrame:
     inside.setContentsMargins(14, 10, 14, 10)
     inside.setSpacing(4)
     word, role = verdict_of(answer)
-    inside.addLayout(row(label(answer["label"], "strong"), label(word, role), None, spacing=8))
+    inside.addLayout(row(ElidedLabel(answer["label"], "strong"), label(word, role), None, spacing=8))
     for text in deviation_lines(answer):
         inside.addWidget(label(text, "muted", wrap=True, selectable=True))
     return frame

@@ -29,6 +29,7 @@ FIRST_LIMITS = {
     "min_int8_mac_share": 0.9,
 }
 HUGE = 1e12
+LIMIT_PX = 140
 
 
 class GateEditor(QWidget):
@@ -82,7 +83,7 @@ class GateEditor(QWidget):
         limit.setRange(max(gate.low, -HUGE), min(gate.high, HUGE))
         limit.setValue(self._desk.document.value("gates", gate.name, default=0.0))
         limit.setAccessibleName(title)
-        limit.setMinimumWidth(130)
+        limit.setFixedWidth(LIMIT_PX)
         limit.valueChanged.connect(lambda value: self._set(gate.name, value))
         self._limits[gate.name] = limit
         remove = button("Remove", lambda: self._set(gate.name, None), "quiet", f"Remove the gate {title}")

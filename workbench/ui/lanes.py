@@ -22,7 +22,8 @@ class Lanes(QFrame):
         self._grid.setContentsMargins(16, 12, 16, 12)
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(8)
-        self._grid.setColumnStretch(1, 1)
+        for column in (0, 1):
+            self._grid.setColumnStretch(column, 1)
         self._rows: dict[str, tuple[QLabel, QLabel, QProgressBar]] = {}
 
     def show_state(self, state: RunState) -> None:

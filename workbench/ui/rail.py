@@ -8,6 +8,7 @@ from typing import Literal
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.icons import pixmap
 from workbench.ui.theme import Theme, set_role
 from workbench.ui.tokens import ICON_PX, RAIL_PX
@@ -113,7 +114,7 @@ class Rail(QFrame):
         self._group = QButtonGroup(self)
         self.buttons = {step.key: StepButton(step, theme) for step in STEPS}
         self._title = label("INT8 Workbench", "heading")
-        self._study = label("", "small", wrap=True)
+        self._study = ElidedLabel("", "small")
         self.foot = QVBoxLayout()
         self._arrange()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout
 
-from workbench.ui.path_label import PathLabel
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.widgets import button, clear, label
 
 SHOWN = 6
@@ -43,7 +43,7 @@ class RecentList(QFrame):
             name = path.parent.name if path.name == "study.toml" else path.name
             opener = button(_short(name), partial(self.open_requested.emit, path), "link", f"Open {path}")
             self._grid.addWidget(opener, place, 0, Qt.AlignmentFlag.AlignLeft)
-            self._grid.addWidget(PathLabel(str(path), "small"), place, 1)
+            self._grid.addWidget(ElidedLabel(str(path), "small"), place, 1)
         self.setVisible(bool(paths))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QSpinBox, QVBoxLayout
 
 from workbench.ui.desk import Desk
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.widgets import button, label, row, say, without_buttons
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -73,7 +74,7 @@ class RuntimeRow(QFrame):
         inside.setSpacing(8)
         remove = button("Remove", self._remove, "quiet", f"Remove {self._what.lower()}, {title}")
         boxes = self._precisions.values()
-        inside.addLayout(row(label(title, "strong"), None, *boxes, self._required, remove, spacing=10))
+        inside.addLayout(row(ElidedLabel(title, "strong"), None, *boxes, self._required, remove, spacing=10))
         first = (label("Name", "muted"), self._name, label("Threads", "muted"), self._threads)
         second = (label("Batch", "muted"), self._batch, label("Target", "muted"), self._target)
         inside.addLayout(row(*first, *second, spacing=8))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from workbench.errors import DataError
 from workbench.report import numbers
 from workbench.ui.desk import Desk
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.widgets import button, column, label, row, say, themed_icon
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class SampleView(QWidget):
         self._folder, self._files, self._place = Path(), [""][:0], 0
         self._image: Image | None = None
         self._stored, self._given = _picture("The sample as stored"), _picture("The sample as the model gets it")
-        self._name, self._stored_text = label("", "mono", wrap=True), label("", "small", wrap=True)
+        self._name, self._stored_text = ElidedLabel(), label("", "small", wrap=True)
         self._given_text, self._problem = label("", "small", wrap=True), label("", "bad", wrap=True)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._render)

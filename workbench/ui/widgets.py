@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import weakref
 from collections.abc import Callable
 from typing import TypeVar
@@ -33,11 +34,37 @@ COPIED_MS = 1500
 BoxT = TypeVar("BoxT", bound=QBoxLayout)
 SpinT = TypeVar("SpinT", bound=QAbstractSpinBox)
 PAGE_WIDTH_PX = 1180
+KEPT_LETTERS = 24
+LONG_WORD = re.compile(r"\S{65,}")
+"""What is longer than a SHA-256."""
+
+
+class WrappingLabel(QLabel):
+    """A label that wraps; the middle of words too long to wrap is left out, so that no name widens a page.
+
+    `text` is always the whole text; what is left out stands in the tool tip.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._whole = ""
+        self.setText(text)
+
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._whole
+
+    def setText(self, text: str) -> None:  # noqa: N802  (Qt's name)
+        """Show another text."""
+        self._whole = text
+        shown = LONG_WORD.sub(lambda found: f"{found[0][:KEPT_LETTERS]}…{found[0][-KEPT_LETTERS:]}", text)
+        super().setText(shown)
+        self.setToolTip(text if shown != text else "")
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
     """Return a plain-text label; `role` as in style_sheet."""
-    made = QLabel(text)
+    made = WrappingLabel(text) if wrap else QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         made.setProperty("role", role)

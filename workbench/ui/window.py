@@ -80,12 +80,13 @@ class Window(QMainWindow):
         self.rail.select(key)
 
     def start_preloading(self) -> None:
-        """Load what the charts need bit by bit, so that the first result comes without a pause; closing ends it."""
+        """Load what pages and charts need bit by bit, so that the first result comes at once; closing ends it."""
         Preloader(self)
 
     def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802  (Qt's names)
         """Go by Tab in the order of the layouts, parts that came since the last time included."""
-        set_tab_order(self.centralWidget())
+        if (centre := self.centralWidget()) is not None:
+            set_tab_order(centre)
         return super().focusNextPrevChild(next)
 
     def show_error(self, text: str, log_tail: Sequence[str] = ()) -> None:

@@ -150,6 +150,50 @@ def test_the_demos_gates_do_not_decide_but_a_missing_runtime_does(
     assert "Exit code" not in capsys.readouterr().out
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Studies that a window was opened on; a display is there and Qt works."""
+    found: list[Path] = []
+    monkeypatch.setattr(study_commands, "has_display", lambda: True)
+    monkeypatch.setattr(study_commands, "window_problem", lambda: "")
+    monkeypatch.setattr(study_commands, "open_window", lambda options: found.append(options.path) or 0)
+    return found
+
+
+def test_the_demo_opens_the_window_on_the_bundled_study(engine: Engine, opened: list[Path]) -> None:
+    assert run_command(["demo"]) == 0
+    assert [path.name for path in opened] == ["study.toml"]
+    assert engine.options == []
+
+
+@pytest.mark.parametrize("arguments", [["--headless"], ["-o", "here"], ["--json"]])
+def test_the_demo_runs_at_once_when_asked_to(
+    engine: Engine, opened: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_command(["demo", *arguments])
+    assert opened == []
+    assert len(engine.options) == 1
+
+
+def test_the_demo_runs_where_no_window_can_be_seen(
+    engine: Engine,
+    opened: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study_commands, "window_problem", lambda: "libEGL.so.1 is not there")
+    run_command(["demo"])
+    assert "The window cannot be opened: libEGL.so.1 is not there." in capsys.readouterr().err
+    monkeypatch.setattr(study_commands, "has_display", lambda: False)
+    run_command(["demo"])
+    assert "window" not in capsys.readouterr().err
+    assert opened == []
+    assert len(engine.options) == 2
+
+
 def test_a_stopped_study_says_that_it_resumes(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

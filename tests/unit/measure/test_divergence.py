@@ -145,12 +145,30 @@ def test_memory_maps_are_read_in_chunks(tmp_path: Path, monkeypatch: pytest.Monk
     assert d.divergence(mapped, mapped + np.float32(0.1)).max_abs_error == pytest.approx(0.1, abs=1e-6)
 
 
-@pytest.mark.parametrize("function", [d.divergence, d.nmse_per_sample, d.kl_per_sample])
+@pytest.mark.parametrize("function", [d.divergence, d.nmse_per_sample, d.sums_per_sample, d.kl_per_sample])
 def test_shapes_must_agree_and_hold_values(function: object) -> None:
     with pytest.raises(ContractError, match="different shapes"):
         function(np.zeros((2, 3)), np.zeros((3, 2)))  # type: ignore[operator]
     with pytest.raises(ContractError, match="without values"):
         function(np.zeros((0, 3)), np.zeros((0, 3)))  # type: ignore[operator]
+
+
+@given(PAIR)
+def test_sums_per_sample_are_plain_sums_and_add_up_to_the_nmse(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    f, q = (np.asarray(side, np.float64).reshape(len(side), -1) for side in pair)
+    power, error = d.sums_per_sample(*pair)
+    np.testing.assert_allclose(power, (f**2).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(error, ((f - q) ** 2).sum(axis=1), rtol=1e-12)
+    nmse = d.divergence(*pair).nmse
+    assert nmse is None or nmse * power.sum() == pytest.approx(error.sum(), rel=1e-9)
+
+
+def test_sums_per_sample_over_many_chunks() -> None:
+    rng = np.random.default_rng(0)
+    f, q = rng.standard_normal((2, 7, d.CHUNK_VALUES // 3)).astype(np.float32)
+    power, error = d.sums_per_sample(f, q)
+    np.testing.assert_allclose(power, (f.astype(np.float64) ** 2).sum(axis=1))
+    np.testing.assert_allclose(error, ((f.astype(np.float64) - q) ** 2).sum(axis=1))
 
 
 def test_nmse_per_sample() -> None:

@@ -151,7 +151,7 @@ def test_constant_latency_gives_its_exact_rate_in_every_window() -> None:
 def test_windows_lose_and_invent_no_run(latencies: list[int]) -> None:
     one = block(latencies)
     dropped = latency._transient_runs(one)
-    rates = np.asarray(latency._window_rates(one))
+    rates = latency.windows(one)[1]
     kept_s = sum(latencies[dropped:]) / 1e9
     assert rates.mean() * kept_s == pytest.approx(len(latencies) - dropped)
     assert sum(latencies[:dropped]) <= min(0.25e9, sum(latencies) / 10)
@@ -287,3 +287,46 @@ def test_kept_latencies_are_those_behind_the_percentiles() -> None:
     latencies = np.full(3000, MS, dtype=np.int64)
     found = Block(0, latencies, int(latencies.sum()))
     assert latency.kept_latencies(found).size == latency.summarise([found], warm(), 1, 3.0).n < 3000
+
+
+def test_every_percentile_shown_has_an_interval_around_it() -> None:
+    latencies = np.random.default_rng(0).integers(MS, 9 * MS, 700)
+    values, _ = latency.percentiles_ms(latencies)
+    found = latency.percentile_intervals_ms(latencies)
+    for name, value in values.items():
+        pair = found[name]
+        assert (value is None) == (pair is None), name
+        if value is not None and pair is not None:
+            assert pair[0] <= value <= pair[1]
+            assert {round(end * 1e6) for end in pair} <= set(latencies.tolist())
+    ordered = np.sort(latencies)
+    assert found["p50"] == (
+        ordered[int(binom.ppf(0.025, 700, 0.5)) - 1] / 1e6,
+        ordered[int(binom.ppf(0.975, 700, 0.5))] / 1e6,
+    )
+
+
+@pytest.mark.parametrize("name", latency.PERCENTILE_FLOORS)
+def test_a_percentile_at_its_floor_has_an_interval(name: str) -> None:
+    floor = latency.PERCENTILE_FLOORS[name][1]
+    assert latency.percentile_intervals_ms(np.arange(1, floor + 1))[name] is not None
+    assert latency.percentile_intervals_ms(np.arange(1, floor))[name] is None
+
+
+def test_percentile_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(300):
+        low, high = latency.percentile_intervals_ms(rng.exponential(1e6, 200).astype(np.int64))["p90"] or (0, 0)
+        held += low <= math.log(10) <= high
+    assert 278 <= held <= 298
+
+
+def test_steady_rounds_leave_out_what_the_sustained_rate_leaves_out() -> None:
+    slow, fast = np.full(600, 10 * MS), np.full(1200, 5 * MS)
+    blocks = [Block(0, part.astype(np.int64), int(part.sum())) for part in (slow, fast, fast, fast)]
+    found = latency.summarise(blocks, warm(), 1, 24.0)
+    assert found.steady_from == len(found.rounds[0])
+    assert found.steady_rounds == ((), *found.rounds[1:])
+    assert found.sustained == np.median(np.concatenate(found.steady_rounds))
+    assert latency.ratio_interval(found.steady_rounds, found.steady_rounds)[0] == 1.0

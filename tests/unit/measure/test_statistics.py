@@ -188,3 +188,89 @@ def test_bootstrap_refuses_what_has_no_mean() -> None:
         statistics.bootstrap_mean_interval([1.0, np.nan])
     with pytest.raises(ValueError, match="no samples"):
         statistics.bootstrap_mean_interval([])
+
+
+def test_ratio_of_sums_is_the_plain_paired_bootstrap() -> None:
+    rng = np.random.default_rng(3)
+    power, error = rng.gamma(4.0, size=200), rng.gamma(1.0, size=200)
+    picks = np.random.default_rng(9).integers(0, 200, (5000, 200))
+    plain = np.quantile(error[picks].sum(axis=1) / power[picks].sum(axis=1), [0.025, 0.975])
+    found = statistics.ratio_of_sums_interval(error, power)
+    assert found == pytest.approx(plain, abs=0.1 * (plain[1] - plain[0]))
+
+
+def test_all_runtimes_see_the_same_resamples() -> None:
+    power = np.random.default_rng(0).gamma(4.0, size=60)
+    error = np.random.default_rng(1).gamma(1.0, size=60)
+    once = statistics.ratio_of_sums_interval(error, power)
+    assert once is not None
+    for factor in (1e-9, 3.0):
+        assert statistics.ratio_of_sums_interval(factor * error, power) == pytest.approx(
+            (factor * once[0], factor * once[1]), rel=1e-12
+        )
+    shifted = statistics.ratio_of_sums_interval(error + power, power)  # one more in every resample alike
+    assert shifted == pytest.approx((1 + once[0], 1 + once[1]), rel=1e-12)
+
+
+def test_ratio_of_sums_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(200):
+        power, error = rng.gamma(4.0, size=40), rng.gamma(2.0, size=40)
+        low, high = statistics.ratio_of_sums_interval(error, power, resamples=400) or (0.0, 0.0)
+        held += low <= 0.5 <= high
+    assert 180 <= held <= 198
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(0, 1e200), st.floats(1e-3, 1e100)), min_size=10, max_size=60))
+def test_ratio_of_sums_holds_the_ratio_and_lies_between_the_samples(
+    pairs: list[tuple[float, float]],
+) -> None:
+    error, power = np.asarray(pairs, np.float64).T
+    low, high = statistics.ratio_of_sums_interval(error, power, resamples=50) or (np.nan, np.nan)
+    assert low <= error.sum() / power.sum() * (1 + 1e-9)
+    assert high >= error.sum() / power.sum() * (1 - 1e-9)
+    assert (error / power).min() * (1 - 1e-9) <= low
+    assert high <= (error / power).max() * (1 + 1e-9)
+
+
+def test_ratio_of_sums_below_its_floor_or_without_denominator() -> None:
+    ones = np.ones(statistics.RATIO_FLOOR)
+    assert statistics.ratio_of_sums_interval(ones, ones) == (1.0, 1.0)
+    assert statistics.ratio_of_sums_interval(ones[1:], ones[1:]) is None
+    assert statistics.ratio_of_sums_interval(ones, 0 * ones) is None
+    one = np.eye(statistics.RATIO_FLOOR)[0]
+    assert statistics.ratio_of_sums_interval(ones, one) is None
+    assert (statistics.ratio_of_sums_interval(one, ones) or (1,))[0] == 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 20_000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_quantile_ranks_are_the_narrowest_of_the_binomial(n: int, share: float) -> None:
+    count = stats.binom(n, share)
+    found = statistics.quantile_ranks(n, share)
+    if found is None:
+        assert count.cdf(0) > 0.025 or count.sf(n - 1) > 0.025
+        return
+    low, high = found
+    assert 1 <= low <= int(np.ceil(share * n)) <= high <= n
+    assert count.cdf(low - 1) <= 0.025 < count.cdf(low)
+    assert count.sf(high - 1) <= 0.025 < count.sf(high - 2)
+    assert count.cdf(high - 1) - count.cdf(low - 1) >= 0.95 - 1e-12
+
+
+@given(st.integers(12, 5000), st.floats(0.5, 0.9), st.floats(0.5, 0.99))
+def test_quantile_ranks_widen_with_confidence_and_refuse_nonsense(n: int, share: float, confidence: float) -> None:
+    narrow, wide = statistics.quantile_ranks(n, share, confidence), statistics.quantile_ranks(n, share, 0.995)
+    assert narrow is None or wide is None or (wide[0] <= narrow[0] and narrow[1] <= wide[1])
+    assert narrow is not None or wide is None
+    with pytest.raises(ValueError, match="share"):
+        statistics.quantile_ranks(n, share + 0.5)
+
+
+def test_quantile_ranks_of_a_long_run() -> None:
+    assert statistics.quantile_ranks(5_000_000, 0.99) == (
+        int(stats.binom(5_000_000, 0.99).ppf(0.025)),
+        int(stats.binom(5_000_000, 0.99).ppf(0.975)) + 1,
+    )

@@ -83,8 +83,8 @@ def test_sqnr_and_latency_stand_with_their_intervals_or_not_at_all() -> None:
     document = results.unlabelled().model_dump(mode="json")
     table = comparison(build_sheet(Result.model_validate(document), hosts=()))
     row = table.groups[0].rows[0]
-    assert cell(row, "sqnr", table) == "15.8 [15.7, 15.9]"
-    assert cell(row, "latency", table) == "0.867 / 0.936 [0.865, 0.868] / [0.932, 0.940]"
+    assert cell(row, "sqnr", table) == "15.8 [15.7, 16.0]"
+    assert cell(row, "latency", table) == "0.867 / 0.936 [0.865, 0.868] [0.932, 0.940]"
     for run in document["runs"]:
         run["sqnr_db_interval"] = None
         run["latency_ms"] = run["latency_ms"] and {**run["latency_ms"], "p50_interval": None}

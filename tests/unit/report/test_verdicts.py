@@ -61,7 +61,7 @@ def test_sqnr_speaks_last_and_only_with_its_interval() -> None:
     document = results.unlabelled().model_dump(mode="json")
     for run in document["runs"]:
         run["top1_agreement"] = None
-    assert "15.8 [15.7, 15.9] dB SQNR against FP32" in spoken(Result.model_validate(document))[0]
+    assert "15.8 [15.7, 16.0] dB SQNR against FP32" in spoken(Result.model_validate(document))[0]
     for run in document["runs"]:
         run["sqnr_db_interval"] = None
     assert "SQNR" not in spoken(Result.model_validate(document))[0]

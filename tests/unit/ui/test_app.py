@@ -6,9 +6,12 @@ import pytest
 
 pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from workbench.ui.app import make_application, process_age_s
+from workbench.ui.app import WindowArguments, _after_first_paint, make_application, process_age_s
+from workbench.ui.charts.preload import Preloader
+from workbench.ui.window import Window
 
 
 def test_one_application_with_its_names(qapp: QApplication) -> None:
@@ -18,3 +21,10 @@ def test_one_application_with_its_names(qapp: QApplication) -> None:
 
 def test_the_process_is_older_than_this_test() -> None:
     assert 0 < process_age_s() < 24 * 3600
+
+
+def test_preloading_begins_after_the_first_paint(window: Window) -> None:
+    assert window.findChildren(Preloader) == []
+    _after_first_paint(window, WindowArguments())
+    (loader,) = window.findChildren(Preloader)
+    assert any(timer.isActive() for timer in loader.findChildren(QTimer))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import MissingPartError
-from workbench.ui.start import add_arguments, main, open_window
+from workbench.ui import start
+from workbench.ui.start import add_arguments, has_display, main, open_window, window_problem
 
 
 def test_options_are_known() -> None:
@@ -47,3 +48,31 @@ def test_without_a_display_it_says_so_in_one_line(
     monkeypatch.setattr(sys, "platform", "linux")
     assert main([]) == 1
     assert "no display" in capsys.readouterr().err
+
+
+def test_a_display_is_named_or_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_display()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_display()
+    monkeypatch.delenv("WAYLAND_DISPLAY")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert has_display()
+
+
+def test_a_window_that_opens_has_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert window_problem() == ""
+    monkeypatch.setattr(start, "find_spec", lambda _name: None)
+    assert "int8-workbench[gui]" in window_problem()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a wrong display is possible with X11 alone")
+def test_what_keeps_it_from_opening_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    monkeypatch.setenv("DISPLAY", ":4242")
+    problem = window_problem()
+    assert problem
+    assert "\n" not in problem

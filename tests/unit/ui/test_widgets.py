@@ -8,7 +8,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -104,3 +104,13 @@ def test_number_fields_show_their_number(theme: Theme, qtbot: QtBot) -> None:
     assert isinstance(inside, QLineEdit)
     assert inside.width() > 40
     assert inside.textMargins().left() == 6
+
+
+def test_a_word_too_long_to_wrap_loses_its_middle(theme: Theme, qtbot: QtBot) -> None:
+    whole = f"{'n' * 100} stays float, {'a' * 64}"
+    made = label(whole, wrap=True)
+    qtbot.addWidget(made)
+    assert made.text() == made.toolTip() == whole
+    assert QLabel.text(made) == f"{'n' * 24}…{'n' * 24} stays float, {'a' * 64}"
+    made.setText("short")
+    assert (made.text(), made.toolTip()) == ("short", "")

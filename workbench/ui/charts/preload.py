@@ -1,4 +1,4 @@
-"""Loads what charts need while the window has nothing else to do, one module per turn of the event loop."""
+"""Loads what pages and charts need while the window has nothing else to do, one module per turn of the event loop."""
 
 from __future__ import annotations
 
@@ -9,12 +9,24 @@ from PySide6.QtCore import QObject, QTimer
 MODULES = (
     "numpy",
     "numpy.random",
+    "pydantic_core",
+    "pydantic.main",
     "workbench.execution.result",
+    "workbench.execution.study",
+    "workbench.execution.discovery",
+    "workbench.ui.pages.run",
+    "workbench.execution.history",
     "workbench.report.sheet",
     "workbench.report.table",
     "workbench.measure.latency",
     "pyqtgraph",
     "workbench.ui.charts.base",
+    "workbench.ui.charts.scatter",
+    "workbench.ui.pages.compare",
+    "workbench.ui.pages.speed",
+    "jinja2",
+    "workbench.ui.pages.sheet",
+    "workbench.ui.pages.history",
 )
 """In the order in which they need each other, so that each turn loads little."""
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QVBoxLayou
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.drop_area import DropArea
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
-from workbench.ui.path_label import PathLabel
 from workbench.ui.recent_list import RecentList
 from workbench.ui.tables.rows import Heading
 from workbench.ui.tables.view import TablePanel
@@ -42,7 +42,7 @@ class ModelPage(Page):
         self._details: QWidget | None = None
         self._running: Command | None = None
         self._document: dict[str, Any] | None = None
-        self._path, self._recent = PathLabel(), RecentList()
+        self._path, self._recent = ElidedLabel(), RecentList()
         self._recent.open_requested.connect(self.open_requested)
         self._note = label("", "muted", wrap=True)
         self._empty, self._chosen = self._empty_part(), self._chosen_part()

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog,
 from workbench.errors import UserError
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.errors_view import LogView
 from workbench.ui.gate_editor import GateEditor
 from workbench.ui.lanes import Lanes
-from workbench.ui.path_label import PathLabel
 from workbench.ui.run_place import PROFILES, expected_text, missing_step, result_folder
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon, without_buttons
@@ -50,7 +50,7 @@ class RunPage(Page):
             without_buttons(QDoubleSpinBox()),
             QCheckBox("allow the model's code to run"),
         )
-        self._expected, self._place = label("", "muted", wrap=True), PathLabel()
+        self._expected, self._place = label("", "muted", wrap=True), ElidedLabel()
         self._next = button("", lambda: self.goto.emit(missing_step(desk.document.values)), "link")
         self._gates, self._lanes, self._log = GateEditor(desk), Lanes(), LogView("Log of the run", 130)
         self._now = label("", wrap=True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from workbench.ui.commands import Finished
 from workbench.ui.desk import Desk
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
 
@@ -84,7 +85,7 @@ class RuntimesPage(Page):
 
     def _card(self, state: dict[str, Any]) -> QFrame:
         frame, inside = card(spacing=4)
-        head: list[QWidget | None] = [label(state["title"], "strong"), label(state["id"], "small"), None]
+        head: list[QWidget | None] = [ElidedLabel(state["title"], "strong"), label(state["id"], "small"), None]
         if state["ok"]:
             title = state["title"]
             add = button("Add row", lambda: self._add(state["id"]), tip=f"Add a row for {title}")

@@ -12,8 +12,8 @@ from workbench.errors import UserError
 from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.forecast import Forecast
-from workbench.ui.path_label import PathLabel
 from workbench.ui.scheme_editor import SchemeEditor
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
 
@@ -39,7 +39,7 @@ class SchemePage(Page):
         self._asked: Any = None
         self._command: Command | None = None
         self._tabs, self._editor, self._forecast = QTabBar(), SchemeEditor("Scheme"), Forecast(desk.theme)
-        self._name, self._model, self._plan = QLineEdit(), PathLabel(), PathLabel()
+        self._name, self._model, self._plan = QLineEdit(), ElidedLabel(), ElidedLabel()
         self._problem = label("", "bad", wrap=True)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._ask)

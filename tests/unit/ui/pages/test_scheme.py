@@ -9,6 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 from pathlib import Path
 
 from helpers.studies import document, write_study
+from helpers.words import words_of
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.pages.scheme import SchemePage

@@ -1,4 +1,4 @@
-"""A path on one line: where the room ends its middle is left out, and the tool tip has the whole."""
+"""A name or path on one line: where there is no room its middle is left out, and the tool tip has the whole."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 LEAST_PX = 60
 
 
-class PathLabel(QLabel):
-    """Shows a path; `text` is always the whole path."""
+class ElidedLabel(QLabel):
+    """Shows one line; `text` is always the whole of it."""
 
     def __init__(self, text: str = "", role: str = "mono") -> None:
         super().__init__()
@@ -22,30 +22,35 @@ class PathLabel(QLabel):
         self.setText(text)
 
     def text(self) -> str:
-        """Return the whole path."""
+        """Return the whole text."""
         return self._whole
 
     def setText(self, text: str) -> None:  # noqa: N802  (Qt's name)
-        """Show another path."""
+        """Show another text."""
         self._whole = text
         self.setAccessibleName(text)
         self._fit()
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
-        """Return the size of the whole path on one line."""
-        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
+        """Return the size of the whole text on one line."""
+        return QSize(
+            self.fontMetrics().horizontalAdvance(self._whole) + self.width() - self.contentsRect().width() + 2,
+            super().sizeHint().height(),
+        )
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
         """Return the size below which nothing could be read."""
         return QSize(LEAST_PX, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
-        """Fit the path to the new width."""
+        """Fit the text to the new width."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, max(self.width(), LEAST_PX))
+        shown = self.fontMetrics().elidedText(
+            self._whole, Qt.TextElideMode.ElideMiddle, max(self.contentsRect().width(), LEAST_PX)
+        )
         super().setText(shown)
         self.setToolTip(self._whole if shown != self._whole else "")
