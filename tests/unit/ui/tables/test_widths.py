@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from workbench.ui.tables.widths import fitted
 
 from workbench.ui.tables.rows import Heading
+from workbench.ui.tables.widths import fitted
 
 COLUMNS = st.lists(st.tuples(st.integers(10, 300), st.integers(10, 300), st.booleans()), min_size=1, max_size=8)
 
