@@ -118,9 +118,17 @@ def stable_files(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        part, within = name.partition("/")[0], f"/{name}/"
-        kept = part in ("models", "data", "plans", "reference", "simulated", "artifacts", "cells")
-        if path.is_file() and kept and "/work/" not in within and path.suffix in (".npy", ".json", ".npz", ".onnx"):
+        folders = name.split("/")
+        kept = "work" not in folders and folders[0] in (
+            "models",
+            "data",
+            "plans",
+            "reference",
+            "simulated",
+            "artifacts",
+            "cells",
+        )
+        if path.is_file() and kept and path.suffix in (".npy", ".json", ".npz", ".onnx"):
             if path.name in ("stage.json", "answers.json", "latencies.npz", "read_back.npz", "read_back.json"):
                 continue
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
