@@ -10,7 +10,7 @@ from typing import Any
 from workbench.execution.study import STUDY_VERSION, StudyFile
 from workbench.files import write_text_atomic
 from workbench.quant.plan import PLAN_VERSION
-from workbench.quant.scheme import METHODS, SCHEME_TITLES
+from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 NAMES = ("study", "plan")
@@ -76,6 +76,11 @@ def _scheme() -> dict[str, Any]:
             "exclude_nodes": _list(_TEXT),
             "exclude_op_types": _list(_TEXT),
             "quantize_logits": {"type": "boolean"},
+            "bias_correction": {"type": "boolean"},
+            "equalize_activations": {"type": "boolean"},
+            "weight_rounding": {"enum": list(WEIGHT_ROUNDINGS)},
+            "smoothing": {"type": "number", "minimum": 0, "maximum": 1},
+            "scale_rounding": {"enum": list(SCALE_ROUNDINGS)},
         }
     )
 

@@ -100,6 +100,11 @@ class SchemeSection(Section):
     exclude_nodes: list[str] = Field(default_factory=list)
     exclude_op_types: list[str] = Field(default_factory=list)
     quantize_logits: bool = True
+    bias_correction: bool = True
+    equalize_activations: bool = False
+    weight_rounding: Literal["nearest", "gptq"] = "nearest"
+    smoothing: float = 0.0
+    scale_rounding: Literal["float16", "power_of_two"] = "float16"
 
 
 class CandidateSection(Section):

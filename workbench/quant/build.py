@@ -24,7 +24,8 @@ from workbench.quant.affine import (
 from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
 from workbench.quant.observers import Histogram
 from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
-from workbench.quant.scheme import Scheme
+from workbench.quant.scales import power_of_two_tensor, power_of_two_weight
+from workbench.quant.scheme import ScaleRounding, Scheme
 from workbench.quant.select import Selection, WeightUse, choose
 from workbench.quant.sharing import Ranges, float_concat_inputs, mixed_ranges, refused_concats, shared_ranges, threshold
 from workbench.quant.thresholds import clip_range
@@ -136,7 +137,8 @@ def tensor_parameters(selection: Selection, scheme: Scheme, ranges: Ranges) -> d
     for name, (low, high) in shared_ranges(selection, ranges).items():
         try:
             affine = scheme.name == "S2"
-            parameters[name] = affine_parameters(low, high) if affine else symmetric_parameters(max(-low, high))
+            found = affine_parameters(low, high) if affine else symmetric_parameters(max(-low, high))
+            parameters[name] = power_of_two_tensor(found) if scheme.scale_rounding == "power_of_two" else found
         except ValueError as error:
             raise ModelError(
                 f"Tensor {name} reaches {max(-low, high):.3g}", why="its scale does not fit into float16",
@@ -149,6 +151,7 @@ def quantized_constants(
     uses: Iterable[WeightUse],
     constants: Mapping[str, TensorProto],
     input_scales: Mapping[str, float],
+    scale_rounding: ScaleRounding = "float16",
 ) -> tuple[dict[str, WeightParameters], dict[str, Floats], list[dict[str, Any]]]:
     """Return weights, rounded biases and the notes about both.
 
@@ -162,7 +165,7 @@ def quantized_constants(
     notes: list[dict[str, Any]] = []
     for use in uses:
         if use.weight not in weights:
-            weights[use.weight] = quantize_weight(numpy_helper.to_array(constants[use.weight]), use.axis)
+            weights[use.weight] = _weight(numpy_helper.to_array(constants[use.weight]), use.axis, scale_rounding)
             notes += _floor_note(use.weight, weights[use.weight], constants)
         if use.bias and use.node in input_scales:
             values = numpy_helper.to_array(constants[use.bias]).reshape(-1)
@@ -172,11 +175,16 @@ def quantized_constants(
     return weights, biases, notes
 
 
+def _weight(values: Floats, axis: int, scale_rounding: ScaleRounding) -> WeightParameters:
+    found = quantize_weight(values, axis)
+    return power_of_two_weight(found, values) if scale_rounding == "power_of_two" else found
+
+
 def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[str, TensorProto]) -> QuantPlan:
     """Return the plan with the selection's nodes, its weights and its biases."""
     inputs = selection.compute_inputs.items()
     scales = {node: plan.tensors[name].scale for node, name in inputs if name in plan.tensors}
-    weights, biases, notes = quantized_constants(selection.weights, constants, scales)
+    weights, biases, notes = quantized_constants(selection.weights, constants, scales, plan.scheme.scale_rounding)
     return replace(
         plan,
         weights=weights,

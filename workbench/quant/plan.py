@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from workbench.errors import PlanError
 from workbench.files import (
+    Migration,
     canonical_json,
     migrate,
     read_versioned_json,
@@ -29,8 +30,24 @@ from workbench.files import (
 )
 from workbench.quant.scheme import Scheme, scheme_from_json
 
-PLAN_VERSION = 1
-MIGRATIONS: dict[int, Any] = {}
+PLAN_VERSION = 2
+
+
+def _knobs_of_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew neither bias correction nor the other knobs: such a plan was made without them."""
+    if not isinstance(document.get("scheme"), dict):
+        return document
+    knobs = {
+        "bias_correction": False,
+        "equalize_activations": False,
+        "weight_rounding": "nearest",
+        "smoothing": 0.0,
+        "scale_rounding": "float16",
+    }
+    return {**document, "scheme": {**document["scheme"], **knobs}}
+
+
+MIGRATIONS: dict[int, Migration] = {1: _knobs_of_version_1}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -7,7 +7,13 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QWidget
 
-from workbench.quant.scheme import DEFAULT_PERCENTILE, METHODS, SCHEME_TITLES
+from workbench.quant.scheme import (
+    DEFAULT_PERCENTILE,
+    METHODS,
+    SCALE_ROUNDINGS,
+    SCHEME_TITLES,
+    WEIGHT_ROUNDINGS,
+)
 from workbench.ui.widgets import label, without_buttons
 
 WORDS = {
@@ -23,6 +29,16 @@ METHOD_WORDS = {
     "percentile": "share of all values",
     "entropy": "least KL divergence",
 }
+ROUNDING_WORDS = {"nearest": "nearest code", "gptq": "least error of the layer's output"}
+SCALE_WORDS = {"float16": "float16", "power_of_two": "powers of two, a self-test"}
+_NAMES = (
+    *("scheme", "calibration method", "percentile", "quantize the last output", "correct biases"),
+    *("equalize activations", "weight rounding", "smoothing", "scale rounding", "op types", "nodes"),
+)
+_TITLES = (
+    *("Scheme", "Calibration", "Share kept", "Quantize", "Biases", "Activations"),
+    *("Weight rounding", "Smoothing", "Scales", "Float op types", "Float nodes"),
+)
 
 
 class SchemeEditor(QWidget):
@@ -38,15 +54,23 @@ class SchemeEditor(QWidget):
             self._name.addItem(f"{name}  {title}", name)
         for method in METHODS:
             self._method.addItem(f"{method}: {METHOD_WORDS[method]}", method)
+        self._rounding, self._scales = QComboBox(), QComboBox()
+        for rounding in WEIGHT_ROUNDINGS:
+            self._rounding.addItem(f"{rounding}: {ROUNDING_WORDS[rounding]}", rounding)
+        for scales in SCALE_ROUNDINGS:
+            self._scales.addItem(SCALE_WORDS[scales], scales)
         percentile = QDoubleSpinBox(minimum=50.001, maximum=100.0, decimals=4, singleStep=0.01, suffix=" %")
-        self._percentile = without_buttons(percentile)
+        smoothing = QDoubleSpinBox(minimum=0.0, maximum=1.0, decimals=2, singleStep=0.05)
+        smoothing.setSpecialValueText("off")
+        self._percentile, self._smoothing = without_buttons(percentile), without_buttons(smoothing)
         self._logits = QCheckBox("also the output of the last layer")
+        self._biases = QCheckBox("take the mean error of each channel out")
+        self._equalize = QCheckBox("even out the ranges of channels")
         self._ops, self._nodes = QLineEdit(), QLineEdit()
         self._ops.setPlaceholderText("op types, such as Softmax, Add")
         self._nodes.setPlaceholderText("names of nodes, such as conv1, fc")
         self._words = label("", "muted", wrap=True)
-        names = ("scheme", "calibration method", "percentile", "quantize the last output", "op types", "nodes")
-        for field, name in zip(self._fields(), names, strict=True):
+        for field, name in zip(self._fields(), _NAMES, strict=True):
             field.setAccessibleName(f"{prefix}: {name}")
         self._titles: dict[QWidget, QLabel] = {}
         self._arrange()
@@ -58,7 +82,11 @@ class SchemeEditor(QWidget):
         self._name.setCurrentIndex(self._name.findData(table.get("name", "S1")))
         self._method.setCurrentIndex(self._method.findData(table.get("method", "mse")))
         self._percentile.setValue(table.get("percentile", DEFAULT_PERCENTILE))
-        self._logits.setChecked(table.get("quantize_logits", True))
+        self._smoothing.setValue(table.get("smoothing", 0.0))
+        self._rounding.setCurrentIndex(self._rounding.findData(table.get("weight_rounding", "nearest")))
+        self._scales.setCurrentIndex(self._scales.findData(table.get("scale_rounding", "float16")))
+        for box, key, default in self._boxes():
+            box.setChecked(table.get(key, default))
         for field, key in ((self._ops, "exclude_op_types"), (self._nodes, "exclude_nodes")):
             if names_of(field.text()) != table.get(key, []):
                 field.setText(", ".join(table.get(key, [])))
@@ -71,8 +99,12 @@ class SchemeEditor(QWidget):
         found: dict[str, Any] = {"name": name, "method": method}
         if method == "percentile":
             found["percentile"] = round(self._percentile.value(), 4)
-        if not self._logits.isChecked():
-            found["quantize_logits"] = False
+        if round(self._smoothing.value(), 2):
+            found["smoothing"] = round(self._smoothing.value(), 2)
+        for combo, key in ((self._rounding, "weight_rounding"), (self._scales, "scale_rounding")):
+            if combo.currentIndex() > 0:
+                found[key] = str(combo.currentData())
+        found |= {key: box.isChecked() for box, key, default in self._boxes() if box.isChecked() != default}
         for field, key in ((self._ops, "exclude_op_types"), (self._nodes, "exclude_nodes")):
             if names_of(field.text()):
                 found[key] = names_of(field.text())
@@ -86,7 +118,18 @@ class SchemeEditor(QWidget):
             self._write()
 
     def _fields(self) -> tuple[QWidget, ...]:
-        return (self._name, self._method, self._percentile, self._logits, self._ops, self._nodes)
+        return (
+            *(self._name, self._method, self._percentile, self._logits, self._biases, self._equalize),
+            *(self._rounding, self._smoothing, self._scales, self._ops, self._nodes),
+        )
+
+    def _boxes(self) -> tuple[tuple[QCheckBox, str, bool], ...]:
+        """Return every check box with its key and what holds where the key is absent."""
+        return (
+            (self._logits, "quantize_logits", True),
+            (self._biases, "bias_correction", True),
+            (self._equalize, "equalize_activations", False),
+        )
 
     def _arrange(self) -> None:
         grid = QGridLayout(self)
@@ -94,20 +137,21 @@ class SchemeEditor(QWidget):
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
-        titles = ("Scheme", "Calibration", "Share kept", "Quantize", "Float op types", "Float nodes")
-        for number, (field, title) in enumerate(zip(self._fields(), titles, strict=True)):
+        for number, (field, title) in enumerate(zip(self._fields(), _TITLES, strict=True)):
             self._titles[field] = label(title, "muted")
             grid.addWidget(self._titles[field], 2 * number, 0)
             grid.addWidget(field, 2 * number, 1)
         grid.addWidget(self._words, 1, 1)
 
     def _connect(self) -> None:
-        for combo in (self._name, self._method):
+        for combo in (self._name, self._method, self._rounding, self._scales):
             combo.setMinimumContentsLength(16)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.activated.connect(lambda _place: self._write())
-        self._percentile.valueChanged.connect(lambda _value: self._write())
-        self._logits.toggled.connect(lambda _on: self._write())
+        for spin in (self._percentile, self._smoothing):
+            spin.valueChanged.connect(lambda _value: self._write())
+        for box, _, _ in self._boxes():
+            box.toggled.connect(lambda _on: self._write())
         for field in (self._ops, self._nodes):
             field.editingFinished.connect(self._write)
 
@@ -124,9 +168,8 @@ class SchemeEditor(QWidget):
         shown = {
             self._method: calibrates,
             self._percentile: calibrates and method == "percentile",
-            self._logits: calibrates,
-            self._ops: name in ("S1", "S2", "S3"),
-            self._nodes: name in ("S1", "S2", "S3"),
+            **dict.fromkeys((self._logits, self._biases, self._equalize, self._rounding, self._smoothing), calibrates),
+            **dict.fromkeys((self._scales, self._ops, self._nodes), name in ("S1", "S2", "S3")),
         }
         for field, visible in shown.items():
             field.setVisible(visible)

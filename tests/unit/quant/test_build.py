@@ -278,3 +278,12 @@ def test_keyword_spotting_keeps_its_answers(shared_data: Any) -> None:
     expected = run(canonical, {name: evaluation}, optimized=True)[output].argmax(-1)
     got = run(write_qdq(canonical, plan, SIMULATED), {name: evaluation}, optimized=False)[output].argmax(-1)
     assert np.mean(expected == got) > 0.95
+
+
+@pytest.mark.parametrize("name", ["S1", "S2"])
+def test_power_of_two_scales_hold_everywhere(name: str) -> None:
+    _, plan = plan_of(conv_relu_net(), name=name, scale_rounding="power_of_two")
+    scales = [tensor.scale for tensor in plan.tensors.values()]
+    scales += [float(scale) for weight in plan.weights.values() for scale in weight.scale]
+    assert scales
+    assert all(np.frexp(scale)[0] == 0.5 for scale in scales)

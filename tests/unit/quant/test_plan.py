@@ -166,6 +166,19 @@ def test_a_newer_or_foreign_plan_is_refused(saved: Path) -> None:
         load_plan(saved)
 
 
+def test_a_plan_of_version_1_had_none_of_the_knobs(saved: Path) -> None:
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    knobs = ("bias_correction", "equalize_activations", "weight_rounding", "smoothing", "scale_rounding")
+    older = {key: value for key, value in document["scheme"].items() if key not in knobs}
+    edit(saved, schema_version=1, scheme=older)
+    scheme = load_plan(saved).scheme
+    assert (scheme.bias_correction, scheme.equalize_activations, scheme.weight_rounding) == (False, False, "nearest")
+    assert (scheme.smoothing, scheme.scale_rounding) == (0.0, "float16")
+    edit(saved, scheme=3)
+    with pytest.raises(PlanError, match="damaged"):
+        load_plan(saved)
+
+
 PARTS = [
     *("model", "scheme", "calibration", "tensors", "weights", "biases", "float_values"),
     *("quantized_nodes", "edges", "float_nodes", "transforms", "ranges"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import SchemeError
-from workbench.quant.scheme import METHODS, SCHEME_TITLES, Scheme, scheme_from_json
+from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS, Scheme, scheme_from_json
 
 schemes = st.builds(
     Scheme,
@@ -19,6 +19,10 @@ schemes = st.builds(
     exclude_nodes=st.lists(st.text(min_size=1), max_size=3).map(tuple),
     exclude_op_types=st.lists(st.text(min_size=1), max_size=3).map(tuple),
     quantize_logits=st.booleans(),
+    bias_correction=st.booleans(),
+    equalize_activations=st.booleans(),
+    weight_rounding=st.sampled_from(WEIGHT_ROUNDINGS),
+    scale_rounding=st.sampled_from(SCALE_ROUNDINGS),
 )
 
 
@@ -44,6 +48,11 @@ def test_what_a_scheme_needs(name: Any, is_quantized: bool, has_activations: boo
     [
         ({"name": "S9"}, "S1, S2, S3"),
         ({"method": "median"}, "mse, minmax"),
+        ({"weight_rounding": "up"}, "nearest, gptq"),
+        ({"scale_rounding": "bfloat16"}, "float16, power_of_two"),
+        ({"smoothing": -0.1}, "0 .off. to 1"),
+        ({"smoothing": float("nan")}, "0 .off. to 1"),
+        ({"smoothing": 0.5}, "not built yet"),
         ({"percentile": 50.0}, "more than 50"),
         ({"percentile": 100.1}, "at most 100"),
         ({"percentile": float("nan")}, "at most 100"),
@@ -63,3 +72,12 @@ def test_only_parameters_with_an_effect_are_recorded() -> None:
     assert Scheme(method="mse").parameters() == {}
     assert Scheme(method="percentile", percentile=99.9).parameters() == {"percentile": 99.9}
     assert Scheme().percentile == 99.999
+
+
+def test_a_title_names_the_knobs_that_have_an_effect() -> None:
+    assert Scheme().title == "S1 W8A8 symmetric"
+    knobs: dict[str, Any] = {"bias_correction": False, "equalize_activations": True, "weight_rounding": "gptq"}
+    words = "no bias correction, activations equalized, GPTQ rounding"
+    assert Scheme(**knobs).title == f"S1 W8A8 symmetric, {words}"
+    assert Scheme(name="S3", **knobs).title == "S3 W8 weight-only"
+    assert Scheme(scale_rounding="power_of_two").knobs == ("power-of-two scales",)

@@ -10,8 +10,8 @@ from typing import Any
 
 from pytestqt.qtbot import QtBot
 
-from workbench.quant.scheme import METHODS, SCHEME_TITLES
-from workbench.ui.scheme_editor import METHOD_WORDS, WORDS, SchemeEditor, names_of
+from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS
+from workbench.ui.scheme_editor import METHOD_WORDS, ROUNDING_WORDS, SCALE_WORDS, WORDS, SchemeEditor, names_of
 from workbench.ui.theme import Theme
 
 
@@ -25,6 +25,8 @@ def editor(theme: Theme, qtbot: QtBot) -> SchemeEditor:
 def test_every_scheme_and_method_has_words() -> None:
     assert set(WORDS) == set(SCHEME_TITLES)
     assert set(METHOD_WORDS) == set(METHODS)
+    assert set(ROUNDING_WORDS) == set(WEIGHT_ROUNDINGS)
+    assert set(SCALE_WORDS) == set(SCALE_ROUNDINGS)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,8 @@ def test_every_scheme_and_method_has_words() -> None:
     [
         {"name": "S2", "method": "minmax"},
         {"name": "S1", "method": "percentile", "percentile": 99.9, "quantize_logits": False},
+        {"name": "S1", "method": "mse", "bias_correction": False, "equalize_activations": True, "smoothing": 0.5},
+        {"name": "S2", "method": "mse", "weight_rounding": "gptq", "scale_rounding": "power_of_two"},
         {"name": "S3", "method": "mse", "exclude_op_types": ["Softmax"], "exclude_nodes": ["a", "b"]},
     ],
 )
@@ -49,6 +53,11 @@ def test_fields_without_effect_are_hidden(editor: SchemeEditor) -> None:
     editor.show_table({"name": "fp32"})
     assert editor._method.isHidden()
     assert editor._nodes.isHidden()
+    assert editor._biases.isHidden()
+    assert editor._scales.isHidden()
+    editor.show_table({"name": "S3"})
+    assert editor._biases.isHidden()
+    assert not editor._scales.isHidden()
     editor.show_table({"name": "S1", "method": "percentile"})
     assert not editor._percentile.isHidden()
 
@@ -61,3 +70,13 @@ def test_a_node_is_left_float_once(editor: SchemeEditor, qtbot: QtBot) -> None:
     with qtbot.assertNotEmitted(editor.edited):
         editor.exclude_node("conv1")
     assert names_of(" a , ,b") == ["a", "b"]
+
+
+def test_a_knob_is_written_when_it_is_turned(editor: SchemeEditor, qtbot: QtBot) -> None:
+    editor.show_table({"name": "S1"})
+    with qtbot.waitSignal(editor.edited) as told:
+        editor._biases.setChecked(False)
+    assert told.args[0]["bias_correction"] is False
+    with qtbot.waitSignal(editor.edited) as told:
+        editor._biases.setChecked(True)
+    assert "bias_correction" not in told.args[0]
