@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from workbench.report import numbers
+
 PLAIN_INTERVAL_S = 5.0
 LIVE_INTERVAL_S = 0.1
 MARKS = {"start": "-", "kept": "=", "done": "+", "failed": "!"}
@@ -37,6 +39,8 @@ class Progress:
             self._stage_event(event)
         elif kind == "progress":
             self._count(progress_line(event))
+        elif kind == "rate" and self._live:
+            self._count(rate_line(event, self._under_way[0]))
 
     def close(self) -> None:
         """Clear the live line."""
@@ -125,6 +129,13 @@ def progress_line(event: Mapping[str, Any]) -> str:
     share = f" {done}/{total} ({100 * done // total} %)" if total else ""
     left = f", {duration(event['remaining_s'])} left" if event.get("remaining_s") else ""
     return f"  {event.get('text', '')}{share}{left}"
+
+
+def rate_line(event: Mapping[str, Any], stage: str = "") -> str:
+    """Return "ort · S1 · int8: 1,234 per s, 3 s left" for a rate event; without the cell where `stage` names it."""
+    cell = "" if stage.endswith(str(event["cell"])) else f"{event['cell']}: "
+    left = f", {duration(event['remaining_s'])} left" if event.get("remaining_s") else ""
+    return f"  {cell}{numbers.significant(event['per_s'])} per s{left}"
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from workbench.execution.coverage import float_leftovers, int8_mac_share, placem
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
 from workbench.execution.jobs import Outcome
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
+from workbench.execution.stages import Stages
 from workbench.measure.gates import judge as judge_gate
 from workbench.measure.statistics import holm, resolution_points
 from workbench.model.graph import GraphSummary
@@ -57,6 +58,14 @@ def refuse(state: CellState, message: str, remedy: str = "") -> None:
     """Note that a cell cannot be run here at all."""
     state.status = "not_available"
     state.problem = records.Problem(message=message, remedy=remedy)
+
+
+def tell_lost(stages: Stages, state: CellState, stage: str) -> None:
+    """Tell that a cell has no answer to give, and why; `stage` is what it was doing."""
+    assert state.problem is not None
+    found = state.problem
+    stages.left.done(state.cell)
+    stages.failed(f"{stage} {state.cell.title}", state.status, found.message, found.remedy, found.log_tail)
 
 
 def run_record(

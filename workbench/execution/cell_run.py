@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _begun(stages: Stages, job: CellJob, folder: Path) -> OpenCell:
     """Empty a cell's folder, but for answers that can be kept."""
     answers = stages.store.answers(folder, job.key)
     stages.store.begin(folder, answers_files(answers) if answers else ())
-    return OpenCell(job, folder, Worker(stages.progress), answers)
+    return OpenCell(job, folder, Worker(partial(stages.hear, job.cell)), answers)
 
 
 def _accuracy(stages: Stages, opened: OpenCell) -> None:
@@ -212,7 +213,8 @@ def _guarded(stages: Stages, opened: OpenCell, step: Any) -> None:
 def _failed(stages: Stages, opened: OpenCell, outcome: Outcome) -> None:
     opened.outcome = outcome
     stages.left.done(opened.job.cell)
-    stages.stage(f"Run {opened.job.cell.title}", "failed", str(outcome))
+    reason = outcome.message or "stopped"
+    stages.failed(f"Run {opened.job.cell.title}", outcome.status, reason, outcome.remedy, outcome.log_tail)
 
 
 def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:

@@ -22,6 +22,7 @@ from workbench.errors import ContractError, DataError
 from workbench.execution.output_files import OutputFiles, expected_outputs, tensor_specs
 from workbench.execution.worker import Channel
 from workbench.measure.latency import run_block, warm_up
+from workbench.measure.rates import Rate, Tell
 from workbench.model.data import Samples, data_spec_from_json, open_samples, sample_index_from_json
 from workbench.model.graph import TensorSpec
 from workbench.model.preprocess import preprocess_from_json
@@ -68,7 +69,9 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
     Events: "opened" {load_s}; with `kept` "answers_compared" {equal, compared: samples}, where the command
     {"command": "answer_all"} is awaited unless they are equal; "accuracy_done" with everything known so far; then for
     each command {"command": "warm_up", min_runs?, min_s?, max_s?} "warm_up_done", {"command": "block", "seconds": s}
-    "block_done". The command "finish" ends it.
+    "block_done". During both, between two runs, about once a second "rate" {phase: "warm_up" | "block", start_s,
+    seconds, per_s: samples per second, and block: its number}; start_s counts the seconds of running since the warm-up
+    began, or in all blocks so far. The command "finish" ends it.
 
     Returns:
         load_s, first_inference_ms, n, wall_s and run_s (the accuracy pass; the bare runs inside it), outputs (name,
@@ -214,25 +217,36 @@ def _accuracy_pass(
 def _timed(session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel) -> dict[str, Any]:
     """Obey commands until "finish"; return how many answers were checked and how many differed."""
     runs = TimedRuns(session, _timed_batches(samples, batch), files)
-    blocks = 0
+    blocks, ran_s = 0, 0.0
     while (command := channel.next_command())["command"] != "finish":
         if command["command"] == "warm_up":
             limits = {key: command[key] for key in ("min_runs", "min_s", "max_s") if key in command}
-            warm = warm_up(runs.run_once, **limits)
+            warm = warm_up(runs.run_once, **limits, tell=_teller(channel, batch, phase="warm_up"))
             path = _saved(channel.work_dir / "warm_up.npy", warm.latencies_ns)
             channel.event("warm_up_done", seconds=warm.seconds, runs=warm.runs, steady=warm.steady, path=path)
         elif command["command"] == "block":
-            block = run_block(runs.run_once, command["seconds"], between=runs.check, every=CHECK_EVERY)
+            tell = _teller(channel, batch, ran_s, phase="block", block=blocks)
+            block = run_block(runs.run_once, command["seconds"], between=runs.check, every=CHECK_EVERY, tell=tell)
             runs.check(block.latencies_ns.size)  # a slow model has fewer runs than CHECK_EVERY
             path = _saved(channel.work_dir / f"block_{blocks}.npy", block.latencies_ns)
             timing = {"start_ns": block.start_ns, "wall_ns": block.wall_ns, "runs": int(block.latencies_ns.size)}
             channel.event("block_done", block=blocks, path=path, **timing, **runs.counts())
-            blocks += 1
+            blocks, ran_s = blocks + 1, ran_s + block.wall_ns / 1e9
         else:
             raise ContractError(
                 f"A cell knows no command {command['command']!r}; known: warm_up, block, finish, cancel"
             )
     return runs.counts()
+
+
+def _teller(channel: Channel, batch: int, before_s: float = 0.0, **where: Any) -> Tell:
+    """Return what tells the host a rate, in samples; `before_s` of running came before."""
+
+    def tell(rate: Rate) -> None:
+        start_s, per_s = before_s + rate.start_s, rate.per_s * batch
+        channel.event("rate", start_s=start_s, seconds=rate.seconds, per_s=per_s, **where)
+
+    return tell
 
 
 class TimedRuns:

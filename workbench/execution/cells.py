@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.errors import StudyError
 from workbench.execution.study import Candidate, RuntimeSection, Study
@@ -87,6 +90,7 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, ...], float] = {}
+        self._shares: dict[tuple[str, ...], float] = {}
 
     def plan(self, cells: list[Cell], samples_s: float, rounds: int, speed_s: float) -> None:
         """Estimate every part: all samples at the reference's pace, load and warm-up, and the timed rounds.
@@ -106,10 +110,25 @@ class TimeLeft:
         for key in [key for key in self._parts if key[:3] == cell.name and part in ("", key[3])]:
             del self._parts[key]
 
+    def hear(self, cell: Cell, event: Mapping[str, Any]) -> None:
+        """Take off what a cell's worker tells to have done of the part under way ("progress" and "rate" events)."""
+        part, share = self._part_of(cell, event)
+        self._shares[(*cell.name, part)] = min(max(share, 0.0), 1.0)
+
     @property
     def seconds(self) -> float:
         """The estimate; 0 when nothing is planned or left."""
-        return sum(self._parts.values())
+        return sum(seconds * (1 - self._shares.get(key, 0.0)) for key, seconds in self._parts.items())
+
+    def _part_of(self, cell: Cell, event: Mapping[str, Any]) -> tuple[str, float]:
+        """Return which part an event is about, and the share of it that is done."""
+        if event["event"] == "progress":
+            return "accuracy", event["done"] / event["total"] if event["total"] else 0.0
+        ran_s = event["start_s"] + event["seconds"]
+        if event["phase"] == "warm_up":
+            return "warm_up", ran_s / WARM_UP_S
+        part = f"block {event['block']}"
+        return part, ran_s / self._parts.get((*cell.name, part), math.inf) - event["block"]
 
 
 def native_target(machine: str) -> str:

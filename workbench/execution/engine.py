@@ -124,7 +124,7 @@ def run_study(
 
     Args:
         folder: the study folder; made if absent. Finished stages whose inputs are unchanged are kept.
-        on_event: receives {"event": "stage" | "progress", ...} in this thread.
+        on_event: receives {"event": "stage" | "progress" | "rate", ...} in this thread; see cell_worker for rates.
 
     Raises:
         UserError: something the user can mend, before or while running; what is finished stays.
@@ -206,7 +206,7 @@ def _run_cells(run: _Run, cells: list[Cell], runtimes: Mapping[str, Manifest | R
         run.states.append(state)
         job = _job_of(run, state, runtimes[cell.row.id], probes)
         if job is None:
-            run.stages.left.done(cell)
+            assemble.tell_lost(run.stages, state, "Build")
         else:
             jobs.append(job)
     by_name = {state.cell.name: state for state in run.states}
@@ -247,7 +247,6 @@ def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeSt
             assemble.refuse(state, error.outcome.message)
         else:
             assemble.fail(state, error.outcome)
-        run.stages.stage(f"Build {cell.title}", "failed", str(error))
         return None
     state.deviations = [Deviation(**item) for item in state.artifact.record["announced"]]
     return _cell_job(run, state, manifest)
@@ -299,6 +298,7 @@ def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> Non
     problem = misfit(run.models[state.cell.candidate.source].judge, outputs)
     if problem:
         assemble.fail(state, Outcome("failed", error_kind="ContractError", message=problem))
+        assemble.tell_lost(run.stages, state, "Run")
         return
     state.record, state.outputs = outcome, outputs
     state.speed = speed_of(state.cell, folder, outcome, run.seconds)

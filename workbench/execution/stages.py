@@ -6,7 +6,7 @@ NOT a stage's duty: choosing what runs, metrics, printing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import workbench
 from workbench import errors
 from workbench.errors import JobCancelledError, UserError
-from workbench.execution.cells import TimeLeft
+from workbench.execution.cells import Cell, TimeLeft
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome, PluginRef
@@ -65,16 +65,37 @@ class Stages:
         if self.cancel.is_set():
             raise JobCancelledError("stopped on request")
 
-    def stage(self, name: str, state: str, text: str = "") -> None:
-        """Tell and log that a stage starts, is done, kept or failed."""
-        event = {"event": "stage", "name": name, "state": state, "text": text, "remaining_s": self.left.seconds or None}
+    def stage(self, name: str, state: str, text: str = "", **more: Any) -> None:
+        """Tell and log that a stage starts, is done, kept or failed; `more` goes into the event as it is."""
+        event = {"event": "stage", "name": name, "state": state, "text": text, **more, "remaining_s": self._left_s}
         self.store.log_event(event)
         self.on_event(event)
+
+    def failed(self, name: str, status: str, reason: str, remedy: str = "", log_tail: Sequence[str] = ()) -> None:
+        """Tell and log that a stage failed: one line for people, and its parts.
+
+        Args:
+            status: as in a result: failed | crashed | timed_out | not_available.
+            reason: why; remedy: how to mend it, or "". log_tail: the last lines of the worker's log.
+        """
+        reason = (reason.replace(remedy, "") if remedy else reason).strip()
+        line = f"{status.replace('_', ' ').capitalize()}: {reason.rstrip('.')}. {remedy}".strip()
+        self.stage(name, "failed", line, status=status, reason=reason, remedy=remedy, log_tail=list(log_tail))
 
     def progress(self, event: Mapping[str, Any]) -> None:
         """Pass a worker's progress on, with the time left."""
         if event.get("event") == "progress":
-            self.on_event({**event, "remaining_s": self.left.seconds or None})
+            self.on_event({**event, "remaining_s": self._left_s})
+
+    def hear(self, cell: Cell, event: Mapping[str, Any]) -> None:
+        """Pass progress and rates of a cell's worker on, with the cell's title and the time left; rates not logged."""
+        if event.get("event") in ("progress", "rate"):
+            self.left.hear(cell, event)
+            self.on_event({**event, "cell": cell.title, "remaining_s": self._left_s})
+
+    @property
+    def _left_s(self) -> float | None:
+        return self.left.seconds or None
 
     def core_job(self, kind: str, arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Run a job of the core itself; a user's mistake found there is raised here. Raises UserError and others."""

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.measure import bootstrap
+from workbench.measure.rates import Rates, Tell
 from workbench.measure.statistics import quantile_ranks
+from workbench.measure.steady import find_steady_start, is_steady
 
 Nanoseconds = npt.NDArray[np.int64]
 Label = Literal["SUSTAINED", "SHORT", "DISTURBED"]
@@ -24,10 +26,7 @@ Label = Literal["SUSTAINED", "SHORT", "DISTURBED"]
 WINDOW_S = 1.0
 TRANSIENT_S = 0.25
 SUSTAINED_S = 60.0
-STEADY_SHIFT = 0.02
 SPREAD_LIMIT = 0.05
-CHANGE_LIMIT = 0.05
-CHANGE_WINDOWS = 5
 
 # Smallest number of runs at which the percentile may be printed: the smallest n with P(Binomial(n, 1 - p) <= 1) <= 1 %,
 # the rule behind LoadGen's early-stopping minimum of 64 queries for P90 and 662 for P99.
@@ -125,11 +124,20 @@ class SpeedSummary:
         return tuple(rate for windows in self.rounds for rate in windows)
 
 
-def warm_up(run_once: Callable[[], None], min_runs: int = 10, min_s: float = 2.0, max_s: float = 10.0) -> WarmUp:
+def warm_up(
+    run_once: Callable[[], None],
+    min_runs: int = 10,
+    min_s: float = 2.0,
+    max_s: float = 10.0,
+    tell: Tell | None = None,
+) -> WarmUp:
     """Run until the latency is steady: at least `min_runs` and `min_s`, then the stability test, at most `max_s`.
 
     `max_s` wins over `min_runs` (a run may take longer than all of it); at least one run is made. The test is repeated
-    every quarter of a second, see `is_steady`.
+    every quarter of a second, see `steady.is_steady`.
+
+    Args:
+        tell: told the rate about once a second, between two runs.
 
     Raises:
         ValueError: min_s > max_s.
@@ -138,33 +146,21 @@ def warm_up(run_once: Callable[[], None], min_runs: int = 10, min_s: float = 2.0
         raise ValueError(f"min_s {min_s} exceeds max_s {max_s}")
     latencies: array[int] = array("q")
     start = now = perf_counter_ns()
-    check = start + int(min_s * 1e9)
+    check, rates = start + int(min_s * 1e9), Rates(tell, start)
     steady = False
     while not steady and (not latencies or now < start + max_s * 1e9):
         before = perf_counter_ns()
         run_once()
         now = perf_counter_ns()
         latencies.append(now - before)
-        if now >= check and len(latencies) >= min_runs:
-            steady = is_steady(_int64(latencies))
-            check = now + _CHECK_NS
+        if now >= min(check, rates.due_ns):
+            rates.tell_due(len(latencies), now)
+            if now >= check and len(latencies) >= min_runs:
+                steady = is_steady(_int64(latencies))
+                check = now + _CHECK_NS
+            rates.leave_out(perf_counter_ns() - now)
+    rates.tell_rest(len(latencies), now)
     return WarmUp((now - start) / 1e9, len(latencies), _int64(latencies), steady)
-
-
-def is_steady(latencies_ns: Nanoseconds) -> bool:
-    """Whether the later half of a series (by time) has settled.
-
-    Its two halves' medians differ by no more than 2 %, or by no more than three standard errors of that difference
-    (standard error of a median from the median absolute deviation: 1.2533 * 1.4826 * MAD / sqrt(n)).
-    """
-    elapsed = np.cumsum(latencies_ns)
-    late = latencies_ns[np.searchsorted(elapsed, elapsed[-1] / 2) :].astype(np.float64)
-    if late.size < 4:
-        return False
-    first, second = late[: late.size // 2], late[late.size // 2 :]
-    shift = abs(float(np.median(second) - np.median(first)))
-    noise = 3 * math.hypot(_median_error(first), _median_error(second))
-    return shift <= max(STEADY_SHIFT * float(np.median(first)), noise)
 
 
 def run_block(
@@ -172,28 +168,35 @@ def run_block(
     seconds: float,
     between: Callable[[int], None] | None = None,
     every: int = 100,
+    tell: Tell | None = None,
 ) -> Block:
     """Run back to back for `seconds`; at least one run.
 
     Args:
         run_once: one query (one batch).
-        seconds: of running; time spent in `between` does not count.
+        seconds: of running; time spent in `between` and `tell` does not count.
         between: called after every `every`-th run with the number of runs so far, outside the latency sample; for
             checking answers.
         every: at least 1.
+        tell: told the rate about once a second, between two runs; of the last stretch after the last run.
     """
     stride = every if between is not None else _UNTIL_DEADLINE
     latencies: array[int] = array("q")
     start = perf_counter_ns()
-    deadline, paused = start + int(seconds * 1e9), 0
-    end = _run_until(run_once, deadline, stride, latencies)
-    while end < deadline:
-        assert between is not None  # only a stride ends the loop before its deadline
-        hook_start = perf_counter_ns()
-        between(len(latencies))
-        hook_ns = perf_counter_ns() - hook_start
-        deadline, paused = deadline + hook_ns, paused + hook_ns
-        end = _run_until(run_once, deadline, stride, latencies)
+    deadline, paused, rates = start + int(seconds * 1e9), 0, Rates(tell, start, seconds)
+    while True:
+        left = stride - len(latencies) % stride
+        end = _run_until(run_once, min(deadline, rates.due_ns), left, latencies)
+        if end >= deadline:
+            break
+        pause_start = perf_counter_ns()
+        if between is not None and len(latencies) % stride == 0:
+            between(len(latencies))
+        rates.tell_due(len(latencies), end)
+        pause = perf_counter_ns() - pause_start
+        deadline, paused = deadline + pause, paused + pause
+        rates.leave_out(pause)
+    rates.tell_rest(len(latencies), end)
     return Block(start, _int64(latencies), end - start - paused)
 
 
@@ -300,31 +303,6 @@ def percentile_intervals_ms(latencies_ns: Nanoseconds) -> dict[str, tuple[float,
     return found
 
 
-def find_steady_start(rates: npt.NDArray[np.float64]) -> int:
-    """Index of the first window after the last lasting change of rate; 0 when there is none.
-
-    Binary segmentation: the split with the least squared error around two means counts as a change when the medians
-    differ by more than 5 % and the means by more than four standard errors (pooled deviation of both sides); then the
-    part after it is searched. Each side has at least 5 windows, so that a hiccup of a window or two moves no median.
-    """
-    start = 0
-    while (split := _best_split(rates[start:])) is not None:
-        start += split
-    return start
-
-
-def _best_split(rates: npt.NDArray[np.float64]) -> int | None:
-    if rates.size < 2 * CHANGE_WINDOWS:
-        return None
-    splits = range(CHANGE_WINDOWS, rates.size - CHANGE_WINDOWS + 1)
-    costs = [float(rates[:i].var() * i + rates[i:].var() * (rates.size - i)) for i in splits]
-    split = splits[int(np.argmin(costs))]
-    before, after = rates[:split], rates[split:]
-    error = math.sqrt(min(costs) / (rates.size - 2) * (1 / split + 1 / (rates.size - split)))
-    lasting = abs(float(np.median(after) / np.median(before)) - 1) > CHANGE_LIMIT
-    return split if lasting and abs(float(after.mean() - before.mean())) > 4 * error else None
-
-
 def _instability(windows: npt.NDArray[np.float64], steady_from: int) -> str:
     """Why the windows are not stable, or ""."""
     steady = windows[steady_from:]
@@ -389,11 +367,6 @@ def _run_until(run_once: Callable[[], None], deadline: int, stride: int, latenci
         if end >= deadline:
             break
     return end
-
-
-def _median_error(values: npt.NDArray[np.float64]) -> float:
-    deviation = float(np.median(np.abs(values - np.median(values))))
-    return 1.2533 * 1.4826 * deviation / math.sqrt(values.size)
 
 
 def _int64(values: array[int]) -> Nanoseconds:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workbench.cli import progress
-from workbench.cli.progress import EventLines, Progress, duration, progress_line, stage_line
+from workbench.cli.progress import EventLines, Progress, duration, progress_line, rate_line, stage_line
 
 
 class Terminal(io.StringIO):
@@ -136,3 +136,30 @@ def test_events_as_lines_keep_every_stage_and_the_last_count(clock: Clock) -> No
     assert events[0]["name"] == "Plan S1"
     assert events[-1]["done"] == 100
     assert len(events) < 10
+
+
+RATE = {"event": "rate", "cell": "ORT · S1 · int8", "start_s": 3.0, "seconds": 1.0, "per_s": 1234.0, "phase": "block"}
+
+
+def test_a_terminal_shows_the_rate_in_its_live_line_and_a_log_does_not(clock: Clock) -> None:
+    for stream, line in (
+        (Terminal(), "- Speed, round 1 of 5: ORT · S1 · int8: 1,234 per s, 40 s left"),
+        (io.StringIO(), "- Speed, round 1 of 5"),
+    ):
+        show = Progress(stream)
+        show(stage("Speed, round 1 of 5", "start"))
+        clock.now_s += 6
+        show({**RATE, "remaining_s": 40})
+        assert seen(stream.getvalue().rstrip("\n")) == [line]
+
+
+def test_the_rate_of_a_warm_up_does_not_name_the_cell_twice() -> None:
+    assert rate_line(RATE, "Warm up ORT · S1 · int8") == "  1,234 per s"
+
+
+def test_every_rate_is_a_line_for_programs(clock: Clock) -> None:
+    stream = io.StringIO()
+    show = EventLines(stream)
+    for _ in range(3):
+        show(RATE)
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [RATE] * 3

@@ -78,6 +78,39 @@ def test_cells_of_one_group_take_turns(finished: Any) -> None:
     assert [int8 < fp32 for fp32, int8 in rounds] == [number % 2 == 1 for number in range(len(rounds))]
 
 
+def test_rates_are_told_of_every_warm_up_and_block_and_not_logged(finished: Any) -> None:
+    rates = [event for event in finished.events if event["event"] == "rate"]
+    for cell in ("echo · S1 · fp32", "echo · S1 · int8"):
+        own = [event for event in rates if event["cell"] == cell]
+        assert [event["block"] for event in own if event["phase"] == "block"] == list(range(5))
+        ends = [event["start_s"] + event["seconds"] for event in own if event["phase"] == "block"]
+        assert ends == sorted(ends)
+        assert ends[-1] == pytest.approx(0.3, rel=0.3)
+        warm = [event for event in own if event["phase"] == "warm_up"]
+        assert len(warm) >= 2
+        assert all(event["seconds"] >= 0.5 and event["per_s"] > 0 for event in warm)
+    assert '"rate"' not in (finished.folder / "events.jsonl").read_text()
+
+
+def test_rates_agree_with_the_recorded_latencies(finished: Any) -> None:
+    folder = finished.folder / "cells" / "echo" / "S1" / "fp32"
+    with np.load(folder / "latencies.npz") as arrays:
+        runs = [arrays[f"block_{number}"].size for number in range(5)]
+    told = [
+        event["per_s"] * event["seconds"]
+        for event in finished.events
+        if event["event"] == "rate" and event["phase"] == "block" and event["cell"].endswith("fp32")
+    ]
+    assert told == pytest.approx(runs)
+
+
+def test_the_time_left_never_rises_while_cells_are_timed(finished: Any) -> None:
+    left = [event["remaining_s"] or 0.0 for event in finished.events if event["event"] in ("rate", "stage")]
+    start = next(place for place, seconds in enumerate(left) if seconds)
+    assert left[start:] == sorted(left[start:], reverse=True)
+    assert left[-1] == 0
+
+
 TIMED = {"profile": "quick", "budget_s": 0.4}
 ROWS = [{"id": "echo", "name": "echo"}]
 CHECKED = "16 of 24 answers checked equal"

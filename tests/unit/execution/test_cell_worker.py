@@ -119,6 +119,19 @@ def test_timed_answers_are_checked_against_the_accuracy_pass(files: Files, tmp_p
     assert np.load(block["path"]).size == block["runs"]
 
 
+def test_rates_count_samples_and_running_time_over_blocks(files: Files, tmp_path: Path) -> None:
+    blocks = ({"command": "block", "seconds": 0.2},) * 2
+    warm = {"command": "warm_up", "min_s": 0.6, "max_s": 0.7}
+    _, events = cell(files, Fake(files.model), tmp_path, (warm, *blocks, {"command": "finish"}), batch=4)
+    rates = [event for event in events if event["event"] == "rate"]
+    assert [(event["phase"], event.get("block")) for event in rates] == [("warm_up", None), ("block", 0), ("block", 1)]
+    done = [event for event in events if event["event"] == "block_done"]
+    for rate, block in zip(rates[1:], done, strict=True):
+        assert rate["per_s"] * rate["seconds"] == pytest.approx(4 * block["runs"])
+    assert rates[1]["start_s"] == 0
+    assert rates[2]["start_s"] == pytest.approx(done[0]["wall_ns"] / 1e9)
+
+
 def test_cancel_and_unknown_commands_end_the_session(files: Files, tmp_path: Path) -> None:
     runtime = Fake(files.model)
     with pytest.raises(JobCancelledError):

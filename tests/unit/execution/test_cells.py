@@ -84,3 +84,24 @@ def test_without_a_timed_part_only_samples_count() -> None:
     left = TimeLeft()
     left.plan(cells, samples_s=3.0, rounds=0, speed_s=0.0)
     assert left.seconds == pytest.approx(LOAD_S + 3)
+
+
+def test_time_left_shrinks_with_what_a_worker_tells() -> None:
+    cell = _cells([{"id": "echo", "precisions": ["fp32"]}])[0]
+    left = TimeLeft()
+    left.plan([cell], samples_s=9.0, rounds=2, speed_s=20.0)
+    assert left.seconds == pytest.approx(10 + WARM_UP_S + 20)
+    left.hear(cell, {"event": "progress", "done": 1, "total": 4})
+    assert left.seconds == pytest.approx(7.5 + WARM_UP_S + 20)
+    left.done(cell, "accuracy")
+    left.hear(cell, {"event": "rate", "phase": "warm_up", "start_s": 8.0, "seconds": 1.0})
+    assert left.seconds == pytest.approx(20)
+    left.done(cell, "warm_up")
+    left.hear(cell, {"event": "rate", "phase": "block", "block": 0, "start_s": 2.0, "seconds": 1.0})
+    assert left.seconds == pytest.approx(17)
+    left.done(cell, "block 0")
+    left.hear(cell, {"event": "rate", "phase": "block", "block": 1, "start_s": 14.0, "seconds": 1.0})
+    assert left.seconds == pytest.approx(5)
+    left.done(cell)
+    left.hear(cell, {"event": "rate", "phase": "block", "block": 1, "start_s": 15.0, "seconds": 1.0})
+    assert left.seconds == 0

@@ -78,6 +78,15 @@ def test_one_good_runtime_finishes_among_bad_ones(tmp_path: Path, monkeypatch: p
     assert _run_of(result, "echo", "int8").status == "ok"
     assert living_children() == []
     assert {"failed", "done"} <= set(studies.states(events, "Run"))
+    told = {event["name"].split()[1]: event for event in events if event.get("state") == "failed"}
+    assert {label: event["status"] for label, event in told.items()} == {
+        label: run.status for label, run in found.items() if run.status != "ok"
+    }
+    assert "SIGSEGV" in told["crash"]["reason"]
+    assert any("address 0" in line for line in told["crash"]["log_tail"])
+    assert told["missing_library"]["name"] == "Build missing_library · S1 · fp32"
+    assert "no-such-runtime-library" in told["missing_library"]["remedy"]
+    assert told["missing_library"]["remedy"] not in told["missing_library"]["reason"]
 
 
 BAD_ANSWERS = {

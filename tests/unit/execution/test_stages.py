@@ -96,3 +96,14 @@ def test_progress_passes_with_the_time_left(tmp_path: Path) -> None:
     stages.progress({"event": "progress", "done": 1, "total": 2, "text": "samples"})
     stages.progress({"event": "opened", "load_s": 1.0})
     assert events == [{"event": "progress", "done": 1, "total": 2, "text": "samples", "remaining_s": None}]
+
+
+def test_a_failure_is_a_line_and_its_parts(tmp_path: Path) -> None:
+    stages, events = _stages(tmp_path)
+    stages.failed("Build x", "not_available", "It is not installed. Install it.", "Install it.", ["a", "b"])
+    (event,) = events
+    assert event["text"] == "Not available: It is not installed. Install it."
+    assert (event["status"], event["reason"], event["remedy"]) == (
+        "not_available", "It is not installed.", "Install it.",
+    )  # fmt: skip
+    assert event["log_tail"] == ["a", "b"]

@@ -15,6 +15,7 @@ from scipy.stats import binom
 
 from workbench.measure import latency
 from workbench.measure.latency import Block, SpeedSummary, WarmUp
+from workbench.measure.rates import Rate
 
 MS = 1_000_000
 
@@ -87,16 +88,6 @@ def test_warm_up_is_bounded_and_says_that_it_did_not_settle(clock: Clock) -> Non
         latency.warm_up(clock.runs(MS), min_s=3, max_s=2)
 
 
-def test_steady_tolerates_noise_but_not_a_step() -> None:
-    rng = np.random.default_rng(1)
-    noise = rng.normal(10 * MS, MS, 400).astype(np.int64)
-    assert latency.is_steady(noise)
-    stepped = noise.copy()
-    stepped[310:] = (stepped[310:] * 0.8).astype(np.int64)
-    assert not latency.is_steady(stepped)
-    assert not latency.is_steady(noise[:3])
-
-
 def test_block_runs_for_its_time_and_ends_after_the_deadline(clock: Clock) -> None:
     result = latency.run_block(clock.runs(300 * MS), 1.0)
     assert result.latencies_ns.tolist() == [300 * MS] * 4
@@ -126,6 +117,77 @@ def test_loop_reads_the_clock_twice_per_run(monkeypatch: pytest.MonkeyPatch) -> 
     runs = result.latencies_ns.size
     assert result.wall_ns == runs * (100_000 + 2 * 50)
     assert set(result.latencies_ns.tolist()) == {100_050}
+
+
+class Watch:
+    """Notes every rate told, and fails where one is told inside a run."""
+
+    def __init__(self, clock: Clock, cost: int = 0) -> None:
+        self.clock, self.cost, self.inside = clock, cost, False
+        self.rates: list[Rate] = []
+
+    def runs(self, *latencies: int) -> Callable[[], None]:
+        timed = self.clock.runs(*latencies)
+
+        def run_once() -> None:
+            self.inside = True
+            timed()
+            self.inside = False
+
+        return run_once
+
+    def tell(self, rate: Rate) -> None:
+        assert not self.inside
+        self.clock.ns += self.cost
+        self.rates.append(rate)
+
+
+def test_rates_are_told_about_once_a_second_and_cost_the_block_nothing(clock: Clock) -> None:
+    plain = latency.run_block(clock.runs(30 * MS), 10.0)
+    watch = Watch(clock, cost=500 * MS)
+    watched = latency.run_block(watch.runs(30 * MS), 10.0, tell=watch.tell)
+    assert watched.latencies_ns.tolist() == plain.latencies_ns.tolist()
+    assert watched.wall_ns == plain.wall_ns
+    assert len(watch.rates) == 10
+    assert [rate.per_s for rate in watch.rates] == pytest.approx([1000 / 30] * 10)
+    assert watch.rates[0].start_s == 0
+    ends = [rate.start_s + rate.seconds for rate in watch.rates]
+    assert [rate.start_s for rate in watch.rates[1:]] == pytest.approx(ends[:-1])
+    assert ends[-1] == pytest.approx(plain.wall_ns / 1e9)
+
+
+def test_rates_and_checks_share_a_block(clock: Clock) -> None:
+    checked: list[int] = []
+
+    def between(done: int) -> None:
+        checked.append(done)
+        clock.ns += 4000 * MS
+
+    watch = Watch(clock)
+    result = latency.run_block(watch.runs(100 * MS), 3.0, between, every=7, tell=watch.tell)
+    assert checked == [7, 14, 21, 28]
+    assert result.wall_ns == 3000 * MS
+    assert [(rate.seconds, rate.per_s) for rate in watch.rates] == [(1.0, 10.0)] * 3
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, 1), (1.0, 1), (1.9, 1), (2.0, 2), (60.0, 60)])
+def test_a_block_of_any_length_tells_a_rate_and_at_most_one_a_second(clock: Clock, seconds: float, told: int) -> None:
+    watch = Watch(clock)
+    latency.run_block(watch.runs(10 * MS), seconds, tell=watch.tell)
+    assert len(watch.rates) == told
+
+
+def test_runs_of_several_seconds_are_told_one_by_one(clock: Clock) -> None:
+    watch = Watch(clock)
+    latency.run_block(watch.runs(3000 * MS), 9.0, tell=watch.tell)
+    assert [(rate.start_s, rate.seconds) for rate in watch.rates] == [(0.0, 3.0), (3.0, 3.0), (6.0, 3.0)]
+
+
+def test_the_warm_up_tells_its_rates_too(clock: Clock) -> None:
+    watch = Watch(clock, cost=200 * MS)
+    result = latency.warm_up(watch.runs(10 * MS), tell=watch.tell)
+    assert [(rate.start_s, rate.per_s) for rate in watch.rates] == [(0.0, 100.0), (1.0, 100.0)]
+    assert set(result.latencies_ns.tolist()) == {10 * MS}
 
 
 def test_an_error_of_the_run_reaches_the_caller() -> None:
@@ -199,16 +261,6 @@ def test_short_says_when_the_warm_up_did_not_settle() -> None:
     result = latency.summarise([block([10 * MS] * 500)], warm(10.0, steady=False), 1, 5)
     assert result.label == "SHORT"
     assert "did not settle in 10.0 s" in result.label_reason
-
-
-def test_noise_and_hiccups_are_no_change_of_rate() -> None:
-    rng = np.random.default_rng(0)
-    found = 0
-    for _ in range(200):
-        rates = rng.normal(100, 4, 60)
-        rates[rng.integers(0, 60, 3)] *= 0.5
-        found += latency.find_steady_start(rates) > 0
-    assert found <= 2
 
 
 def test_a_short_measurement_has_reasons_for_what_it_lacks() -> None:
