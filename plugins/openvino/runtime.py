@@ -118,8 +118,8 @@ def _fused_adds(graph: GraphSummary, scheme: Scheme) -> Iterator[Deviation]:
         if conv is not None:
             yield Deviation(
                 node=conv.name,
-                requested=f"output rounded to INT8 before {add.name}",
-                realised=f"added in float32 to the other input of {add.name}, rounded once after it",
+                requested="output rounded to INT8 before the Add",
+                realised="added in float32, rounded once after the Add",
                 reason="OpenVINO fuses Conv and Add into one kernel",
                 codes_change=True,
             )

@@ -17,6 +17,8 @@ from workbench.ui.widgets import card, clear, label, row, say
 FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
 NODE_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False))
 SHOWN = 6
+NAMED = 3
+TABLE_MOST_PX = 460
 NO_MODEL = (
     "No model yet",
     "Each runtime says here what it would refuse or change, as soon as there is a model.",
@@ -43,7 +45,7 @@ class Forecast(QWidget):
         self.next_step.goto.connect(self.goto)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
-        self._floats = TablePanel(theme, "Nodes that stay float", grows=True)
+        self._floats = TablePanel(theme, "Nodes that stay float", grows=True, most_px=TABLE_MOST_PX)
         self._nodes = TablePanel(theme, "All nodes")
         self._nodes.setMinimumHeight(220)
         self._nodes.view.chosen.connect(lambda entry: self.node_chosen.emit(entry.cells[0].text))
@@ -113,15 +115,24 @@ def verdict_of(answer: dict[str, Any]) -> tuple[str, str]:
 
 
 def deviation_lines(answer: dict[str, Any]) -> list[str]:
-    """Return what the runtime says, one line per change, the first few."""
+    """Return what the runtime says, one line per kind of change with the nodes it concerns, the first few kinds."""
     if answer["unavailable"]:
         return [str(answer["unavailable"])]
-    lines = []
-    for item in answer["deviations"][:SHOWN]:
-        where = f"{item['node']}: " if item["node"] else ""
-        lines.append(f"{where}{item['realised']} instead of {item['requested']}. {_sentence(item['reason'])}")
-    more = len(answer["deviations"]) - SHOWN
-    return [*lines, f"and {more:,} more of the same kind"] if more > 0 else lines
+    kinds: dict[str, list[str]] = {}
+    for item in answer["deviations"]:
+        text = f"{item['realised']} instead of {item['requested']}. {_sentence(item['reason'])}"
+        kinds.setdefault(text, []).append(item["node"] or "")
+    lines = [_kind_line(text, [node for node in nodes if node]) for text, nodes in kinds.items()]
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"and {more:,} more kinds of change"] if more > 0 else lines
+
+
+def _kind_line(text: str, nodes: list[str]) -> str:
+    """Return a change with the nodes it concerns before it: the first few by name, the rest counted."""
+    if not nodes:
+        return text
+    rest = len(nodes) - NAMED
+    return f"{', '.join(nodes[:NAMED])}{f' and {rest:,} more' if rest > 0 else ''}: {text}"
 
 
 def _sentence(text: str) -> str:

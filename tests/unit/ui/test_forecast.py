@@ -31,8 +31,18 @@ def test_verdicts() -> None:
 
 def test_lines_name_node_change_and_reason() -> None:
     assert deviation_lines(answer(change())) == ["add: float32 instead of int8. It fuses both."]
-    many = deviation_lines(answer(*[change(str(number)) for number in range(SHOWN + 3)]))
-    assert many[-1] == "and 3 more of the same kind"
+
+
+def test_equal_changes_are_one_line_with_their_nodes() -> None:
+    alike = deviation_lines(answer(*[change(f"add{number}") for number in range(20)]))
+    assert alike == ["add0, add1, add2 and 17 more: float32 instead of int8. It fuses both."]
+    assert deviation_lines(answer(change(None))) == ["float32 instead of int8. It fuses both."]
+
+
+def test_more_kinds_than_can_be_read_are_counted() -> None:
+    many = [{**change(), "reason": f"reason {number}"} for number in range(SHOWN + 3)]
+    assert len(deviation_lines(answer(*many))) == SHOWN + 1
+    assert deviation_lines(answer(*many))[-1] == "and 3 more kinds of change"
 
 
 def test_head_line() -> None:

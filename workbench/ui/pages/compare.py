@@ -32,6 +32,7 @@ from workbench.ui.widgets import Page, button, card, clear, column, label, line,
 
 TITLE, NOTHING = "Compare", "No result yet"
 SCATTER_MOST_PX, EMPTY_MOST_PX = 560, 110
+FEW_ROWS = 3
 ERROR_TITLE = "Where the error comes from"
 NOTHING_BELOW = "Run the study, or open a finished one: its verdicts, figures and worst samples stand here."
 NO_RESULT = (NOTHING, NOTHING_BELOW, "run", "Go to Run")
@@ -89,13 +90,13 @@ class ComparePage(QWidget):
         inside.setContentsMargins(10, 12, 10, 12)
         inside.addWidget(self.table)
         inside.addWidget(self.after_table)
-        self._split_card, inside = card()
-        inside.setContentsMargins(16, 12, 16, 12)
-        inside.addWidget(self.split_bars, 1)
-        inside.addWidget(self.split_words)
+        self._split_card, self._below_bars = card()
+        self._below_bars.setContentsMargins(16, 12, 16, 12)
+        self._below_bars.addWidget(self.split_bars, 1)
+        self._words_card, self._below_scatter = card("In words")
         self.scatter.setMaximumHeight(SCATTER_MOST_PX)
         left = QWidget()
-        beside = column(self.scatter, None, spacing=0)
+        beside = column(self.scatter, self._words_card, None)
         beside.setStretch(0, 1000)
         left.setLayout(beside)
         self._charts = Halves(left, self._split_card)
@@ -186,7 +187,12 @@ class ComparePage(QWidget):
         figure = scatter_figure(sheet)
         self.scatter.setMaximumHeight(SCATTER_MOST_PX if figure else EMPTY_MOST_PX)
         self.scatter.show_figure(figure, "" if figure else why_no_scatter(sheet))
-        self.split_words.show_splits(splits(sheet))
+        found = splits(sheet)
+        # Many bars are higher than the scatter: the words then stand below that one.
+        beside = len(found) > FEW_ROWS
+        (self._below_scatter if beside else self._below_bars).addWidget(self.split_words)
+        self._words_card.setVisible(beside)
+        self.split_words.show_splits(found)
         self.split_bars.show_figure(error_figure(sheet), "No run has a measured distance to FP32.")
 
     def _show_samples(self, *, disagreements: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
 
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
@@ -19,6 +19,7 @@ from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
 
 MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
+TABLE_MOST_PX = 460
 DEFAULTS: dict[str, dict[str, Any]] = {"preprocess": {}, "task": {"class_offset": 0, "compare": "logits"}}
 OP_HEADINGS = (Heading("Op", right=False), Heading("Nodes"))
 FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
@@ -91,27 +92,21 @@ class ModelPage(Page):
         whole = QWidget()
         signature, self._signature = card("Signature")
         ops, ops_inside = card("Ops")
-        self._ops = TablePanel(self._desk.theme, "Ops", grows=True)
+        self._ops = TablePanel(self._desk.theme, "Ops", grows=True, most_px=TABLE_MOST_PX)
         ops_inside.addWidget(self._ops)
-        ops_inside.addStretch(1)
-        self._signature.addStretch(1)
         inner = QVBoxLayout()
-        self._signature.insertLayout(1, inner)
+        self._signature.addLayout(inner)
         self._signature = inner
         floats, floats_inside = card("What becomes INT8")
         self._share = label("", wrap=True)
-        self._floats = TablePanel(self._desk.theme, "Nodes that stay float", grows=True)
+        self._floats = TablePanel(self._desk.theme, "Nodes that stay float", grows=True, most_px=TABLE_MOST_PX)
         floats_inside.addWidget(self._share)
         floats_inside.addWidget(self._floats)
-        floats_inside.addStretch(1)
-        upper, lower = QHBoxLayout(), QHBoxLayout()
-        for layout in (upper, lower):
-            layout.setSpacing(12)
-        upper.addWidget(signature, 3)
-        upper.addWidget(self._proposal_part(), 2)
-        lower.addWidget(floats, 3)
-        lower.addWidget(ops, 2)
-        whole.setLayout(column(upper, lower))
+        # Each side flows by itself, so that a long signature or proposal leaves no hole beside it.
+        sides = row(column(signature, floats, None), column(self._proposal_part(), ops, None))
+        sides.setStretch(0, 3)
+        sides.setStretch(1, 2)
+        whole.setLayout(sides)
         return whole
 
     def _proposal_part(self) -> QWidget:

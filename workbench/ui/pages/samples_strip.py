@@ -77,6 +77,8 @@ class SamplesStrip(QScrollArea):
         content = QWidget()
         content.setObjectName("strip")
         content.setStyleSheet("#strip { background: transparent; }")
+        self.viewport().setObjectName("strip-view")
+        self.viewport().setStyleSheet("#strip-view { background: transparent; }")
         self._inside = QHBoxLayout(content)
         self._inside.setContentsMargins(0, 0, 0, 4)
         self._inside.setSpacing(10)

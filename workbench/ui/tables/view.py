@@ -19,6 +19,7 @@ from workbench.ui.widgets import button, connect_theme, label, row, themed_icon
 
 SPANNED_ROWS = 2000
 FRAME_PX = 0
+NO_LIMIT_PX = 1 << 20
 
 
 class TableView(QTableView):
@@ -30,14 +31,15 @@ class TableView(QTableView):
 
     chosen = Signal(object)
 
-    def __init__(self, theme: Theme, name: str, *, grows: bool = False) -> None:
+    def __init__(self, theme: Theme, name: str, *, grows: bool = False, most_px: int = NO_LIMIT_PX) -> None:
         """Make an empty table.
 
         Args:
             name: for screen readers. grows: as high as its rows, inside a page that scrolls.
+            most_px: height from which a growing table scrolls by itself.
         """
         super().__init__()
-        self._theme, self._grows = theme, grows
+        self._theme, self._grows, self._most_px = theme, grows, most_px
         self._metrics = Metrics()
         self.rows_model = TableModel(self)
         self.columns = Header(theme, self._metrics, self)
@@ -90,7 +92,7 @@ class TableView(QTableView):
         return QSize(super().sizeHint().width(), self._full_height()) if self._grows else super().sizeHint()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
-        """Return the least size; a growing table never scrolls by itself."""
+        """Return the least size; a growing table scrolls by itself only above its limit."""
         return QSize(120, self._full_height()) if self._grows else QSize(120, 96)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
@@ -128,7 +130,7 @@ class TableView(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        if self._grows:
+        if self._grows and self._most_px == NO_LIMIT_PX:
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.doubleClicked.connect(lambda index: self.chosen.emit(self.rows_model.row(index.row())))
         action = QAction("Copy with headings", self)
@@ -168,15 +170,15 @@ class TableView(QTableView):
         rows = sum(self.rowHeight(position) for position in range(min(self.rows_model.rowCount(), SPANNED_ROWS)))
         bar = self.horizontalScrollBar()
         extra = bar.sizeHint().height() if bar.maximum() > 0 else 0
-        return self.columns.sizeHint().height() + rows + extra + FRAME_PX
+        return min(self.columns.sizeHint().height() + rows + extra + FRAME_PX, self._most_px)
 
 
 class TablePanel(QWidget):
     """A table with its search field, the number of rows shown and a copy button."""
 
-    def __init__(self, theme: Theme, name: str, *, grows: bool = False) -> None:
+    def __init__(self, theme: Theme, name: str, *, grows: bool = False, most_px: int = NO_LIMIT_PX) -> None:
         super().__init__()
-        self.view = TableView(theme, name, grows=grows)
+        self.view = TableView(theme, name, grows=grows, most_px=most_px)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter rows")
         self.search.setAccessibleName(f"Filter rows of {name}")
