@@ -6,6 +6,7 @@ unpacked once (in memory up to 32 MiB, beyond that in a temporary file that has 
 
 from __future__ import annotations
 
+import copy
 import math
 import shutil
 import struct
@@ -44,6 +45,7 @@ class RowArray:
     def __init__(self, name: str, where: str, stream: IO[bytes], start: int, available_bytes: int | None) -> None:
         weakref.finalize(self, stream.close)
         self.name, self._where, self._lock = name, where, threading.Lock()
+        self._whole: RowArray | None = None  # of a view: what keeps the stream open
         self._stream: Any = stream  # every stream given has readinto, which IO[bytes] does not declare
         stream.seek(start)
         self.shape, self._stored = _read_header(stream, where)
@@ -53,6 +55,14 @@ class RowArray:
         stored = _stream_bytes(stream) - start if available_bytes is None else available_bytes
         if stored < self._offset - start + self._row_bytes * self.shape[0]:
             raise DataError(f"{where} is cut off", why=f"its header promises {self.shape[0]} rows")
+
+    def grouped(self, size: int) -> RowArray:
+        """Return a view with `size` rows of this one in each of its own: (n // size, size, ...)."""
+        view = copy.copy(self)
+        view._whole = self
+        view.shape = (self.shape[0] // size, size, *self.shape[1:])
+        view._row_bytes = self._row_bytes * size
+        return view
 
     def rows(self, indices: Sequence[int]) -> npt.NDArray[Any]:
         """Return the rows at `indices` as a fresh array [len(indices), ...]. Safe in several threads.

@@ -5,27 +5,26 @@ Pillow is loaded only to decode images: arrays and kept pixels need none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import DataError
 from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
-from workbench.model.array_file import RowArray, open_arrays
+from workbench.model.array_file import RowArray
+from workbench.model.array_samples import array_reader, sequence_reader
+from workbench.model.feedback import Feedback, Feeds
+from workbench.model.fit import fits, inputs_text, shape_error
 from workbench.model.graph import TensorSpec
 from workbench.model.pixel_cache import open_pixels
 from workbench.model.prefetch import prefetched
 from workbench.model.preprocess import Preprocess, normalized, preprocess_image
 from workbench.model.sample_index import SampleIndex
-from workbench.model.scan import DataSpec, row_hashes, scan
-
-Array = npt.NDArray[Any]
-Feeds = dict[str, Array]
+from workbench.model.scan import DataSpec, changed_since
 
 CHUNK_BYTES = 4 * 2**20
 """Batches are read ahead in chunks of this size: one hand-over between threads for many small batches."""
@@ -35,7 +34,10 @@ ALIGNMENT_BYTES = 16
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples ready to be fed.
+    """Samples ready to be fed, one per run and batch row.
+
+    With `feedback` a sample is a frame: those of a sequence follow one another, their state inputs are not among the
+    feeds, and names are those of the sequences.
 
     Attributes:
         names: one per sample, as in the index.
@@ -43,6 +45,7 @@ class Samples:
         label_names: class names by index; empty when labels are numbers.
         sha256: content, order and preprocessing.
         index: the list they come from.
+        feedback: how a recurrent model's state goes from frame to frame; None for independent samples.
     """
 
     names: tuple[str, ...]
@@ -52,11 +55,12 @@ class Samples:
     index: SampleIndex
     _read: Callable[[range], Feeds] = field(repr=False)
     _chunk_bytes: int = field(repr=False, default=CHUNK_BYTES)
+    feedback: Feedback | None = None
 
     @property
     def n(self) -> int:
-        """Number of samples."""
-        return len(self.names)
+        """Number of samples; with feedback, frames of all sequences."""
+        return len(self.names) * (self.feedback.frames if self.feedback else 1)
 
     def batches(self, batch: int, start: int = 0, prefetch: int = 2) -> Generator[Feeds]:
         """Yield the model's inputs, C-contiguous [batch, ...] each, in order; the last batch may be short.
@@ -110,10 +114,12 @@ def open_samples(
     preprocess: Preprocess,
     inputs: tuple[TensorSpec, ...],
     pixels: Path | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Samples:
     """Check the samples against the model's inputs and make them ready.
 
     Args:
+        state: state input -> output fed back into it, of a recurrent model; samples then are sequences of frames.
         pixels: the file in which the scan kept the decoded images; the same values come without decoding them again.
 
     Raises:
@@ -122,21 +128,31 @@ def open_samples(
     """
     if index.kind != spec.kind:
         raise DataError(f"the list of samples is of {index.kind}, the data section of {spec.kind}")
-    read = (
-        _image_reader(spec, index, preprocess, inputs, pixels)
-        if spec.kind == "images"
-        else _array_reader(spec, index, preprocess, inputs)
-    )
+    read, feedback = _reader(spec, index, preprocess, inputs, pixels, state or {})
     chunk_bytes = 0 if isinstance(read, _ImageReader) else CHUNK_BYTES  # decoding takes longer than handing over
-    identity = {"content": index.sha256, "preprocess": preprocess.to_json()}
+    identity = {
+        "content": index.sha256,
+        "preprocess": preprocess.to_json(),
+        **({"state": dict(state)} if state else {}),
+    }
     labels = None if index.labels is None else np.array(index.labels, dtype=np.int64)
-    return Samples(
-        index.files, labels, index.label_names, sha256_of_bytes(canonical_json(identity)), index, read, chunk_bytes
-    )
+    sha256 = sha256_of_bytes(canonical_json(identity))
+    return Samples(index.files, labels, index.label_names, sha256, index, read, chunk_bytes, feedback)
 
 
-def _changed(name: str) -> DataError:
-    return DataError(f"{name} changed since the data was scanned", how="Scan the data again.")
+def _reader(
+    spec: DataSpec,
+    index: SampleIndex,
+    preprocess: Preprocess,
+    inputs: tuple[TensorSpec, ...],
+    pixels: Path | None,
+    state: Mapping[str, str],
+) -> tuple[Callable[[range], Feeds], Feedback | None]:
+    if spec.kind == "arrays" and state:
+        return sequence_reader(spec, index, preprocess, inputs, state)
+    if spec.kind == "arrays":
+        return array_reader(spec, index, preprocess, inputs), None
+    return _image_reader(spec, index, preprocess, inputs, pixels), None
 
 
 @dataclass(frozen=True)
@@ -178,14 +194,14 @@ class _ImageReader:
         try:
             data = (self.folder / file).read_bytes()
             if sha256_of_bytes(data) != self.index.content_sha256[position]:
-                raise _changed(file)
+                raise changed_since(file)
             image = preprocess_image(decode_image(data), self.preprocess)
         except OSError as error:
             raise DataError(f"{file} cannot be read", why=error.strerror or str(error)) from error
         except DataError as error:
             raise error if file in error.what else DataError(file, why=str(error)) from error
-        if not _fits(image.shape, self.input.shape[1:]):
-            raise _shape_error(file, image.shape, self.input)
+        if not fits(image.shape, self.input.shape[1:]):
+            raise shape_error(file, image.shape, self.input)
         return image
 
 
@@ -194,7 +210,7 @@ def _image_reader(
 ) -> _ImageReader | _PixelReader:
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise DataError(
-            "images fit a model with one input of 4 axes", why=f"this one has {_inputs_text(inputs)}",
+            "images fit a model with one input of 4 axes", why=f"this one has {inputs_text(inputs)}",
             how='Use kind = "arrays".',
         )  # fmt: skip
     _check_image_dtype(inputs[0], preprocess)
@@ -211,8 +227,8 @@ def _check_image_shape(what: str, height_width: Sequence[int | str], preprocess:
     height, width = height_width
     channels = preprocess.channels
     shape = (channels, height, width) if preprocess.layout == "NCHW" else (height, width, channels)
-    if not _fits(shape, spec.shape[1:]):
-        raise _shape_error(what, shape, spec)
+    if not fits(shape, spec.shape[1:]):
+        raise shape_error(what, shape, spec)
 
 
 def _check_image_dtype(spec: TensorSpec, preprocess: Preprocess) -> None:
@@ -229,14 +245,14 @@ def _check_image_dtype(spec: TensorSpec, preprocess: Preprocess) -> None:
 def _refuse_changed_files(spec: DataSpec, index: SampleIndex) -> None:
     """Compare sizes; where the modification time differs too, compare the content."""
     if spec.labels:
-        _refuse_changed(Path(spec.labels), Path(spec.labels).name, -1, -1, index.csv_sha256)
+        _refusechanged_since(Path(spec.labels), Path(spec.labels).name, -1, -1, index.csv_sha256)
     for file, size, modified_ns, content in zip(
         index.files, index.sizes, index.modified_ns, index.content_sha256, strict=True
     ):
-        _refuse_changed(spec.path / file, file, size, modified_ns, content)
+        _refusechanged_since(spec.path / file, file, size, modified_ns, content)
 
 
-def _refuse_changed(path: Path, name: str, size: int, modified_ns: int, content: str) -> None:
+def _refusechanged_since(path: Path, name: str, size: int, modified_ns: int, content: str) -> None:
     """Raise DataError unless size and time, or the content, are as scanned; size -1 compares the content only."""
     try:
         status = path.stat()
@@ -244,110 +260,4 @@ def _refuse_changed(path: Path, name: str, size: int, modified_ns: int, content:
     except OSError as error:
         raise DataError(f"{name} cannot be read", why=error.strerror or str(error)) from error
     if not same:
-        raise _changed(name)
-
-
-@dataclass(frozen=True)
-class _ArrayReader:
-    index: SampleIndex
-    arrays: tuple[RowArray, ...]
-    inputs: dict[str, TensorSpec]
-
-    def __call__(self, positions: range) -> Feeds:
-        rows = [self.index.rows[position] for position in positions]
-        blocks = [array.rows(rows) for array in self.arrays]
-        for position, content in zip(positions, row_hashes(blocks), strict=True):
-            if content != self.index.content_sha256[position]:
-                raise _changed(self.index.files[position])
-        by_name = {array.name: block for array, block in zip(self.arrays, blocks, strict=True)}
-        return {spec.name: _converted(by_name[name], spec) for name, spec in self.inputs.items()}
-
-
-def _array_reader(
-    spec: DataSpec, index: SampleIndex, preprocess: Preprocess, inputs: tuple[TensorSpec, ...]
-) -> Callable[[range], Feeds]:
-    if not preprocess.is_identity:
-        raise DataError(
-            "[preprocess] is for images", how='Store arrays as the model takes them, or use kind = "images".'
-        )
-    _refuse_changed_arrays(spec, index)
-    opened = open_arrays(spec.path)
-    by_array = _inputs_by_array([array.name for array in index.arrays], spec.path.name, inputs)
-    for array in index.arrays:
-        if array.name in by_array:
-            _check_array(array.row_shape, array.dtype, by_array[array.name], spec.path.name)
-    return _ArrayReader(index, tuple(opened[array.name] for array in index.arrays), by_array)
-
-
-def _refuse_changed_arrays(spec: DataSpec, index: SampleIndex) -> None:
-    try:
-        status = spec.path.stat()
-    except OSError as error:
-        raise DataError(f"{spec.path.name} cannot be read", why=error.strerror or str(error)) from error
-    if (status.st_size,) != index.sizes:
-        raise _changed(spec.path.name)
-    if (status.st_mtime_ns,) != index.modified_ns:
-        now = scan(spec)
-        if (now.sha256, now.labels_sha256) != (index.sha256, index.labels_sha256):
-            raise _changed(spec.path.name)
-
-
-def _inputs_by_array(names: Sequence[str], file: str, inputs: tuple[TensorSpec, ...]) -> dict[str, TensorSpec]:
-    """Return array name -> input. The nameless array of an .npy is the model's only input."""
-    if list(names) == [""] and len(inputs) == 1:
-        return {"": inputs[0]}
-    missing = [spec.name for spec in inputs if spec.name not in names]
-    if missing:
-        found = ", ".join(name or "one array without a name" for name in names)
-        raise DataError(
-            f"{file} lacks the input {', '.join(missing)}",
-            why=f"the model's inputs are {_inputs_text(inputs)}; the file holds {found}",
-            how="Name the arrays as the model's inputs, with numpy.savez.",
-        )
-    return {spec.name: spec for spec in inputs}
-
-
-def _check_array(row_shape: tuple[int, ...], dtype: str, spec: TensorSpec, file: str) -> None:
-    if not spec.shape or not _fits(row_shape, spec.shape[1:]):
-        raise _shape_error(file, row_shape, spec)
-    try:
-        possible = np.can_cast(np.dtype(dtype), np.dtype(spec.dtype), casting="same_kind")
-    except TypeError:
-        possible = False
-    if not possible:
-        raise DataError(f"{file} has {dtype}, the input {spec.name} takes {spec.dtype}", how="Convert the array.")
-
-
-def _converted(block: Array, spec: TensorSpec) -> Array:
-    """Return the block in the input's dtype; floats may be rounded, but nothing may overflow or wrap."""
-    if block.dtype.name == spec.dtype:
-        return block
-    with np.errstate(over="ignore"):
-        out = block.astype(np.dtype(spec.dtype))
-    floating = out.dtype.kind == "f"
-    intact = np.array_equal(np.isfinite(out), np.isfinite(block)) if floating else np.array_equal(out, block)
-    if not intact:
-        raise DataError(f"values for the input {spec.name} do not fit {spec.dtype}", why=f"they are {block.dtype.name}")
-    return out
-
-
-def _fits(shape: Sequence[int | str], wanted: Sequence[int | str]) -> bool:
-    """Whether every axis that both sides know is equal; names stand for axes of any length."""
-    return len(shape) == len(wanted) and all(
-        isinstance(a, str) or isinstance(b, str) or a == b for a, b in zip(shape, wanted, strict=True)
-    )
-
-
-def _shape_error(what: str, shape: Sequence[int | str], spec: TensorSpec) -> DataError:
-    return DataError(
-        f"{what} gives samples of {_shape_text(shape)}, the input {spec.name} takes {_shape_text(spec.shape[1:])}",
-        how="The first axis of the input counts samples; mend [preprocess] or the array.",
-    )
-
-
-def _shape_text(shape: Sequence[int | str]) -> str:
-    return f"[{', '.join(str(axis) for axis in shape)}]"
-
-
-def _inputs_text(inputs: tuple[TensorSpec, ...]) -> str:
-    return ", ".join(f"{spec.name} {spec.dtype} {_shape_text(spec.shape)}" for spec in inputs)
+        raise changed_since(name)

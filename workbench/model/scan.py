@@ -39,6 +39,8 @@ class DataSpec:
         labels: None: sub-folders (images) or the array `labels` (arrays); "": unlabelled; else the path of a CSV.
         limit: take the first `limit` after the shuffle; None for all.
         seed: of the shuffle, numpy.random.default_rng(seed).permutation over the sorted list (arrays: the rows).
+        frames: arrays whose rows are frames in the order of time: so many of them in a row are one sample, a sequence;
+            None: a row is a sample.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class DataSpec:
     labels: str | None = None
     limit: int | None = None
     seed: int = 0
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("images", "arrays"):
@@ -54,11 +57,14 @@ class DataSpec:
             raise DataError(f"data limit {self.limit} leaves no samples", how="Use 1 or more, or leave it out.")
         if self.seed < 0:
             raise DataError(f"data seed {self.seed} is negative", how="Use 0 or more.")
+        if self.frames is not None and (self.kind != "arrays" or self.frames < 1):
+            raise DataError(f"data frames = {self.frames} does not fit {self.kind}", how="Use 1 or more, with arrays.")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `data_spec_from_json`."""
         return {
             "kind": self.kind, "path": str(self.path), "labels": self.labels, "limit": self.limit, "seed": self.seed,
+            "frames": self.frames,
         }  # fmt: skip
 
 
@@ -75,7 +81,8 @@ class _Checked:
 
 def data_spec_from_json(document: Mapping[str, Any]) -> DataSpec:
     """Read what `DataSpec.to_json` gave. Raises DataError on wrong values, KeyError on missing ones."""
-    return DataSpec(document["kind"], Path(document["path"]), document["labels"], document["limit"], document["seed"])
+    rest = (document[key] for key in ("labels", "limit", "seed", "frames"))
+    return DataSpec(document["kind"], Path(document["path"]), *rest)
 
 
 def scan(spec: DataSpec, on_progress: OnProgress | None = None, pixels: PixelWriter | None = None) -> SampleIndex:
@@ -100,6 +107,11 @@ def scan(spec: DataSpec, on_progress: OnProgress | None = None, pixels: PixelWri
         raise
     pixels.complete(index)
     return index
+
+
+def changed_since(name: str) -> DataError:
+    """Return the error for something that is not any more what the scan saw."""
+    return DataError(f"{name} changed since the data was scanned", how="Scan the data again.")
 
 
 def chosen(n: int, spec: DataSpec) -> list[int]:
@@ -205,12 +217,15 @@ def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
     status = _status(spec.path)
     arrays, label_array, notes = _sample_arrays(spec.path)
     n = _common_rows(spec.path, [*arrays, *([label_array] if label_array else [])])
+    if spec.frames:
+        arrays, n, found = _sequences(spec, arrays, n)
+        label_array, notes = None, (*notes, *found)
     labels, label_names = _labels(spec, label_array)
     rows = chosen(n, spec)
     hashes, nonfinite = _hash_rows(arrays, rows, spec.path.name, report)
     return SampleIndex(
         kind="arrays",
-        files=tuple(f"{spec.path.name}[{row}]" for row in rows),
+        files=tuple(f"{spec.path.name}[{_rows_text(row, spec.frames)}]" for row in rows),
         rows=tuple(rows),
         sizes=(status.st_size,),
         modified_ns=(status.st_mtime_ns,),
@@ -223,6 +238,22 @@ def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
         selection=_selection_text(n, spec),
         notes=notes,
     )
+
+
+def _sequences(spec: DataSpec, arrays: Sequence[RowArray], n: int) -> tuple[list[RowArray], int, tuple[str, ...]]:
+    """Return arrays whose rows are sequences of `spec.frames` rows, their number, and a note on what is left over."""
+    frames = spec.frames or 1
+    if n < frames:
+        raise DataError(
+            f"{spec.path.name} holds {n} frames, fewer than one sequence of {frames}", how="Give a smaller frames."
+        )
+    left = n % frames
+    note = f"the last {left} frames fill no sequence of {frames}, left out"
+    return [array.grouped(frames) for array in arrays], n // frames, (note,) if left else ()
+
+
+def _rows_text(row: int, frames: int | None) -> str:
+    return str(row) if frames is None else f"{row * frames}:{(row + 1) * frames}"
 
 
 def _status(path: Path) -> os.stat_result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 import zipfile
@@ -204,3 +205,14 @@ def test_a_header_that_promises_more_rows_is_refused(tmp_path):
     (tmp_path / "x.npy").write_bytes(stream.getvalue() + bytes(64))
     with pytest.raises(DataError, match="promises 1000000000000 rows"):
         open_arrays(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_grouped_rows_are_rows_of_several_and_keep_the_file_open(tmp_path, save):
+    values = np.arange(22, dtype=np.int32).reshape(11, 2)
+    save(tmp_path / "x.npz", a=values)
+    grouped = open_arrays(tmp_path / "x.npz")["a"].grouped(4)
+    gc.collect()
+    assert grouped.shape == (2, 4, 2)
+    np.testing.assert_array_equal(grouped.rows([1, 0]), values[:8].reshape(2, 4, 2)[::-1])
+    np.testing.assert_array_equal(grouped.rows(range(2)), values[:8].reshape(2, 4, 2))

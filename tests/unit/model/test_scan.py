@@ -186,14 +186,14 @@ def test_missing_array_files_and_csv_for_arrays_are_refused(tmp_path):
         scan(replace(arrays_file(tmp_path, a=np.zeros((2, 1))), labels="labels.csv"))
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "image"}, {"limit": 0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"kind": "image"}, {"limit": 0}, {"seed": -1}, {"frames": 5}])
 def test_wrong_specs_are_refused(wrong):
     with pytest.raises(DataError):
         DataSpec(**{"kind": "images", "path": Path("x"), **wrong})
 
 
 def test_spec_json_gives_back_the_same():
-    spec = DataSpec("images", Path("folder"), "", 5, 3)
+    spec = DataSpec("arrays", Path("folder"), "", 5, 3, 7)
     assert data_spec_from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
