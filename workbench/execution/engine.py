@@ -6,9 +6,7 @@ Everything heavy runs in workers; this module orders the stages and gathers what
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,14 @@ from workbench.execution.assemble import CellState
 from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
 from workbench.execution.cells import FLOAT, Cell, cells_of
 from workbench.execution.checks import check_labels, check_model, check_study, needs_plan, why_not_run
+from workbench.execution.conclude import conclude
 from workbench.execution.discovery import Manifest
-from workbench.execution.evaluate import Judge, Outputs, judge_of, misfit, open_outputs
-from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id, model_record
+from workbench.execution.evaluate import judge_of, misfit, open_outputs
+from workbench.execution.facts import machine_id
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
-from workbench.execution.plausibility import plausibility_findings
 from workbench.execution.preparation import (
-    PreparedData,
     PreparedModel,
-    overlap_of,
     plan_of,
     prepare_data,
     prepare_model,
@@ -40,81 +36,20 @@ from workbench.execution.preparation import (
     simulated_outputs,
 )
 from workbench.execution.probing import RuntimeState, find_runtime, probe
-from workbench.execution.speed import MeasuredSpeed, speed_of
+from workbench.execution.run_parts import ModelParts, PlanParts, RunOptions, StudyRun
+from workbench.execution.speed import speed_of
 from workbench.execution.stages import OnEvent, Stages
 from workbench.execution.store import Store
-from workbench.execution.study import PROFILE_SECONDS, Candidate, Study, save_study, with_absolute_paths, with_row_names
+from workbench.execution.study import Candidate, Study, save_study, with_absolute_paths, with_row_names
 from workbench.files import write_json_atomic
 from workbench.measure.machine import machine_facts
-from workbench.model.graph import GraphSummary
 from workbench.model.summary import graph_summary
-from workbench.quant.plan import QuantPlan
 from workbench.spi import Deviation
+
+__all__ = ["RunOptions", "run_study"]
 
 SLOWEST = 100.0
 """A runtime this many times slower than the reference is taken for one that hangs."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a study is run.
-
-    Attributes:
-        profile: overrides the study's [measure] profile.
-        plan: a ready plan for the (only) quantized candidate. allow_code: models that are code may be run.
-    """
-
-    profile: str | None = None
-    plan: Path | None = None
-    allow_code: bool = False
-
-
-@dataclass
-class _Models:
-    """Per model source: graphs, reference outputs, judge."""
-
-    prepared: PreparedModel
-    graph: GraphSummary
-    reference_record: Mapping[str, Any]
-    judge: Judge
-
-
-@dataclass
-class _Plans:
-    """Per quantized candidate: plan, path, record, simulated outputs."""
-
-    plan: QuantPlan
-    path: Path
-    record: Mapping[str, Any]
-    simulated_record: Mapping[str, Any]
-    simulated: Outputs
-
-
-@dataclass
-class _Run:
-    """The study while it runs."""
-
-    study: Study
-    options: RunOptions
-    stages: Stages
-    machine: records.Machine
-    evaluation: PreparedData
-    calibration: PreparedData | None
-    models: dict[str, _Models] = field(default_factory=dict)
-    plans: dict[str, _Plans] = field(default_factory=dict)
-    states: list[CellState] = field(default_factory=list)
-
-    @property
-    def profile(self) -> str:
-        return self.options.profile or self.study.file.measure.profile
-
-    @property
-    def seconds(self) -> float:
-        """Timed seconds per cell, within the study's budget."""
-        seconds = PROFILE_SECONDS[self.profile]
-        budget = self.study.file.measure.budget_s
-        cells = max(1, len(cells_of(self.study)))
-        return seconds if budget is None else min(seconds, budget / cells)
 
 
 def run_study(
@@ -143,19 +78,19 @@ def run_study(
         run = _prepared(study, options, stages, cells)
         _plan_time(run, cells)
         _run_cells(run, cells, runtimes)
-        result = _result(run)
+        result = conclude(run)
         write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
         return result
 
 
-def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cell]) -> _Run:
+def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cell]) -> StudyRun:
     """Load, scan, check; then the long work: the reference, plans, the simulated graphs."""
     facts = machine_facts()
     machine = records.Machine(id=machine_id(facts), facts=facts)
     evaluation = prepare_data(stages, study, "evaluation")
     if evaluation is None:
         raise StudyError("The study names no evaluation data", how="Add [data.evaluation].")
-    run = _Run(study, options, stages, machine, evaluation, prepare_data(stages, study, "calibration"))
+    run = StudyRun(study, options, stages, machine, evaluation, prepare_data(stages, study, "calibration"))
     planned = [candidate for candidate in study.candidates if needs_plan(candidate, cells)]
     prepared: dict[str, PreparedModel] = {}
     for candidate in study.candidates:
@@ -168,7 +103,7 @@ def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cel
     return run
 
 
-def _model(run: _Run, source: str, planned: list[Candidate]) -> PreparedModel:
+def _model(run: StudyRun, source: str, planned: list[Candidate]) -> PreparedModel:
     """Load a model and see that samples, labels and ready plans fit it."""
     samples = run.calibration or run.evaluation
     model = prepare_model(run.stages, run.study, source, run.options.allow_code, samples)
@@ -177,16 +112,16 @@ def _model(run: _Run, source: str, planned: list[Candidate]) -> PreparedModel:
     return model
 
 
-def _referenced(run: _Run, model: PreparedModel) -> _Models:
+def _referenced(run: StudyRun, model: PreparedModel) -> ModelParts:
     """Run the float reference over all samples."""
     task = run.study.file.task
     folder, record = reference_outputs(run.stages, run.study, model, run.evaluation)
     judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), run.evaluation.index)
     check_labels(task, next(iter(judge.reference.values())).shape[1:], run.evaluation.index)
-    return _Models(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
+    return ModelParts(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
 
 
-def _plan(run: _Run, candidate: Candidate) -> _Plans:
+def _plan(run: StudyRun, candidate: Candidate) -> PlanParts:
     model = run.models[candidate.source].prepared
     plan, path, record = plan_of(
         run.stages, run.study, candidate, model, run.calibration, run.evaluation, run.options.plan
@@ -194,10 +129,10 @@ def _plan(run: _Run, candidate: Candidate) -> _Plans:
     folder, simulated = simulated_outputs(
         run.stages, run.study, candidate, model, run.evaluation, path.parent / record["simulated"]
     )
-    return _Plans(plan, path, record, simulated, open_outputs(folder, simulated))
+    return PlanParts(plan, path, record, simulated, open_outputs(folder, simulated))
 
 
-def _run_cells(run: _Run, cells: list[Cell], runtimes: Mapping[str, Manifest | RuntimeState]) -> None:
+def _run_cells(run: StudyRun, cells: list[Cell], runtimes: Mapping[str, Manifest | RuntimeState]) -> None:
     """Probe, build and verify every cell, then run them in groups."""
     probes: dict[tuple[str, str], RuntimeState] = {}
     jobs: list[CellJob] = []
@@ -216,7 +151,7 @@ def _run_cells(run: _Run, cells: list[Cell], runtimes: Mapping[str, Manifest | R
 
 
 def _job_of(
-    run: _Run, state: CellState, runtime: Manifest | RuntimeState, probes: dict[tuple[str, str], RuntimeState]
+    run: StudyRun, state: CellState, runtime: Manifest | RuntimeState, probes: dict[tuple[str, str], RuntimeState]
 ) -> CellJob | None:
     """Probe a cell's runtime, once per interpreter, and build the cell; None when it cannot be run."""
     if isinstance(runtime, RuntimeState):
@@ -228,7 +163,7 @@ def _job_of(
     return _build(run, state, runtime, probes[key])
 
 
-def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob | None:
+def _build(run: StudyRun, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob | None:
     """Make a cell's artifact and its job; None when the cell cannot be run, with the reason in its state."""
     cell, model = state.cell, run.models[state.cell.candidate.source].prepared
     state.versions = available.versions
@@ -252,7 +187,7 @@ def _build(run: _Run, state: CellState, manifest: Manifest, available: RuntimeSt
     return _cell_job(run, state, manifest)
 
 
-def _cell_job(run: _Run, state: CellState, manifest: Manifest) -> CellJob:
+def _cell_job(run: StudyRun, state: CellState, manifest: Manifest) -> CellJob:
     cell, artifact = state.cell, state.artifact
     assert artifact is not None
     model = run.models[cell.candidate.source].prepared
@@ -288,7 +223,7 @@ def _cell_job(run: _Run, state: CellState, manifest: Manifest) -> CellJob:
     return CellJob(cell, manifest, artifact, arguments, key, SLOWEST * reference_s)
 
 
-def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> None:
+def _take(run: StudyRun, state: CellState, outcome: dict[str, Any] | Outcome) -> None:
     """Put a finished or failed cell into its state."""
     if isinstance(outcome, Outcome):
         assemble.fail(state, outcome)
@@ -304,92 +239,7 @@ def _take(run: _Run, state: CellState, outcome: dict[str, Any] | Outcome) -> Non
     state.speed = speed_of(state.cell, folder, outcome, run.seconds)
 
 
-def _plan_time(run: _Run, cells: list[Cell]) -> None:
+def _plan_time(run: StudyRun, cells: list[Cell]) -> None:
     """Estimate the time the cells will take, at the reference's pace."""
     samples_s = max((float(model.reference_record["wall_s"]) for model in run.models.values()), default=0.0)
     run.stages.left.plan(cells, samples_s, ROUNDS[run.profile] if run.seconds else 0, run.seconds)
-
-
-def _result(run: _Run) -> records.Result:
-    """Put everything found into the file's form."""
-    run.stages.stage("Evaluate", "start")
-    runs, discordant = _runs(run)
-    runs = assemble.with_holm(runs)
-    gates = run.study.file.gates
-    first = run.models[run.study.candidates[0].source]
-    parts = {"calibration": run.calibration, "evaluation": run.evaluation}
-    disagreements = [
-        item
-        for source, model in run.models.items()
-        for item in assemble.disagreements_of(
-            model.judge, [state for state in run.states if state.cell.candidate.source == source]
-        )
-    ]
-    return records.Result(
-        program_version=workbench.__version__,
-        study_name=run.study.name,
-        study_sha256=run.study.sha256,
-        created_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        profile=run.profile,
-        model=model_record(first.prepared),
-        candidates=[_candidate(run, candidate) for candidate in run.study.candidates],
-        task=run.study.file.task.model_dump(mode="json"),
-        preprocess=run.study.preprocess.to_json(),
-        data={name: data_record(part) for name, part in parts.items() if part},
-        overlap=overlap_of(run.calibration, run.evaluation),
-        resolution_points=assemble.resolution(run.evaluation.index.n, discordant),
-        machines=[run.machine],
-        runs=runs,
-        disagreements=disagreements,
-        gates=gates,
-        verdicts=assemble.verdicts_of(runs, gates),
-        findings=[
-            *data_findings(run.calibration, run.evaluation),
-            *plausibility_findings(
-                first.judge, run.study.preprocess.to_json(), run.calibration.index.n if run.calibration else None
-            ),
-        ],
-    )
-
-
-def _runs(run: _Run) -> tuple[list[records.Run], list[float | None]]:
-    speeds: dict[tuple[str, str, str], MeasuredSpeed] = {
-        state.cell.name: state.speed for state in run.states if state.speed
-    }
-    runs: list[records.Run] = []
-    discordant: list[float | None] = []
-    for state in run.states:
-        run.stages.check_cancelled()
-        model = run.models[state.cell.candidate.source]
-        plans = run.plans.get(state.cell.candidate.name) if state.plan else None
-        record, share = assemble.run_record(
-            state,
-            model.judge,
-            model.graph,
-            plans.simulated if plans else None,
-            assemble.own_float(state, run.states),
-            speeds,
-            run.profile,
-        )
-        runs.append(record)
-        discordant.append(share)
-    for candidate in run.study.candidates:
-        made = run.plans.get(candidate.name)
-        if made:
-            judge = run.models[candidate.source].judge
-            runs.append(
-                assemble.simulated_run(
-                    judge, made.simulated_record, made.simulated, candidate.name, made.plan, run.machine.id
-                )
-            )
-    for source, model in run.models.items():
-        name = next(candidate.name for candidate in run.study.candidates if candidate.source == source)
-        runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id))
-    return runs, discordant
-
-
-def _candidate(run: _Run, candidate: Candidate) -> records.CandidateFacts:
-    plans = run.plans.get(candidate.name)
-    representation = plans.record["representation"] if plans else None
-    model_sha256 = run.models[candidate.source].prepared.sha256
-    return candidate_record(candidate, model_sha256, plans.plan if plans else None, representation)
