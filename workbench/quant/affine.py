@@ -6,6 +6,8 @@ two of them is exact in float32 (11 + 11 bits of significand), whatever the orde
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,14 @@ from workbench.quant.plan import TensorParameters, WeightParameters
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer]
+Rounding = Callable[[Float32], Float32]
+
+
+def half_even(values: Float32) -> Float32:
+    """Return whole numbers, ties to even: the rounding of ONNX QuantizeLinear."""
+    return np.rint(values)
+
 
 SCALE_FLOOR = 2.0**-14
 """Smallest scale: the smallest normal float16, so that carriers that flush subnormals keep the number."""
@@ -56,21 +66,45 @@ def affine_grid(low: Float64, high: Float64) -> tuple[Float64, Float64]:
     return scale, np.clip(np.rint(-low / scale), 0, 255)
 
 
-def quantize(values: Float32, parameters: TensorParameters) -> npt.NDArray[np.int32]:
+def quantize(values: Float32, parameters: TensorParameters, rounding: Rounding = half_even) -> npt.NDArray[np.int32]:
     """Return codes clip(rint(x / scale) + zero_point, *clamp), int32, same shape.
 
-    The division is done in float32 and ties go to even, as ONNX QuantizeLinear does.
+    Args:
+        rounding: ties go to even, as ONNX QuantizeLinear says; another rule only to explain what a runtime does.
     """
-    steps = np.rint(np.asarray(values, np.float32) / np.float32(parameters.scale))
-    low, high = (bound - parameters.zero_point for bound in parameters.clamp)
-    codes: npt.NDArray[np.int32] = np.clip(steps, low, high).astype(np.int32) + np.int32(parameters.zero_point)
+    return codes_of(values, parameters.scale, parameters.zero_point, parameters.clamp, rounding)
+
+
+def codes_of(
+    values: npt.NDArray[np.floating],
+    scale: npt.ArrayLike,
+    zero_point: npt.ArrayLike,
+    limits: tuple[int, int],
+    rounding: Rounding = half_even,
+) -> npt.NDArray[np.int32]:
+    """Return clip(rint(x / scale) + zero_point, *limits), int32, same shape; scale and zero point broadcast against x.
+
+    The division is done in float32.
+    """
+    steps = rounding(np.divide(np.asarray(values, np.float32), np.asarray(scale, np.float32)))
+    zero = np.asarray(zero_point, np.int32)
+    low, high = (np.asarray(limit - zero, np.float32) for limit in limits)
+    codes: npt.NDArray[np.int32] = np.clip(steps, low, high).astype(np.int32) + zero
     return codes
 
 
 def dequantize(codes: npt.NDArray[np.integer], parameters: TensorParameters) -> Float32:
     """Return scale * (code - zero_point) as float32, same shape."""
-    steps = (codes.astype(np.int32) - np.int32(parameters.zero_point)).astype(np.float32)
-    return steps * np.float32(parameters.scale)
+    return reals_of(codes, parameters.scale, parameters.zero_point)
+
+
+def reals_of(codes: Integers, scale: npt.ArrayLike, zero_point: npt.ArrayLike = 0) -> Float32:
+    """Return float32(code - zero_point) * scale, same shape; scale and zero point broadcast against the codes.
+
+    With sums of products as codes and scale_x * scale_w[c] as scale this is what an int32 accumulator stands for.
+    """
+    steps = codes.astype(np.int64) - np.asarray(zero_point, np.int64)
+    return np.asarray(steps.astype(np.float32) * np.asarray(scale, np.float32))
 
 
 def real_range(parameters: TensorParameters) -> tuple[float, float]:
@@ -129,6 +163,11 @@ def quantize_bias(bias: Float32, grid: Float32) -> tuple[Float32, int]:
         clip(rint(bias / grid), int32) * grid as float32 [C] (codes above 2^24 are on the grid to float32's
         precision), and the number of codes that int32 had to clamp.
     """
-    codes = np.rint(bias.astype(np.float64) / grid.astype(np.float64))
+    codes = bias_codes(bias, grid)
     clamped = np.clip(codes, _INT32.min, _INT32.max)
     return (clamped * grid.astype(np.float64)).astype(np.float32), int(np.count_nonzero(clamped != codes))
+
+
+def bias_codes(bias: Float32, grid: Float32) -> Float64:
+    """Return rint(bias / grid), divided in float64, as whole float64 numbers [C]; int32 is not enforced."""
+    return np.asarray(np.rint(bias.astype(np.float64) / grid.astype(np.float64)))

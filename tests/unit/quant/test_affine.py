@@ -14,15 +14,19 @@ from onnx.reference import ReferenceEvaluator
 from workbench.quant.affine import (
     SCALE_FLOOR,
     affine_parameters,
+    bias_codes,
     bias_grid,
     clamp_is_clip,
+    codes_of,
     dequantize,
     dequantize_weight,
     fp16_up,
+    half_even,
     quantize,
     quantize_bias,
     quantize_weight,
     real_range,
+    reals_of,
     symmetric_parameters,
 )
 from workbench.quant.plan import TensorParameters
@@ -157,3 +161,29 @@ def test_code_127_is_the_6_when_the_threshold_does_not_exceed_6() -> None:
     assert clamp_is_clip(6.0, symmetric_parameters(4.0))
     assert not clamp_is_clip(6.0, symmetric_parameters(6.1))
     assert clamp_is_clip(6.0, affine_parameters(0.0, 6.0))
+
+
+def test_scale_and_zero_point_broadcast() -> None:
+    values = np.asarray([[1.0, 10.0], [-300.0, 2.5]], np.float32)
+    scale, zero = np.asarray([0.5, 1.0]), np.asarray([10, 0])
+    codes = codes_of(values, scale, zero, (0, 255))
+    np.testing.assert_array_equal(codes, [[12, 10], [0, 2]])
+    np.testing.assert_array_equal(reals_of(codes, scale, zero), [[1.0, 10.0], [-5.0, 2.0]])
+
+
+def test_another_rounding_changes_ties_only() -> None:
+    parameters = TensorParameters(1.0, 0, "int8", None, (-128, 127))
+    values = np.asarray([0.4, 0.5, 1.5, 2.6], np.float32)
+    up = quantize(values, parameters, lambda array: np.floor(array + np.float32(0.5)))
+    np.testing.assert_array_equal(up, [0, 1, 2, 3])
+    np.testing.assert_array_equal(quantize(values, parameters, half_even), [0, 0, 2, 3])
+
+
+def test_sums_become_real_by_one_float32_product() -> None:
+    sums, grid = np.asarray([2**24 + 1, 3]), np.float32(0.1)
+    np.testing.assert_array_equal(reals_of(sums, grid), np.asarray([2**24, 3], np.float32) * grid)
+
+
+def test_bias_codes_are_whole_numbers_of_any_size() -> None:
+    codes = bias_codes(np.asarray([1.0, -0.26, 1000.0], np.float32), np.asarray([0.5, 0.1, 2.0**-28], np.float32))
+    np.testing.assert_array_equal(codes, [2, -3, 1000 * 2.0**28])
