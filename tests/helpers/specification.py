@@ -25,6 +25,7 @@ class Samples:
     """Arrays in memory as calibration samples."""
 
     sha256 = "5" * 64
+    feedback = None
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self.arrays = arrays
