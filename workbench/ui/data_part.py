@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLayout
 
 from workbench.ui.class_balance import ClassBalance
+from workbench.ui.data_sets import Part, set_at
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.widgets import button, label, row, say, without_buttons
 
-Part = Literal["calibration", "evaluation"]
 TITLES = {"evaluation": "Evaluation set", "calibration": "Calibration set"}
 PURPOSE = {
     "evaluation": "Answers are judged on these samples.",
@@ -65,7 +65,8 @@ class DataPart(QFrame):
     def show_scan(self, found: dict[str, Any] | None, words: str = "") -> None:
         """Show what a scan found, or `words` while there is nothing to show."""
         error = found.get("error", "") if found else ""
-        say(self._problem, error)
+        doubt = doubt_line(found, self._table()) if found and not error else ""
+        say(self._problem, error or doubt, "bad" if error else "warn")
         self._balance.set_classes((found or {}).get("classes") or [])
         say(self._found, words if found is None or error else found_line(found))
 
@@ -114,19 +115,20 @@ class DataPart(QFrame):
     def _set(self, value: Any, *keys: str) -> None:
         self._desk.document.set(f"change the {TITLES[self._part].lower()}", value, "data", self._part, *keys)
 
-    def _take(self, kind: str, path: str) -> None:
+    def take(self, path: Path) -> None:
+        """Take a folder or an array file as this set; number of samples and seed stay."""
         kept = {key: value for key, value in self._table().items() if key in ("limit", "seed")}
-        self._set({"kind": kind, "path": str(Path(path).resolve()), **kept})
+        self._set({**set_at(path, self._part), **kept})
 
     def _choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, TITLES[self._part], self._table().get("path", ""))
         if path:
-            self._take("images", path)
+            self.take(Path(path))
 
     def _choose_arrays(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, TITLES[self._part], "", "Arrays (*.npz *.npy)")
         if path:
-            self._take("arrays", path)
+            self.take(Path(path))
 
     def _choose_labels(self, choice: int) -> None:
         if choice == 1:
@@ -136,6 +138,13 @@ class DataPart(QFrame):
             self.show_document()
         else:
             self._set(None if choice == 0 else "", "labels")
+
+
+def doubt_line(found: dict[str, Any], table: dict[str, Any]) -> str:
+    """Return what is odd about the labels of a set, "" where nothing is."""
+    if len(found["classes"] or ()) == 1 and table.get("kind") == "images" and table.get("labels") is None:
+        return "All samples are of one class: choose a CSV file of labels, or the folder that holds the classes."
+    return ""
 
 
 def found_line(found: dict[str, Any]) -> str:

@@ -13,11 +13,15 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from workbench.errors import UserError
+from workbench.ui.data_sets import missing_set
 
 if TYPE_CHECKING:
     from workbench.execution.study import Study
 
 Values = dict[str, Any]
+CHOOSE_MODEL, USE_PROPOSAL = "choose a model", "use the proposal"
+"""Names of two steps of the undo stack that pages ask for."""
+CALIBRATION_MISSING = "Choose calibration data first: the scheme takes its ranges from samples."
 STUDY_VERSION = 1
 NO_DATA = {"evaluation": {"kind": "arrays", "path": "-"}}
 """Stands for data not yet chosen where only the model and the scheme matter."""
@@ -27,11 +31,13 @@ class Document(QObject):
     """One study being edited.
 
     Attributes:
-        changed: emitted after every change, undo and redo too. undo_stack: what can be undone.
+        changed: emitted after every change, undo and redo too. replaced: another study was opened or begun.
+        undo_stack: what can be undone.
         path: the file it was read from or saved to, None for a new one.
     """
 
     changed = Signal()
+    replaced = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +65,16 @@ class Document(QObject):
         """Words for the window's title and the rail."""
         name = self._values.get("name")
         return str(name) if name else self.path.stem if self.path else "New study"
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether [preprocess] stands as it was proposed from the model's shapes, and nobody has changed it since."""
+        stack = self.undo_stack
+        for place in reversed(range(stack.index())):
+            step = stack.command(place)
+            if isinstance(step, _Change) and step.changes("preprocess"):
+                return step.text() == USE_PROPOSAL
+        return False
 
     def value(self, *keys: str | int, default: Any = None) -> Any:
         """Return a copy of what stands at `keys` ("scheme", "name"), or the default."""
@@ -103,8 +119,9 @@ class Document(QObject):
         """Return in one line why it cannot be run yet, "" when it can."""
         if not (self._values.get("model") or self._values.get("candidates")):
             return "Choose a model first."
-        if not self.value("data", "evaluation"):
-            return "Choose evaluation data first."
+        if missing := missing_set(self._values):
+            words = {"evaluation": "Choose evaluation data first.", "calibration": CALIBRATION_MISSING}
+            return words[missing]
         if not self._values.get("runtimes"):
             return "Choose at least one runtime first."
         try:
@@ -147,6 +164,7 @@ class Document(QObject):
     def _take(self, values: Values, path: Path | None) -> None:
         self._values, self.path = values, path
         self.undo_stack.clear()
+        self.replaced.emit()
         self.changed.emit()
 
     def apply(self, values: Values) -> None:
@@ -162,6 +180,10 @@ class _Change(QUndoCommand):
         super().__init__(what)
         self._document, self._keys = document, keys
         self._before, self._after = document.values, after
+
+    def changes(self, key: str) -> bool:
+        """Whether a top-level table differs before and after."""
+        return self._before.get(key) != self._after.get(key)
 
     def id(self) -> int:
         """Return the same number for changes of the same key, so that Qt offers to merge them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.quant.scheme import SCHEME_TITLES
+from workbench.ui.data_sets import missing_set
 
 if TYPE_CHECKING:
     from workbench.execution.result import Result
@@ -42,10 +43,11 @@ def model_state(values: Mapping[str, Any]) -> State:
 def data_state(values: Mapping[str, Any]) -> State:
     """Return which of the two sets are chosen."""
     data = values.get("data") or {}
-    if "evaluation" not in data:
-        return ("evaluation set missing", "warn") if data else ("choose a folder or arrays", "")
-    name = Path(data["evaluation"]["path"]).name
-    return (name if "calibration" in data else f"{name}, no calibration set"), ""
+    if not data:
+        return "choose a folder or arrays", ""
+    if missing := missing_set(values):
+        return f"{missing} set missing", "warn"
+    return Path(data["evaluation"]["path"]).name, ""
 
 
 def scheme_state(values: Mapping[str, Any]) -> State:

@@ -22,8 +22,9 @@ from workbench.errors import UserError
 from workbench.ui import states
 from workbench.ui.charts.preload import Preloader
 from workbench.ui.commands import Bridge
+from workbench.ui.data_sets import Part, sets_at
 from workbench.ui.desk import Desk
-from workbench.ui.document import Document
+from workbench.ui.document import CHOOSE_MODEL, Document
 from workbench.ui.errors_view import ErrorPanel
 from workbench.ui.menus import Menus
 from workbench.ui.opening import Opened, classify, unpack
@@ -195,7 +196,7 @@ class Window(QMainWindow):
 
     def _open(self, opened: Opened) -> None:
         if opened.what == "model":
-            self.desk.document.set("choose a model", {"path": str(opened.path.resolve())}, "model")
+            self.desk.document.set(CHOOSE_MODEL, {"path": str(opened.path.resolve())}, "model")
             self.show_page("model")
         elif opened.what == "data":
             self._open_data(opened.path)
@@ -205,11 +206,10 @@ class Window(QMainWindow):
             self._open_study(opened)
 
     def _open_data(self, path: Path) -> None:
-        """Take samples as evaluation set, or as calibration set where there is an evaluation set already."""
+        """Take samples as the sets they are, or as the one that is missing where nothing tells."""
         data = self.desk.document.value("data", default={})
-        part = "calibration" if "evaluation" in data and "calibration" not in data else "evaluation"
-        kind = "images" if path.is_dir() else "arrays"
-        self.desk.document.set(f"choose {part} data", {"kind": kind, "path": str(path.resolve())}, "data", part)
+        wanted: Part = "calibration" if "evaluation" in data and "calibration" not in data else "evaluation"
+        self.desk.document.update("choose data", {"data": {**data, **sets_at(path, wanted)}})
         self.show_page("data")
 
     def _open_zip(self, path: Path) -> None:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.errors import StudyError
 from workbench.execution.study import load_study
-from workbench.ui.document import Document, relative_paths, with_value
+from workbench.ui.document import CALIBRATION_MISSING, Document, relative_paths, with_value
 
 
 @pytest.fixture
@@ -76,6 +76,8 @@ def test_it_says_what_is_missing(edited: Document) -> None:
     edited.set("model", {"path": "/m.onnx"}, "model")
     assert edited.problem() == "Choose evaluation data first."
     edited.set("data", {"kind": "arrays", "path": "/e.npz"}, "data", "evaluation")
+    assert edited.problem() == CALIBRATION_MISSING
+    edited.set("data", {"kind": "arrays", "path": "/c.npz"}, "data", "calibration")
     assert edited.problem() == "Choose at least one runtime first."
     edited.set("runtimes", [{"id": "ort_cpu"}], "runtimes")
     assert edited.problem() == ""

@@ -25,7 +25,7 @@ def test_choices_are_named() -> None:
     }
     found = states.of(values, None)
     assert found["model"][0] == "a.onnx"
-    assert found["data"][0] == "eval, no calibration set"
+    assert found["data"] == ("calibration set missing", "warn")
     assert found["runtimes"][0] == "3 rows: ort_cpu, OV, x"
     assert found["scheme"][0] == "2 candidates"
 

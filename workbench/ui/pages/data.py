@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from workbench.files import write_text_atomic
 from workbench.ui.commands import Command, Finished
-from workbench.ui.data_part import TITLES, DataPart, Part
+from workbench.ui.data_part import TITLES, DataPart
+from workbench.ui.data_sets import Part
 from workbench.ui.desk import Desk
 from workbench.ui.preprocess_editor import PreprocessEditor
 from workbench.ui.sample_view import SampleView
@@ -21,6 +22,7 @@ from workbench.ui.widgets import Page, card, column, label, row, say
 
 PARTS: tuple[Part, ...] = ("evaluation", "calibration")
 WAIT_MS = 500
+GUESS = "Guessed from the model's shapes: compare it with how the model was trained, and change what is different."
 LOST_HEADINGS = (
     Heading("Set", right=False),
     Heading("File", right=False),
@@ -45,7 +47,7 @@ class DataPage(Page):
         self._scanned: dict[str, Any] = {}
         self._command: Command | None = None
         self._parts = {part: DataPart(desk, part) for part in PARTS}
-        self._overlap = label("", wrap=True)
+        self._overlap, self._guess = label("", wrap=True), label("", "warn", wrap=True)
         self._lost = TablePanel(desk.theme, "Files that cannot be decoded", grows=True)
         self._editor, self._sample = PreprocessEditor(desk), SampleView(desk)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
@@ -77,10 +79,7 @@ class DataPage(Page):
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
         target = next((part for part, box in self._parts.items() if box.underMouse()), "evaluation")
         if urls:
-            path = Path(urls[0].toLocalFile()).resolve()
-            kind = "images" if path.is_dir() else "arrays"
-            what = f"choose the {TITLES[target].lower()}"
-            self._desk.document.set(what, {"kind": kind, "path": str(path)}, "data", target)
+            self._parts[target].take(Path(urls[0].toLocalFile()))
             event.acceptProposedAction()
 
     def _arrange(self) -> None:
@@ -95,8 +94,8 @@ class DataPage(Page):
         inside.addWidget(self._lost)
         self._lost_card.hide()
         frame, below = card("Preprocessing and task")
-        note = label("Declared, hashed, and done the same way for every runtime.", "muted", wrap=True)
-        below.addWidget(note)
+        below.addWidget(label("Declared, hashed, and done the same way for every runtime.", "muted", wrap=True))
+        below.addWidget(self._guess)
         halves: list[QWidget] = [self._editor, self._sample]
         together = row(*halves, spacing=28)
         together.setStretch(0, 1)
@@ -110,6 +109,7 @@ class DataPage(Page):
         for box in self._parts.values():
             box.show_document()
         self._editor.show_document()
+        say(self._guess, GUESS if self._desk.document.is_guessed else "")
         self._sample.refresh()
         if data != self._scanned:
             self._scanned = data

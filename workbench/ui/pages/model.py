@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
 
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
+from workbench.ui.document import CHOOSE_MODEL, USE_PROPOSAL
 from workbench.ui.drop_area import DropArea
 from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
@@ -69,6 +70,7 @@ class ModelPage(Page):
         self._ops.set_rows(OP_HEADINGS, op_rows(document))
         self._proposal.setText("\n".join(proposal_lines(document)))
         self._details.show()
+        self._adopt_where_nothing_is_said()
         self._show_adopted()
 
     def _empty_part(self) -> QWidget:
@@ -158,11 +160,17 @@ class ModelPage(Page):
         else:
             say(self._note, done.error, "bad")
 
+    def _adopt_where_nothing_is_said(self) -> None:
+        """Start a model that was just chosen with the proposal; the Data page calls it a guess until it is changed."""
+        chosen_now = self._desk.document.undo_stack.undoText() == CHOOSE_MODEL
+        if chosen_now and not any(self._desk.document.value(name) for name in ("preprocess", "task")):
+            self._take_proposal()
+
     def _take_proposal(self) -> None:
         if self._document is not None:
             proposed = self._document["proposed"]
             tables = {name: proposed[name] for name in ("preprocess", "task") if proposed[name]}
-            self._desk.document.update("use the proposal", tables)
+            self._desk.document.update(USE_PROPOSAL, tables)
 
     def _show_adopted(self) -> None:
         if self._details is None:

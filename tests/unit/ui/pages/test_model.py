@@ -33,11 +33,22 @@ def test_a_model_is_read_and_its_proposal_adopted(
     qtbot.waitUntil(lambda: page._document is not None, timeout=WAIT_MS)
     assert page._share.text().startswith("Under scheme S1")
     assert page._ops.view.rows_model.rowCount() > 0
-    assert page._adopt.isEnabled()
+    assert page._adopted.text() == "In use"
+    assert window.desk.document.is_guessed
+    window.desk.document.undo_stack.undo()
+    assert page._adopted.text() == ""
+    assert not window.desk.document.is_guessed
     page._adopt.click()
     assert page._adopted.text() == "In use"
     assert not page._adopt.isEnabled()
-    window.desk.document.undo_stack.undo()
+
+
+def test_what_the_user_said_is_not_replaced(page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    save_proto(conv_relu_net(), tmp_path / "net.onnx")
+    window.desk.document.set("change the task", "divergence", "task", "kind")
+    window.open_path(tmp_path / "net.onnx")
+    qtbot.waitUntil(lambda: page._document is not None, timeout=WAIT_MS)
+    assert window.desk.document.value("preprocess") is None
     assert page._adopt.isEnabled()
 
 
