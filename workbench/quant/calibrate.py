@@ -17,6 +17,7 @@ import onnx
 
 from workbench.errors import DataError, ModelError
 from workbench.model.canonical import with_extra_outputs
+from workbench.model.feedback import Carry, Feedback
 from workbench.quant.observers import Histogram, Observer
 from workbench.reference import ReferenceSession
 
@@ -34,6 +35,10 @@ class SampleSource(Protocol):
     @property
     def sha256(self) -> str:
         """Hash of content, preprocessing and order."""
+
+    @property
+    def feedback(self) -> Feedback | None:
+        """How a recurrent model's state goes from sample to sample; None for independent samples."""
 
     def batches(self, batch: int, start: int = 0) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Yield input name -> array with the samples along axis 0; the last batch may be short."""
@@ -78,7 +83,8 @@ def stream(
 ) -> Generator[dict[str, npt.NDArray[Any]], None, None]:
     """Yield the values of the named tensors, sample by sample (graph inputs come from the feeds).
 
-    A model with a fixed batch of k > 1 gets k samples at a time; a remainder of fewer than k is left out.
+    A model with a fixed batch of k > 1 gets k samples at a time; a remainder of fewer than k is left out. A recurrent
+    model gets back what it gave itself at the sample before.
 
     Raises:
         ModelError: the model cannot be run.  DataError: there are not enough samples for one run.
@@ -90,10 +96,13 @@ def stream(
         raise DataError(f"{samples.n} samples are too few", how=f"Give at least {step}.")
     data = with_extra_outputs(model, wanted).SerializeToString()
     with ReferenceSession(data, optimized=True) as session, closing(runs(samples, step)) as feeds_of_runs:
-        done = 0
-        for feeds in feeds_of_runs:
+        done, carry = 0, Carry(samples.feedback)
+        asked = list(dict.fromkeys((*wanted, *carry.outputs)))
+        for inputs_of_run in feeds_of_runs:
             watch.check_cancelled()
-            values = session.run(feeds, wanted)
+            feeds = carry.feeds(done, inputs_of_run)
+            values = session.run(feeds, asked)
+            carry.keep(values)
             values.update({name: feeds[name] for name in names if name in inputs})
             yield values
             done += step

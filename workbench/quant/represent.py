@@ -133,7 +133,7 @@ class _First:
     def __init__(self, samples: SampleSource, limit: int) -> None:
         self._samples = samples
         self.n = min(samples.n, limit)
-        self.sha256 = samples.sha256
+        self.sha256, self.feedback = samples.sha256, samples.feedback
 
     def batches(self, batch: int, start: int = 0) -> Generator[dict[str, npt.NDArray[Any]], None, None]:
         """Yield batches until `n` samples have come."""

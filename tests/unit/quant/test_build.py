@@ -41,6 +41,7 @@ class Samples:
     """Arrays in memory as calibration samples."""
 
     sha256 = "5" * 64
+    feedback = None
 
     def __init__(self, arrays: Mapping[str, np.ndarray], size: int = 0) -> None:
         self.arrays, self.size = arrays, size

@@ -8,8 +8,11 @@ import numpy as np
 import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net, multi_io_net, nan_net, random_feeds, resnet_like
+from helpers.recurrent import LSTM_STATE, lstm_net
 
 from workbench.errors import DataError, JobCancelledError, ModelError
+from workbench.model.canonical import with_extra_outputs
+from workbench.model.feedback import Feedback
 from workbench.quant.calibrate import Watch, fixed_batch, observe, runs, stream, used_samples
 from workbench.quant.observers import Observer
 from workbench.reference import ReferenceSession
@@ -19,6 +22,7 @@ class Samples:
     """Arrays in memory, handed out in batches of any size."""
 
     sha256 = "0" * 64
+    feedback = None
 
     def __init__(self, arrays: dict[str, np.ndarray], forced_batch: int = 0) -> None:
         self.arrays, self.forced = arrays, forced_batch
@@ -145,3 +149,27 @@ def test_progress_counts_samples_and_cancelling_stops_before_the_next_run() -> N
     with pytest.raises(JobCancelledError):
         observe(model, ["input"], samples_for(model, 4), Watch(lambda done, *_: seen.append(done), check))
     assert seen == [1, 2]
+
+
+class Frames(Samples):
+    """Sequences of frames, one after another, whose state is fed back."""
+
+    def __init__(self, frames: np.ndarray, feedback: Feedback) -> None:
+        super().__init__({"frame": frames})
+        self.feedback = feedback
+
+
+def test_a_recurrent_model_gets_its_own_state_back_and_starts_anew_with_every_sequence() -> None:
+    model = lstm_net()
+    frames = np.random.default_rng(0).standard_normal((6, 1, 8)).astype(np.float32)
+    zeros = {name: np.zeros((1, 1, 1, 16), np.float32) for name in LSTM_STATE}
+    samples = Frames(frames, Feedback(LSTM_STATE, 3, zeros))
+    got = [(arrays["scores"], arrays["h"]) for arrays in stream(model, ["scores", "h"], samples, watch())]
+    with ReferenceSession(with_extra_outputs(model, ["scores"]).SerializeToString()) as session:
+        state: dict[str, np.ndarray] = {}
+        for number, (scores, h) in enumerate(got):
+            state = {name: values[0] for name, values in zeros.items()} if number % 3 == 0 else state
+            outputs = session.run({"frame": frames[number : number + 1], **state})
+            np.testing.assert_array_equal(scores, outputs["scores"])
+            np.testing.assert_array_equal(h, state["h"])
+            state = {name: outputs[output] for name, output in LSTM_STATE.items()}

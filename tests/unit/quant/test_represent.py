@@ -23,6 +23,7 @@ class Samples:
     """Arrays in memory; remembers how many batches were asked for and that its iterator was closed."""
 
     sha256 = "5" * 64
+    feedback = None
 
     def __init__(self, array: np.ndarray) -> None:
         self.array, self.n, self.handed, self.is_closed = array, len(array), 0, False
