@@ -1,14 +1,18 @@
-"""Where a study's results go unless the user says otherwise, and how long it will take; plain functions without Qt."""
+"""Where a study's results go, what a run will do and keep, and how long it takes; plain functions without Qt."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.ui.data_sets import missing_set
 from workbench.ui.run_state import duration
 
 if TYPE_CHECKING:
+    from workbench.execution.cells import Cell
     from workbench.execution.study import Study
 
 PROFILES = {
@@ -41,7 +45,7 @@ def missing_step(values: dict[str, Any]) -> str:
     """Return the first step of the rail without which nothing can run: model, data, runtimes, or ""."""
     if not (values.get("model") or values.get("candidates")):
         return "model"
-    if not (values.get("data") or {}).get("evaluation"):
+    if missing_set(values):
         return "data"
     return "" if values.get("runtimes") else "runtimes"
 
@@ -57,15 +61,64 @@ def _is_own(path: Path) -> bool:
     return path.resolve().is_relative_to(Path(str(files("workbench_resources"))).resolve())
 
 
-def expected_text(study: Study) -> str:
-    """Return in a line how many cells there are and how long the speed part takes. Raises StudyError."""
-    from workbench.execution.cells import cells_of  # noqa: PLC0415  (not before the first paint)
+@dataclass(frozen=True)
+class Planned:
+    """What a run will do.
 
-    cells = len(cells_of(study))
-    measure = study.file.measure
-    per_cell = SECONDS[measure.profile]
-    if measure.budget_s is not None:
-        per_cell = min(per_cell, measure.budget_s / cells)
-    words = f"{cells} {'cell' if cells == 1 else 'cells'}"
-    rest = "plus the samples and the calibration"
-    return f"{words}, about {duration(cells * (per_cell + AROUND_S))}, {rest}."
+    Attributes:
+        cells: in the order of the study. seconds, rounds: of timed running per cell.
+    """
+
+    cells: tuple[Cell, ...]
+    seconds: float
+    rounds: int
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that all cells take, without the samples."""
+        return len(self.cells) * (self.seconds + AROUND_S)
+
+    @property
+    def text(self) -> str:
+        """How many cells there are and how long they take."""
+        words = f"{len(self.cells)} {'cell' if len(self.cells) == 1 else 'cells'}"
+        return f"{words}, about {duration(self.expected_s)}, plus the samples and the calibration."
+
+
+def runtime_titles() -> dict[str, str]:
+    """Return the titles of all runtimes by id, which rows without a name are called by."""
+    from workbench.execution.discovery import discover  # noqa: PLC0415  (not before the first paint)
+
+    return {manifest.id: manifest.title for manifest, _, _ in discover() if manifest}
+
+
+def planned(study: Study, titles: Mapping[str, str], *, quick: bool = False) -> Planned:
+    """Return what a run of the study will do. Raises StudyError.
+
+    Args:
+        titles: of runtimes, see `runtime_titles`.
+    """
+    from workbench.execution.cell_run import ROUNDS  # noqa: PLC0415  (not before the first paint)
+    from workbench.execution.cells import cells_of  # noqa: PLC0415  (with the above)
+    from workbench.execution.study import with_row_names  # noqa: PLC0415  (with the above)
+
+    cells = tuple(cells_of(with_row_names(study, titles)))
+    profile, budget = ("quick" if quick else study.file.measure.profile), study.file.measure.budget_s
+    seconds = SECONDS[profile] if budget is None else min(SECONDS[profile], budget / len(cells))
+    return Planned(cells, seconds, ROUNDS[profile] if seconds else 0)
+
+
+def kept_text(folder: Path, cells: Sequence[Cell]) -> str:
+    """Return what a run into this folder will find there and keep, "" where nothing was begun."""
+    from workbench.execution.store import Store  # noqa: PLC0415  (not before the first paint)
+
+    if not (folder / "events.jsonl").is_file():
+        return ""
+    store = Store(folder)
+    finished = sum((store.folder("cells", *cell.name) / "stage.json").is_file() for cell in cells)
+    count = f"{finished} of {len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
+    if finished == len(cells) and (folder / "result.json").is_file():
+        return "Holds a finished run: what has not changed since is kept, the rest is run again."
+    if (folder / "result.json").is_file():
+        return f"Holds a run in which {count} gave answers: these are kept unless changed, the rest is run again."
+    return f"Holds a run that was stopped after {count}: Run goes on from there."

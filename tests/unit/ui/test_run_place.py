@@ -1,4 +1,4 @@
-"""Where results go and how long a study takes."""
+"""Where results go, what a run will do and what it finds there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from helpers.studies import document, write_study_file
 
+from workbench.execution.store import Store
 from workbench.execution.study import load_study
-from workbench.ui.run_place import expected_text, missing_step, result_folder
+from workbench.ui.run_place import kept_text, missing_step, planned, result_folder, runtime_titles
 
 
 def test_results_stand_beside_the_study(tmp_path: Path) -> None:
@@ -38,9 +39,36 @@ def test_the_sample_study_does_not_write_into_the_program(tmp_path: Path, monkey
 def test_the_time_follows_profile_and_cells(tmp_path: Path) -> None:
     content = document(({"id": "ort_cpu"},), measure={"profile": "standard"})
     study = load_study(write_study_file(tmp_path / "s.toml", content))
-    assert expected_text(study).startswith("2 cells, about 2 min")
+    found = planned(study, {})
+    assert found.text.startswith("2 cells, about 2 min")
+    assert (found.seconds, found.rounds) == (60.0, 6)
+    assert planned(study, {}, quick=True).seconds == 5.0
     content["measure"] = {"profile": "standard", "budget_s": 10.0}
-    assert "about 18 s" in expected_text(load_study(write_study_file(tmp_path / "s.toml", content)))
+    assert "about 18 s" in planned(load_study(write_study_file(tmp_path / "s.toml", content)), {}).text
+    content["measure"] = {"profile": "none"}
+    assert planned(load_study(write_study_file(tmp_path / "s.toml", content)), {}).rounds == 0
+
+
+def test_rows_without_a_name_are_called_by_their_runtime(tmp_path: Path) -> None:
+    study = load_study(write_study_file(tmp_path / "s.toml", document(({"id": "ort_cpu"},))))
+    assert planned(study, runtime_titles()).cells[0].title == "ONNX Runtime CPU · S1 · fp32"
+
+
+def test_what_lies_in_the_folder_is_told(tmp_path: Path) -> None:
+    study = load_study(write_study_file(tmp_path / "s.toml", document(({"id": "ort_cpu"},))))
+    cells = planned(study, {}).cells
+    assert kept_text(tmp_path, cells) == ""
+    (tmp_path / "events.jsonl").touch()
+    assert kept_text(tmp_path, cells) == "Holds a run that was stopped after 0 of 2 cells: Run goes on from there."
+    for number, cell in enumerate(cells, 1):
+        place = Store(tmp_path).folder("cells", *cell.name)
+        place.mkdir(parents=True)
+        (place / "stage.json").touch()
+        assert f"stopped after {number} of 2 cells" in kept_text(tmp_path, cells)
+    (tmp_path / "result.json").touch()
+    assert kept_text(tmp_path, cells).startswith("Holds a finished run")
+    (place / "stage.json").unlink()
+    assert kept_text(tmp_path, cells).startswith("Holds a run in which 1 of 2 cells gave answers")
 
 
 def test_the_first_missing_step_is_named() -> None:
@@ -50,7 +78,7 @@ def test_the_first_missing_step_is_named() -> None:
     assert missing_step(values) == "data"
     values["data"] = {"calibration": {"path": "c"}}
     assert missing_step(values) == "data"
-    values["data"] = {"evaluation": {"path": "e"}}
+    values["data"] = {"evaluation": {"path": "e"}, "calibration": {"path": "c"}}
     assert missing_step(values) == "runtimes"
     values["runtimes"] = [{"id": "ort_cpu"}]
     assert missing_step(values) == ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workbench.ui.run_state import PREPARATION, RunState, duration
+from workbench.ui.run_state import PREPARATION, Failure, RunState, duration
 
 CELLS = ["ORT · S1 · fp32", "ORT · S1 · int8"]
 
@@ -64,14 +64,57 @@ def test_speed_rounds_are_shown_in_the_lanes_that_run(state: RunState) -> None:
 
 
 def test_a_failed_cell_keeps_its_reason(state: RunState) -> None:
+    more = {"status": "crashed", "reason": "ended by SIGSEGV", "remedy": "Update it.", "log_tail": ["a", "b"]}
+    state.take(stage(f"Build {CELLS[0]}", "failed", text="Crashed: ended by SIGSEGV. Update it.", **more))
+    lane = state.lanes[CELLS[0]]
+    assert (lane.kind, lane.stage) == ("failed", "Build failed")
+    assert lane.failure == Failure("crashed", "ended by SIGSEGV", "Update it.", ("a", "b"))
+    assert lane.failure.text == "ended by SIGSEGV\nUpdate it.\na\nb"
+    assert state.failed == [lane]
+
+
+def test_a_failure_without_parts_is_told_by_its_line(state: RunState) -> None:
     state.take(stage(f"Build {CELLS[0]}", "failed", text="no such kernel"))
-    assert (state.lanes[CELLS[0]].kind, state.lanes[CELLS[0]].text) == ("failed", "no such kernel")
+    assert state.lanes[CELLS[0]].failure == Failure("failed", "no such kernel")
 
 
-def test_the_end_closes_what_is_open(state: RunState) -> None:
+def test_a_runtime_that_is_not_here_has_not_failed_at_a_stage(state: RunState) -> None:
+    state.take(stage(f"Build {CELLS[0]}", "failed", status="not_available", reason="it needs macOS"))
+    lane = state.lanes[CELLS[0]]
+    assert lane.stage == ""
+    assert lane.failure is not None
+    assert lane.failure.word == "not available"
+
+
+def rate(cell: str, per_s: float, start_s: float = 0.0, phase: str = "block") -> dict[str, Any]:
+    return {"event": "rate", "cell": cell, "per_s": per_s, "start_s": start_s, "seconds": 1.0, "phase": phase}
+
+
+def test_a_lane_shows_the_rate_and_the_seconds_while_its_clock_runs(state: RunState) -> None:
+    state.begin(CELLS, seconds=5.0)
+    for cell in CELLS:
+        state.take(stage(f"Run {cell}"))
+    state.take(stage(f"Warm up {CELLS[0]}"))
+    assert state.measuring
+    state.take(rate(CELLS[0], 90.0, phase="warm_up"))
+    lane = state.lanes[CELLS[0]]
+    assert (lane.stage, lane.per_s, lane.share) == ("Warm up", 90.0, None)
+    state.take(stage("Speed, round 1 of 5"))
+    assert state.lanes[CELLS[0]].per_s is None
+    state.take(rate(CELLS[0], 100.0))
+    state.take(rate(CELLS[1], 200.0, start_s=1.5))
+    first, second = (state.lanes[cell] for cell in CELLS)
+    assert (first.per_s, first.done, first.total, first.unit) == (None, 1.0, 5.0, "s")
+    assert (second.per_s, second.share) == (200.0, 0.5)
+    state.take(rate("unknown", 1.0))
+    assert "unknown" not in state.lanes
+
+
+@pytest.mark.parametrize(("failed", "kind", "words"), [(True, "stopped", "Run was under way"), (False, "done", "")])
+def test_the_end_closes_what_is_open(state: RunState, failed: bool, kind: str, words: str) -> None:
     state.take(stage(f"Run {CELLS[0]}"))
-    state.end(failed=True)
-    assert (state.lanes[CELLS[0]].kind, state.lanes[CELLS[0]].stage) == ("failed", "stopped")
+    state.end(failed=failed)
+    assert (state.lanes[CELLS[0]].kind, state.lanes[CELLS[0]].stage) == (kind, words)
     assert state.lanes[CELLS[1]].kind == "waiting"
 
 

@@ -21,9 +21,9 @@ def throughput_figure(cells: Sequence[CellSamples]) -> Figure | None:
     if not cells:
         return None
     lines = tuple(_line(cell) for cell in cells)
-    x, y = _x_axis(lines), _y_axis(lines)
+    x, y = _x_axis(lines), rate_axis(lines)
     start = min(float(line.x[0]) for line in lines)
-    bands = (Band("x", x.low, 0.0, "warm_up", ("warm-up, not counted", "warm-up")),) if start < 0 else ()
+    bands = (warm_up_band(x.low),) if start < 0 else ()
     return Figure(
         key="throughput",
         title="Throughput over time",
@@ -66,15 +66,22 @@ def _line(cell: CellSamples) -> Line:
 
 def _x_axis(lines: Sequence[Line]) -> Axis:
     start, end = min(float(line.x[0]) for line in lines), max(float(line.x[-1]) for line in lines)
-    room = 0.02 * (end - start) + 0.25
-    return Axis("seconds of timed running, other runs' turns left out", start - room, end + room, text=_seconds)
+    return running_axis(start, end)
 
 
-def _seconds(value: float) -> str:
+def running_axis(start_s: float, end_s: float) -> Axis:
+    """Return the axis of timed running from `start_s` (the warm-up lies before 0) to `end_s`."""
+    room = 0.02 * (end_s - start_s) + 0.25
+    return Axis("seconds of timed running, other runs' turns left out", start_s - room, end_s + room, text=running_time)
+
+
+def running_time(value: float) -> str:
+    """Return seconds of timed running for the readout; the warm-up lies before 0."""
     return f"{numbers.number(value, 1)} s" if value >= 0 else f"warm-up, {numbers.number(value, 1)} s"
 
 
-def _y_axis(lines: Sequence[Line]) -> Axis:
+def rate_axis(lines: Sequence[Line]) -> Axis:
+    """Return the axis of samples per second: from zero on, or logarithmic where rates lie far apart."""
     values = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
     low, high = float(values.min()), float(values.max())
     if low > 0 and high / low > LOG_ABOVE:
@@ -85,8 +92,18 @@ def _y_axis(lines: Sequence[Line]) -> Axis:
 
 def _rounds(cells: Sequence[CellSamples]) -> tuple[Rule, ...]:
     """Return where rounds start, from the run with the most rounds; the others' lie within a run of these."""
-    starts = [0.0, *max((cell.ends_s for cell in cells), key=len)[:-1]]
-    return tuple(Rule("x", at, f"round {number}") for number, at in enumerate(starts, 1)) if len(starts) > 1 else ()
+    return round_rules([0.0, *max((cell.ends_s for cell in cells), key=len)[:-1]])
+
+
+def round_rules(starts_s: Sequence[float]) -> tuple[Rule, ...]:
+    """Return a rule at the start of each round; none where there is only one."""
+    rules = tuple(Rule("x", at, f"round {number}") for number, at in enumerate(starts_s, 1))
+    return rules if len(rules) > 1 else ()
+
+
+def warm_up_band(low_s: float) -> Band:
+    """Return the shaded stretch of the warm-up."""
+    return Band("x", low_s, 0.0, "warm_up", ("warm-up, not counted", "warm-up"))
 
 
 def _subtitle(cells: Sequence[CellSamples]) -> str:

@@ -23,12 +23,16 @@ class ChartSlot(QWidget):
         self._inside = QVBoxLayout(self)
         self._inside.setContentsMargins(0, 0, 0, 0)
 
-    def show_figure(self, figure: Figure | None, why: str) -> None:
-        """Show a figure, or in words why there is none; with neither the place is empty."""
+    def show_figure(self, figure: Figure | None, why: str, *, keep_view: bool = False) -> None:
+        """Show a figure, or in words why there is none; with neither the place is empty.
+
+        Args:
+            keep_view: the figure is the one shown before with new values: what the user zoomed to stays.
+        """
         self.setVisible(figure is not None or bool(why))
         if self.chart is None:
             from workbench.ui.charts.base import ChartCard  # noqa: PLC0415  (pyqtgraph comes after the first paint)
 
             self.chart = ChartCard(self._theme, self._name, framed=self._framed)
             self._inside.addWidget(self.chart)
-        self.chart.show_figure(figure, why)
+        self.chart.show_figure(figure, why, keep_view=keep_view)

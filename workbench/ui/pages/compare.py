@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.execution.result import Problem, Result
 from workbench.report import verdicts
+from workbench.report.exchanges import exchange_lines
 from workbench.report.pairs import disagreement_lines
 from workbench.report.sheet import Sentence, Sheet, build_sheet
 from workbench.report.split import splits
@@ -153,7 +154,7 @@ class ComparePage(QWidget):
         set_tab_order(self)
 
     def _show_notes(self, sheet: Sheet) -> None:
-        """Show the disagreements with their button, then every finding."""
+        """Show the disagreements with their button, what a tool-chain alone changes, then every finding."""
         clear(self.notes)
         result = self._result
         said = verdicts.disagreements(result) if result else disagreement_lines(sheet)
@@ -165,6 +166,8 @@ class ComparePage(QWidget):
                 self.notes.addWidget(note)
             else:
                 self.notes.addWidget(label(said_line, wrap=True))
+        for exchanged in exchange_lines(result) if result else []:
+            self.notes.addWidget(label(exchanged, wrap=True, selectable=True))
         for finding in dict.fromkeys([*sheet.findings, *(f"{r.label}: {f}" for r in sheet.runs for f in r.findings)]):
             self.notes.addWidget(label(finding, "warn", wrap=True, selectable=True))
 

@@ -1,27 +1,30 @@
-"""The Run page: profile, gates, folder; the running study as lanes with remaining time, log tail and Cancel."""
+"""The Run page: the study's profile and gates, options of one run; the running study as lanes, live rates and log."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QWidget
 
 from workbench.errors import UserError
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
-from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.errors_view import LogView
 from workbench.ui.gate_editor import GateEditor
 from workbench.ui.lanes import Lanes
-from workbench.ui.run_place import PROFILES, expected_text, missing_step, result_folder
+from workbench.ui.live_chart import LiveChart
+from workbench.ui.run_options import RunOptions
+from workbench.ui.run_place import Planned, kept_text, missing_step, planned, runtime_titles
 from workbench.ui.run_state import RunState, duration
-from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon, without_buttons
+from workbench.ui.study_card import StudyCard
+from workbench.ui.widgets import Page, button, card, column, label, row, say, themed_icon
 
 PAINT_MS = 150
 MEASURING_MS = 1000
+LOG_PX = 130
 
 
 class RunPage(Page):
@@ -44,23 +47,22 @@ class RunPage(Page):
         self._desk = desk
         self._command: Command | None = None
         self._run, self._began_s = RunState(), 0.0
-        self._chosen: Path | None = None
-        self._profile, self._budget, self._code = (
-            QComboBox(),
-            without_buttons(QDoubleSpinBox()),
-            QCheckBox("allow the model's code to run"),
-        )
-        self._expected, self._place = label("", "muted", wrap=True), ElidedLabel()
-        self._next = button("", lambda: self.goto.emit(missing_step(desk.document.values)), "link")
-        self._gates, self._lanes, self._log = GateEditor(desk), Lanes(), LogView("Log of the run", 130)
-        self._now = label("", wrap=True)
+        self._titles: dict[str, str] | None = None
+        self._planned: Planned | None = None
+        self._study, self._options, self._gates = StudyCard(desk), RunOptions(desk), GateEditor(desk)
+        self._expected, self._next = self._study.expected, self._study.next
+        self._lanes, self._chart = Lanes(desk.theme), LiveChart(desk.theme)
+        self._log, self._now = LogView("Log of the run", LOG_PX), label("", wrap=True)
         self._start = themed_icon(button("Run", self.start, "primary"), desk.theme, "run", "on_accent")
         self._cancel = themed_icon(button("Cancel", self.cancel, "danger"), desk.theme, "stop", "bad")
         self._show = button("Show results", self._open_result)
         self._timer = QTimer(self, interval=PAINT_MS)
         self._timer.timeout.connect(self._paint)
         self._arrange()
-        self._connect()
+        self._next.clicked.connect(lambda _on=False: self.goto.emit(missing_step(desk.document.values)))
+        self._options.changed.connect(self._refresh)
+        desk.document.replaced.connect(self._forget)
+        desk.document.changed.connect(self._refresh)
         self._refresh()
 
     @property
@@ -77,19 +79,21 @@ class RunPage(Page):
         study_file = self._desk.bridge.scratch("run.toml")
         try:
             self._desk.document.write_copy(study_file)
-            cells = self._cells()
+            plan = self._plan()
         except UserError as error:
             self.failed.emit(str(error), ())
             return
-        self._run.begin(cells)
+        self._planned = plan
+        self._run.begin([cell.title for cell in plan.cells], plan.seconds)
+        self._chart.begin(plan)
         self._began_s = time.monotonic()
-        arguments = ["run", str(study_file), "-o", str(self._target()), "--events"]
-        arguments += ["--allow-code"] if self._code.isChecked() else []
         self._log.clear()
+        arguments = ["run", str(study_file), *self._options.arguments(), "--events"]
         self._command = self._desk.bridge.run(arguments, self._finished, self._take, self._log.appendPlainText)
         self._timer.start(PAINT_MS)
         self._refresh()
         self._paint()
+        self._cancel.setFocus()
 
     def cancel(self) -> None:
         """Stop the study; what is finished stays."""
@@ -98,156 +102,127 @@ class RunPage(Page):
             self._cancel.setEnabled(False)
             self._command.cancel()
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Catch up with what came while another page was shown."""
+        super().showEvent(event)
+        self._show_progress()
+
     def _arrange(self) -> None:
         for widget in (self._show, self._cancel, self._start):
             self.buttons.addWidget(widget)
-        upper = QHBoxLayout()
-        upper.setSpacing(12)
-        upper.addWidget(self._settings_card(), 1)
         gates, inside = card("Gates")
         inside.addWidget(label("Limits that decide between ship and stop, judged on the interval.", "muted", wrap=True))
         inside.addWidget(self._gates)
         inside.addStretch(1)
-        upper.addWidget(gates, 1)
-        self.body.addLayout(upper)
-        self.body.addWidget(self._now)
-        self.body.addWidget(self._lanes)
-        self.body.addWidget(self._log)
+        self._settings = QWidget()
+        halves = row(column(self._study, self._options), gates)
+        halves.setStretch(0, 6)
+        halves.setStretch(1, 5)
+        self._settings.setLayout(halves)
+        for part in (self._now, self._settings, self._lanes, self._chart, self._log):
+            self.body.addWidget(part)
         self.body.addStretch(1)
 
-    def _settings_card(self) -> QWidget:
-        frame, inside = card("Measure")
-        for key, text in PROFILES.items():
-            self._profile.addItem(text, key)
-        self._profile.setAccessibleName("Profile")
-        self._budget.setRange(0, 1e6)
-        self._budget.setDecimals(0)
-        self._budget.setSuffix(" s")
-        self._budget.setSpecialValueText("no limit")
-        self._budget.setAccessibleName("Most seconds for the speed of all cells")
-        inside.addLayout(row(label("Profile", "muted"), self._profile, None, label("At most", "muted"), self._budget))
-        inside.addLayout(row(self._expected, self._next, spacing=8))
-        inside.addWidget(label("Results go to", "muted"))
-        choose = button("Change...", self._choose_folder, tip="Choose the folder for results")
-        inside.addLayout(row(self._place, choose))
-        inside.addWidget(self._code)
-        inside.addStretch(1)
-        return frame
-
-    def _connect(self) -> None:
-        set_ = self._desk.document.set
-        self._profile.activated.connect(
-            lambda _place: set_("change the profile", self._profile.currentData(), "measure", "profile")
-        )
-        self._budget.valueChanged.connect(
-            lambda value: set_("change the time limit", value or None, "measure", "budget_s")
-        )
-        self._desk.document.changed.connect(self._refresh)
+    def _plan(self) -> Planned:
+        if self._titles is None:
+            self._titles = runtime_titles()
+        return planned(self._desk.document.study(), self._titles, quick=self._options.quick)
 
     def _refresh(self) -> None:
         """Show what the document says, and whether it can be run."""
         values = self._desk.document.values
-        measure = values.get("measure") or {}
-        self._profile.setCurrentIndex(self._profile.findData(measure.get("profile", "quick")))
-        self._budget.blockSignals(True)
-        self._budget.setValue(measure.get("budget_s") or 0)
-        self._budget.blockSignals(False)
+        self._study.show_document()
         self._gates.show_document()
-        self._code.setVisible(_is_code(values))
-        problem = self._desk.document.problem()
-        self._start.setEnabled(not problem and not self.is_running)
+        problem, plan = self._desk.document.problem(), None
+        try:
+            plan = None if problem else self._plan()
+        except UserError as error:
+            problem = str(error)
+        self._start.setEnabled(plan is not None and not self.is_running)
         self._start.setVisible(not self.is_running)
         self._cancel.setVisible(self.is_running)
         self._cancel.setEnabled(True)
+        self._settings.setVisible(not self.is_running)
+        self._options.show_place(kept_text(self._options.folder, plan.cells) if plan else "", has_code=_is_code(values))
+        self._show.setVisible((self._options.folder / "result.json").is_file() and not self.is_running)
+        self._show_expected(problem, plan)
         if not self.is_running and not self._log.toPlainText():
-            self._preview(problem)
+            self._preview(plan)
         self._lanes.setVisible(bool(self._run.lanes))
         self._log.setVisible(bool(self._run.lanes) and (self.is_running or bool(self._log.toPlainText())))
-        folder = self._target()
-        self._place.setText(str(folder))
-        self._show.setVisible((folder / "result.json").is_file() and not self.is_running)
-        self._show_forecast(problem)
 
-    def _preview(self, problem: str) -> None:
+    def _preview(self, plan: Planned | None) -> None:
         """Show the cells that would run."""
-        self._run.begin(self._cells() if not problem else [])
-        if problem:
+        self._run.begin([cell.title for cell in plan.cells] if plan else [])
+        if plan is None:
             self._run.lanes.clear()
         self._lanes.show_state(self._run)
+        self.state.emit("ready" if plan else "not ready", "ok" if plan else "")
 
-    def _show_forecast(self, problem: str) -> None:
+    def _show_expected(self, problem: str, plan: Planned | None) -> None:
         step = missing_step(self._desk.document.values)
         self._next.setVisible(bool(step))
         self._next.setText(f"Go to {step.title()}")
         self._next.setAccessibleName(f"Go to {step.title()}")
-        if problem:
-            say(self._expected, problem, "warn")
-        else:
-            try:
-                say(self._expected, expected_text(self._desk.document.study()), "muted")
-            except UserError as error:
-                say(self._expected, str(error), "warn")
-        if not self.is_running and not self._log.toPlainText():
-            self.state.emit("ready" if not problem else "not ready", "ok" if not problem else "")
+        say(self._expected, plan.text if plan else problem, "muted" if plan else "warn")
+
+    def _forget(self) -> None:
+        """Another study: nothing of the last run is shown."""
+        if not self.is_running:
+            self._log.clear()
+            self._chart.clear()
+            say(self._now, "")
 
     def _take(self, event: dict[str, Any]) -> None:
         self._run.take(event)
+        self._chart.take(event)
         line = log_line(event, time.strftime("%H:%M:%S"))
         if line:
             self._log.appendPlainText(line)
 
     def _paint(self) -> None:
-        """Bring lanes and remaining time up to date; once a second while the clock of a cell runs."""
+        """Bring the page up to date; once a second while the clock of a cell runs."""
         self._timer.setInterval(MEASURING_MS if self._run.measuring else PAINT_MS)
-        self._lanes.show_state(self._run)
         if self.is_running and self._cancel.isEnabled():
             left = self._run.remaining_s
-            spent = duration(time.monotonic() - self._began_s)
-            text = f"{spent} so far, about {duration(left)} left" if left else f"{spent} so far"
-            say(self._now, f"Running: {text}.")
+            say(self._now, now_text(time.monotonic() - self._began_s, left, self._planned))
             self.state.emit(f"running, {duration(left)} left" if left else "running", "on")
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Draw lanes and rates, unless another page is shown."""
+        if self.isVisible() or not self.is_running:
+            self._lanes.show_state(self._run)
+            self._chart.paint(is_over=not self.is_running)
 
     def _finished(self, done: Finished) -> None:
         self._command = None
         self._timer.stop()
         self._run.end(failed=not done.ok)
-        self._lanes.show_state(self._run)
         took = duration(time.monotonic() - self._began_s)
         if done.cancelled:
             say(self._now, "Stopped. What was finished is kept; Run goes on from there.")
             self.state.emit("stopped", "warn")
         elif not done.ok:
-            say(self._now, "The study did not finish.")
+            say(self._now, "The study did not finish. What was finished is kept; Run goes on from there.")
             self.state.emit("failed", "bad")
             self.failed.emit(done.error, done.log_tail)
         else:
-            say(self._now, f"Finished in {took}.")
-            self.state.emit(f"finished in {took}", "ok" if done.exit_code == 0 else "warn")
+            lost = len(self._run.failed)
+            say(self._now, finished_text(took, lost, len(self._run.lanes) - 1))
+            words = f"finished, {lost} without answers" if lost else f"finished in {took}"
+            self.state.emit(words, "ok" if done.exit_code == 0 else "warn")
         self._refresh()
+        self._show_progress()
+        if self._start.isEnabled() and self.isVisible():
+            self._start.setFocus()
         if done.ok:
             self._open_result()
 
     def _open_result(self) -> None:
-        folder = self._target()
+        folder = self._options.folder
         if (folder / "result.json").is_file():
             self.result_ready.emit(folder)
-
-    def _target(self) -> Path:
-        return self._chosen or result_folder(self._desk.document.path, self._desk.document.values)
-
-    def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder for results", str(self._target().parent))
-        if name:
-            self._chosen = Path(name)
-            self._refresh()
-
-    def _cells(self) -> list[str]:
-        from workbench.execution.cells import cells_of  # noqa: PLC0415  (not before the first paint)
-        from workbench.execution.discovery import discover  # noqa: PLC0415  (with the above)
-        from workbench.execution.study import with_row_names  # noqa: PLC0415  (with the above)
-
-        titles = {manifest.id: manifest.title for manifest, _, _ in discover() if manifest}
-        return [cell.title for cell in cells_of(with_row_names(self._desk.document.study(), titles))]
 
 
 def log_line(event: dict[str, Any], clock: str) -> str:
@@ -257,6 +232,25 @@ def log_line(event: dict[str, Any], clock: str) -> str:
     words = {"start": "", "kept": "kept from before", "done": "done", "failed": "failed"}
     state, text = words.get(str(event.get("state")), str(event.get("state"))), str(event.get("text") or "")
     return "  ".join(part for part in (clock, str(event["name"]), state, text) if part)
+
+
+def now_text(spent_s: float, left_s: float | None, plan: Planned | None) -> str:
+    """Return how long it runs and will run; before the cells what they will take, since preparing is not estimated."""
+    spent = f"Running for {duration(spent_s)}"
+    if left_s:
+        return f"{spent}, about {duration(left_s)} left."
+    if plan is None:
+        return f"{spent}."
+    cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
+    return f"{spent}. After the preparation {cells} will take about {duration(plan.expected_s)} and their samples."
+
+
+def finished_text(took: str, lost: int, cells: int) -> str:
+    """Return how the run ended, and how many cells gave no answer."""
+    if not lost:
+        return f"Finished in {took}."
+    verb = "has no answer: the reason stands" if lost == 1 else "have no answer: the reasons stand"
+    return f"Finished in {took}. {lost} of {cells} cells {verb} below. Run tries again and keeps the rest."
 
 
 def _is_code(values: dict[str, Any]) -> bool:
