@@ -7,7 +7,7 @@ import pytest
 from helpers.onnx_backend import EIGHT_BITS, NodeTest, node_tests, run_test
 
 from workbench.quant.affine import Rounding, half_even
-from workbench.quant.departure import TIES
+from workbench.quant.departure import ROUNDINGS
 
 PASSING = (
     "test_convinteger_with_padding",
@@ -91,7 +91,7 @@ def test_nothing_of_8_bits_is_left_out(tests: dict[str, NodeTest]) -> None:
 @pytest.mark.parametrize("words", ["rounds towards zero", "rounds down"])
 def test_a_wrong_rounding_fails(tests: dict[str, NodeTest], words: str) -> None:
     """The comparison can fail. No test of the onnx package holds a tie that the two nearest rules decide otherwise."""
-    failed = [name for name in PASSING if not passes(tests[name], TIES[words])]
+    failed = [name for name in PASSING if not passes(tests[name], ROUNDINGS[words])]
     assert {"test_quantizelinear", "test_qlinearconv"} <= set(failed)
     assert len(failed) >= 12
 
@@ -99,4 +99,4 @@ def test_a_wrong_rounding_fails(tests: dict[str, NodeTest], words: str) -> None:
 @pytest.mark.parametrize("words", ["rounds ties away from zero", "rounds ties up"])
 def test_ties_are_not_decided_by_these_tests(tests: dict[str, NodeTest], words: str) -> None:
     """Known gap of the onnx package's tests: why ties have tests of their own (test_affine, test_probe_graphs)."""
-    assert all(passes(tests[name], TIES[words]) for name in PASSING)
+    assert all(passes(tests[name], ROUNDINGS[words]) for name in PASSING)

@@ -13,6 +13,7 @@ import onnx
 from workbench.errors import ModelError
 from workbench.quant.affine import Float32, Rounding
 from workbench.quant.integer_graph import Codes, IntegerGraph
+from workbench.quant.parity import UINT8_SHIFT
 from workbench.quant.plan import QuantPlan
 
 UNEXPLAINED = "neither one rounding less nor another rule for ties gives its codes"
@@ -66,11 +67,12 @@ def _variants(canonical: onnx.ModelProto, plan: QuantPlan, output: str) -> Itera
     inputs = {value.name for value in canonical.graph.input}
     inner = [name for name in plan.tensors if name not in inputs and name != output]
     for names in [[name] for name in inner] + ([inner] if len(inner) > 1 else []):
-        what = " and ".join(names)
+        once = "once" if len(names) == 1 else f"{len(names)} times"
         kept = IntegerGraph(canonical, plan, unrounded=frozenset(names))
-        yield f"rounds once less: {what} keeps its clip but is not rounded", kept
-        yield f"rounds once less: {what} is neither clipped nor rounded", IntegerGraph(canonical, _without(plan, names))
-    for words, rule in TIES.items():
+        yield f"rounds {once} less ({' and '.join(names)} clipped but not rounded)", kept
+        loose = IntegerGraph(canonical, _without(plan, names))
+        yield f"rounds {once} less ({' and '.join(names)} neither clipped nor rounded)", loose
+    for words, rule in ROUNDINGS.items():
         yield words, IntegerGraph(canonical, plan, rule)
     yield "its output is not rounded", IntegerGraph(canonical, plan, unrounded=frozenset({output}))
     yield "its output is neither clipped nor rounded", IntegerGraph(canonical, _without(plan, [output]))
@@ -92,13 +94,18 @@ def _towards_zero(values: Float32) -> Float32:
     return np.asarray(np.trunc(values))
 
 
+def _shifted(values: Float32) -> Float32:
+    return np.asarray(np.rint(values + np.float32(UINT8_SHIFT)) - np.float32(UINT8_SHIFT))
+
+
 def _down(values: Float32) -> Float32:
     return np.asarray(np.floor(values))
 
 
-TIES: dict[str, Rounding] = {
+ROUNDINGS: dict[str, Rounding] = {
     "rounds ties away from zero": _half_away,
     "rounds ties up": _half_up,
     "rounds towards zero": _towards_zero,
     "rounds down": _down,
+    "adds the zero point 128 before it rounds": _shifted,
 }

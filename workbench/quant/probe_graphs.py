@@ -1,8 +1,9 @@
 """Graphs of one to three ops with a power-of-two plan, on which a runtime shows where it leaves the specification.
 
 Every tensor is quantized, the inputs too. Ranges are those of the first half of the samples; the second half is three
-times as large, so that codes saturate. All scales are powers of two, so that ties between two codes are frequent and
-nothing but a rounding of the runtime's own can make a difference (`certificate`).
+times as large, so that codes saturate. All scales are powers of two and all samples lie on a fine grid of them, so that
+ties between two codes are frequent and nothing but a rounding of the runtime's own can make a difference
+(`certificate`). Only the last pattern leaves that grid: it shows how floats become codes at a graph's border.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from workbench.quant.select import WeightUse
 OPSET = 17
 SAMPLES = 32
 BEYOND = 3.0
+GRID = 2.0**-12
 SCHEME = Scheme(method="minmax", bias_correction=False, scale_rounding="power_of_two")
 SHARED_SCALE = frozenset({"MaxPool", "AveragePool", "Concat", "Flatten", "Transpose"})
 FUSED = frozenset({"Relu", "Clip"})
@@ -87,6 +89,21 @@ class _Graph:
         return inferred
 
 
+def _on_the_grid(rng: np.random.Generator, shape: Sequence[int], size: float) -> Floats:
+    """Return normal values, the second half BEYOND times as large, as multiples of GRID."""
+    values = rng.standard_normal((SAMPLES, *shape)) * size
+    values[SAMPLES // 2 :] *= BEYOND
+    return (np.rint(values / GRID) * GRID).astype(np.float32)
+
+
+def _near_ties(rng: np.random.Generator, shape: Sequence[int], size: float) -> Floats:
+    """Return halves of the step 2^-5 and their float32 neighbours on both sides."""
+    halves = ((rng.integers(-127, 126, (SAMPLES, *shape)) + 0.5) * 2.0**-5 * size).astype(np.float32)
+    sides = rng.integers(0, 3, halves.shape)
+    up, down = np.nextafter(halves, np.float32(np.inf)), np.nextafter(halves, np.float32(-np.inf))
+    return np.choose(sides, [halves, up, down]).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Pattern:
     """One probe graph.
@@ -96,11 +113,13 @@ class Pattern:
         build: adds its nodes to an empty graph; inputs are "x" and "z", the output is "y".
         reach: share of its output's range that the output's codes hold; below 1 a step before the last op is several
             steps after it, so that a rounding left out there shows in most codes.
+        samples: makes float32 [SAMPLES, *shape] of about a given size.
     """
 
     title: str
     build: Callable[[_Graph], str]
     reach: float = 1.0
+    samples: Callable[[np.random.Generator, Sequence[int], float], Floats] = _on_the_grid
 
     @property
     def id(self) -> str:
@@ -149,8 +168,9 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("Conv+Add", lambda g: _two_convs(g, "Add"), NARROW),
     Pattern("Conv+Add of its input", _residual, NARROW),
     Pattern("Conv+Add+Relu", lambda g: g.node("Relu", [_two_convs(g, "Add", "sum")]), NARROW),
+    Pattern("Quantize", lambda g: g.node("Flatten", [g.input()]), samples=_near_ties),
 )
-"""Single ops first, so that the first that departs is the smallest."""
+"""Single ops first, so that the first that departs is the smallest; the border of the graph last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,14 +191,10 @@ def make_probe(pattern: Pattern) -> Probe:
     graph = _Graph(np.random.default_rng(0))
     pattern.build(graph)
     model = graph.model()
-    feeds = {name: _samples(graph.rng, shape, 0.4**place) for place, (name, shape) in enumerate(graph.inputs.items())}
+    feeds = {
+        name: pattern.samples(graph.rng, shape, 0.4**place) for place, (name, shape) in enumerate(graph.inputs.items())
+    }
     return Probe(model, _plan(model, feeds, pattern.reach), feeds)
-
-
-def _samples(rng: np.random.Generator, shape: Sequence[int], size: float) -> Floats:
-    values = rng.standard_normal((SAMPLES, *shape)).astype(np.float32) * np.float32(size)
-    values[SAMPLES // 2 :] *= np.float32(BEYOND)
-    return values
 
 
 def _plan(model: onnx.ModelProto, feeds: Mapping[str, Floats], reach: float) -> QuantPlan:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from workbench.errors import ModelError
-from workbench.quant.departure import TIES, UNEXPLAINED, Departure, compare_codes, explain
+from workbench.quant.departure import ROUNDINGS, UNEXPLAINED, Departure, compare_codes, explain
 from workbench.quant.integer_graph import Codes, IntegerGraph
 from workbench.quant.plan import QuantPlan, TensorParameters
 from workbench.quant.probe_graphs import PATTERNS, Probe, make_probe
@@ -50,10 +50,10 @@ def answer(model: onnx.ModelProto, plan: QuantPlan, of: Probe) -> np.ndarray:
     return IntegerGraph(model, plan).run(of.feeds)["y"]
 
 
-@pytest.mark.parametrize("words", sorted(TIES))
+@pytest.mark.parametrize("words", sorted(ROUNDINGS))
 def test_another_rule_for_ties_is_named(words: str) -> None:
-    found = probe("Conv")
-    answers = IntegerGraph(found.model, found.plan, TIES[words]).run(found.feeds)["y"]
+    found = probe("Quantize" if "128" in words else "Conv")
+    answers = IntegerGraph(found.model, found.plan, ROUNDINGS[words]).run(found.feeds)["y"]
     assert explain(found.model, found.plan, found.feeds, "y", answers) == words
 
 
@@ -61,15 +61,15 @@ def test_a_rounding_left_out_is_named() -> None:
     found = probe("Conv+Add")
     clipped = IntegerGraph(found.model, found.plan, unrounded=frozenset({"left"})).run(found.feeds)["y"]
     assert explain(found.model, found.plan, found.feeds, "y", clipped) == (
-        "rounds once less: left keeps its clip but is not rounded"
+        "rounds once less (left clipped but not rounded)"
     )
     without = replace(found.plan, tensors={k: v for k, v in found.plan.tensors.items() if k != "left"})
     assert explain(found.model, found.plan, found.feeds, "y", answer(found.model, without, found)) == (
-        "rounds once less: left is neither clipped nor rounded"
+        "rounds once less (left neither clipped nor rounded)"
     )
     neither = IntegerGraph(found.model, found.plan, unrounded=frozenset({"left", "right"})).run(found.feeds)["y"]
     assert explain(found.model, found.plan, found.feeds, "y", neither) == (
-        "rounds once less: left and right keeps its clip but is not rounded"
+        "rounds 2 times less (left and right clipped but not rounded)"
     )
 
 
