@@ -19,6 +19,7 @@ from helpers.workers import PLUGINS, Files, Worker, living_children, plugin, run
 from workbench.errors import JobCancelledError, JobFailedError
 from workbench.execution.discovery import discover, find_plugin
 from workbench.execution.jobs import Job, PluginRef
+from workbench.execution.outcomes import REMEDIES
 
 STOP_BOUND_S = 3.0  # the aim is under one second; the bound leaves room for a loaded machine
 HANGS = {
@@ -41,7 +42,7 @@ def cell(files: Files, tmp_path: Path, **changes: Any) -> dict[str, Any]:
 def test_a_crash_has_its_signal_and_the_last_log_lines(contract_files: Files, tmp_path: Path) -> None:
     outcome = run("cell", plugin("crash"), cell(contract_files, tmp_path), tmp_path)
     assert (outcome.status, outcome.signal, outcome.error_kind) == ("crashed", "SIGSEGV", "Crash")
-    assert str(outcome) == "Crashed: crash (cell) was ended by SIGSEGV."
+    assert str(outcome) == f"Crashed: crash (cell) was ended by SIGSEGV. {REMEDIES['SIGSEGV']}"
     assert "about to read address 0 for 1 samples" in outcome.log_tail
     assert any("runtime.py" in line and "in run" in line for line in outcome.log_tail)
     assert outcome.value is None

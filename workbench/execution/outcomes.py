@@ -9,6 +9,18 @@ from typing import Any
 from workbench.execution.jobs import Job, Outcome, Status
 
 
+_FAULT = "Try another version of it, or other options or fewer threads; its log has its last words."
+REMEDIES: Mapping[str, str] = {
+    "SIGKILL": "It may have run out of memory.",
+    "SIGSEGV": _FAULT,
+    "SIGABRT": _FAULT,
+    "SIGBUS": _FAULT,
+    "SIGFPE": _FAULT,
+    "SIGILL": "It may be built for another processor: look for a build that suits this one.",
+}
+"""What helps after a signal; a fault of the runtime itself is nothing that the study could mend."""
+
+
 def outcome_of(
     job: Job,
     final: Mapping[str, Any],
@@ -64,7 +76,7 @@ def _died(job: Job, exit_code: int, common: dict[str, Any]) -> Outcome:
         message = f"{who(job)} ended with exit code {exit_code}"
         return Outcome("crashed", error_kind="ExitCode", message=message, exit_code=exit_code, **common)
     name = signal_name(-exit_code)
-    remedy = "It may have run out of memory." if name == "SIGKILL" else ""
+    remedy = REMEDIES.get(name, "")
     message = f"{who(job)} was ended by {name}"
     return Outcome("crashed", error_kind="Crash", message=message, remedy=remedy, signal=name, **common)
 

@@ -47,7 +47,7 @@ class Lane:
     Attributes:
         stage: what is done now, in words; text: more about it or its progress.
         done, total: counts of the stage, in `unit`s ("s" for seconds of running); total 0 where there are none.
-        per_s: samples per second as told last while its clock runs. failure: why it has no answer.
+        per_s: samples per second as told last. failure: why it has no answer.
     """
 
     name: str
@@ -126,7 +126,7 @@ class RunState:
         if name.startswith(SPEED):
             for lane in list(self.lanes.values()):
                 if lane.kind == "running" and lane.name != PREPARATION:
-                    self._set(lane.name, stage=name, text="", per_s=None)
+                    self._set(lane.name, stage=name, text="")
             return
         stage, lane_name = self._lane_of(name)
         if state == FAILED:
@@ -148,8 +148,6 @@ class RunState:
         name = str(event.get("cell", ""))
         if name not in self.lanes:
             return
-        for lane in [lane for lane in self.lanes.values() if lane.per_s is not None]:
-            self._set(lane.name, per_s=None)
         self._set(name, per_s=float(event["per_s"]))
         if event["phase"] == "block":
             ran_s = float(event["start_s"]) + float(event["seconds"])

@@ -36,6 +36,8 @@ COMMON: dict[str, Any] = {"log_tail": ("last",), "duration_s": 1.0, "peak_rss_by
         ({}, 0, None, "failed", "Failed: echo (cell) ended without an answer (exit code 0)."),
         ({}, 3, None, "crashed", "Crashed: echo (cell) ended with exit code 3."),
         ({}, -11, None, "crashed", "Crashed: echo (cell) was ended by SIGSEGV."),
+        ({}, -11, None, "crashed", "Try another version of it"),
+        ({}, -4, None, "crashed", "SIGILL. It may be built for another processor"),
         ({}, -9, None, "crashed", "SIGKILL. It may have run out of memory."),
     ],
 )

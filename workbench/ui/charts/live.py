@@ -13,6 +13,8 @@ from workbench.ui.charts.throughput import rate_axis, round_rules, running_axis,
 from workbench.ui.live_rates import LiveCell, LiveRates, Told
 
 LABEL_LETTERS = 22
+HEADROOM = 1.16
+"""The names of the rounds stand above the curves."""
 DOTS_UP_TO = 40
 WARM_UP_S = 2.0
 """Room for the warm-up from the start on; it lasts at least that long."""
@@ -33,7 +35,7 @@ def live_figure(rates: LiveRates) -> Figure | None:
         subtitle=_subtitle(cells),
         summary=_summary(cells),
         x=x,
-        y=rate_axis(lines),
+        y=rate_axis(lines, HEADROOM),
         hover="column",
         table=lambda: _table(cells),
         lines=lines,

@@ -80,14 +80,18 @@ def running_time(value: float) -> str:
     return f"{numbers.number(value, 1)} s" if value >= 0 else f"warm-up, {numbers.number(value, 1)} s"
 
 
-def rate_axis(lines: Sequence[Line]) -> Axis:
-    """Return the axis of samples per second: from zero on, or logarithmic where rates lie far apart."""
+def rate_axis(lines: Sequence[Line], room: float = 1.08) -> Axis:
+    """Return the axis of samples per second: from zero on, or logarithmic where rates lie far apart.
+
+    Args:
+        room: how many times the highest rate the axis holds, where it is linear.
+    """
     values = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
     low, high = float(values.min()), float(values.max())
     if low > 0 and high / low > LOG_ABOVE:
         spread = (high / low) ** 0.08
         return Axis("samples per second (log)", low / spread, high * spread, log=True)
-    return Axis("samples per second", 0.0, high * 1.08 or 1.0)
+    return Axis("samples per second", 0.0, high * room or 1.0)
 
 
 def _rounds(cells: Sequence[CellSamples]) -> tuple[Rule, ...]:

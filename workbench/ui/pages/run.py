@@ -115,11 +115,11 @@ class RunPage(Page):
         inside.addWidget(self._gates)
         inside.addStretch(1)
         self._settings = QWidget()
-        halves = row(column(self._study, self._options), gates)
-        halves.setStretch(0, 6)
-        halves.setStretch(1, 5)
+        halves = row(column(self._study, gates, None), column(self._options, None))
+        halves.setStretch(0, 1)
+        halves.setStretch(1, 1)
         self._settings.setLayout(halves)
-        for part in (self._now, self._settings, self._lanes, self._chart, self._log):
+        for part in (self._now, self._settings, self._chart, self._lanes, self._log):
             self.body.addWidget(part)
         self.body.addStretch(1)
 
