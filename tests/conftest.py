@@ -1,11 +1,14 @@
-"""Fixtures for all tests: where real models and data lie."""
+"""For all tests: where real models and data lie; property tests judge results, never the speed of the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

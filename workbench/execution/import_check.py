@@ -125,7 +125,7 @@ def _agreement(column: Sequence[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> f
 
 
 def _departs(name: str, sqnr_db: float, agreement: float | None) -> ModelError:
-    answers = "" if agreement is None else f"; {agreement:.1%} equal answers"
+    answers = "" if agreement is None else f"; {100 * agreement:.1f} % equal answers"
     return ModelError(
         f"The ONNX file of {name} does not compute what torch computes",
         why=f"SQNR {sqnr_db:.1f} dB, at least {SQNR_FLOOR_DB:.0f} dB is asked{answers}",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from workbench.execution.evaluate import Judge
+from workbench.measure.statistics import wilson
 from workbench.measure.tasks import TaskOptions
 
 MIN_N = 20
@@ -60,13 +61,15 @@ def _labels(judge: Judge) -> list[str]:
     best = max(shares, key=lambda offset: shares[offset])
     if shares[best] >= here + CLEAR_GAIN:
         return [
-            f"the FP32 reference is right in {here:.1%} of the samples; with class_offset = {best} it would be "
-            f"{shares[best]:.1%}: mend class_offset in [task]"
+            f"the FP32 reference is right in {100 * here:.1f} % of the samples; with class_offset = {best} it would be "
+            f"{100 * shares[best]:.1f} %: mend class_offset in [task]"
         ]
-    if here < min(LOW_ACCURACY, 20 / _classes(judge)):
+    is_chance = wilson(round(here * len(labels)), len(labels))[0] <= 1 / _classes(judge)
+    if is_chance or here < min(LOW_ACCURACY, 20 / _classes(judge)):
+        guess = f", no better than guessing among {_classes(judge):,} classes" if is_chance else ""
         return [
-            f"the FP32 reference itself is right in only {here:.1%} of the samples: check mean, std, color and "
-            "labels before reading anything else"
+            f"the FP32 reference itself is right in only {100 * here:.1f} % of the samples{guess}: check mean, std and "
+            "color, and whether labels are in the order of the outputs, before reading anything else"
         ]
     return []
 

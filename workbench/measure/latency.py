@@ -309,7 +309,7 @@ def _instability(windows: npt.NDArray[np.float64], steady_from: int) -> str:
     middle = float(np.median(steady))
     spread = 1.4826 * float(np.median(np.abs(steady - middle))) / middle
     if spread > SPREAD_LIMIT:
-        return f"the windows spread by {spread:.0%}, more than {SPREAD_LIMIT:.0%}"
+        return f"the windows spread by {100 * spread:.0f} %, more than {100 * SPREAD_LIMIT:.0f} %"
     if steady.size * 2 < windows.size:
         return f"the rate still changed after {steady_from} of {windows.size} windows, cause not known"
     return ""

@@ -58,10 +58,12 @@ class LoadReport:
         """
         parts = []
         if self.others_mean > MEAN_LIMIT or self.others_peak > PEAK_LIMIT:
-            figures = f"{self.others_mean:.0%} of {self.cores} CPU threads, {self.others_peak:.0%} at most"
+            figures = (
+                f"{100 * self.others_mean:.0f} % of {self.cores} CPU threads, {100 * self.others_peak:.0f} % at most"
+            )
             parts.append(f"other processes took {figures}")
         if self.steal > STEAL_LIMIT:
-            parts.append(f"the hypervisor took {self.steal:.0%}")
+            parts.append(f"the hypervisor took {100 * self.steal:.0f} %")
         return "; ".join(parts)
 
     @property

@@ -34,7 +34,7 @@ def test_the_worst_output_counts() -> None:
 
 def test_a_departure_is_refused_with_both_figures() -> None:
     swapped = ANSWERS[:, ::-1]
-    with pytest.raises(ModelError, match=rf"SQNR -?\d+\.\d dB, at least {SQNR_FLOOR_DB:.0f} dB is asked; 0\.0% equal"):
+    with pytest.raises(ModelError, match=rf"SQNR -?\d+\.\d dB, at least {SQNR_FLOOR_DB:.0f} dB is asked; 0\.0 % equal"):
         compare([([ANSWERS], [swapped])], "m")
 
 

@@ -54,6 +54,15 @@ def test_a_reference_that_is_never_right_is_told() -> None:
     assert "the FP32 reference itself is right in only" in found
 
 
+def test_labels_in_another_order_are_told_from_a_poor_model() -> None:
+    fine = judge(right=0.9)
+    turned = Judge(fine.task, fine.options, fine.reference, fine.index, (fine.labels * 7 + 3) % CLASSES)
+    (found,) = plausibility_findings(turned, FINE, 100)
+    assert "no better than guessing among 11 classes" in found
+    assert "whether labels are in the order of the outputs" in found
+    assert plausibility_findings(judge(right=0.25), FINE, 100) == []
+
+
 def test_one_class_alone_means_missing_labels() -> None:
     (found,) = plausibility_findings(judge(labels=np.ones(N, np.int64)), FINE, 100)
     assert found.startswith("all 200 evaluation samples have the label 'bee'")

@@ -209,7 +209,7 @@ def test_the_import_report_becomes_facts_of_the_model() -> None:
     facts = preparation._import_facts(report, ["opset raised"])
     assert facts["format"] == "TorchScript as ONNX"
     assert facts["notes"] == [
-        "imported from TorchScript with torch 2.13.0: SQNR 123.5 dB against torch, 99.8% equal answers on 16 samples",
+        "imported from TorchScript with torch 2.13.0: SQNR 123.5 dB against torch, 99.8 % equal answers on 16 samples",
         "Compared with torch on the given data.",
         "opset raised",
     ]

@@ -33,7 +33,7 @@ def test_shares_are_of_all_cores_without_our_own() -> None:
 def test_load_on_average_disturbs() -> None:
     report = load.report_of(samples(*[0.25] * 10), cores=2)
     assert report.disturbed
-    assert report.disturbance == "other processes took 12% of 2 CPU threads, 12% at most"
+    assert report.disturbance == "other processes took 12 % of 2 CPU threads, 12 % at most"
 
 
 def test_one_bad_second_disturbs() -> None:
@@ -45,7 +45,7 @@ def test_one_bad_second_disturbs() -> None:
 
 def test_steal_disturbs() -> None:
     report = load.report_of(samples(0.0, 0.0, steal=0.1), cores=2)
-    assert report.disturbance == "the hypervisor took 5%"
+    assert report.disturbance == "the hypervisor took 5 %"
 
 
 def test_short_spans_do_not_make_a_peak() -> None:

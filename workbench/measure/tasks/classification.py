@@ -27,7 +27,6 @@ from workbench.measure.tasks.task import (
 Answers = npt.NDArray[np.int64]
 NO_ANSWER = -1
 CHUNK_VALUES = 1 << 20
-LABEL_TRAP_MIN_N = 30
 
 
 def answers(logits: AnyArray, class_offset: int = 0) -> Answers:
@@ -123,7 +122,7 @@ def evaluate(reference: Outputs, outputs: Outputs, labels: AnyArray | None, opti
         answers_changed=answers_changed(before, now, checked),
         kl=summarise_kl(kl),
         worst=_worst(kl, margin_loss(f, q, options.class_offset), before, now, checked),
-        findings=_findings(now, checked, agreement, _classes(f, options.class_offset)),
+        findings=_findings(now),
         **_labelled(before, now, checked),
     )
 
@@ -154,29 +153,10 @@ def _labelled(before: Answers, now: Answers, labels: Answers | None) -> dict[str
     }
 
 
-def _findings(now: Answers, labels: Answers | None, agreement: Figure, classes: int) -> tuple[str, ...]:
-    """Sentences about samples without an answer, and about labels in another order than the outputs."""
-    found = []
-    if missing := int((now == NO_ANSWER).sum()):
-        found.append(f"{missing} of {len(now)} samples have no answer: their outputs contain NaN")
-    if labels is not None and len(labels) >= LABEL_TRAP_MIN_N and agreement.value >= 0.5:
-        accuracy = top1_accuracy(now, labels)
-        if accuracy.interval[0] <= 1 / classes:
-            found.append(_label_trap(now, labels, accuracy, agreement, classes))
-    return tuple(found)
-
-
-def _label_trap(now: Answers, labels: Answers, accuracy: Figure, agreement: Figure, classes: int) -> str:
-    text = (
-        f"accuracy is {accuracy.value:.1%}, no better than guessing among {classes} classes, although "
-        f"{agreement.value:.1%} of the answers agree with the reference: "
-        "the labels are probably in another order than the model's outputs"
-    )
-    for shift, word in ((1, "higher"), (-1, "lower")):
-        moved = _share(int(np.sum(now == labels + shift)), len(labels))
-        if moved.interval[0] > max(2 / classes, accuracy.interval[1]):
-            return f"{text}; with class_offset one {word} accuracy would be {moved.value:.1%}"
-    return text
+def _findings(now: Answers) -> tuple[str, ...]:
+    """Sentences about samples without an answer."""
+    missing = int((now == NO_ANSWER).sum())
+    return (f"{missing} of {len(now)} samples have no answer: their outputs contain NaN",) if missing else ()
 
 
 def _worst(

@@ -77,7 +77,7 @@ class DataPage(Page):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  (Qt's name)
         """Put a dropped folder or array file into the set under the pointer."""
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
-        target = next((part for part, box in self._parts.items() if box.underMouse()), "evaluation")
+        target: Part = next((part for part, box in self._parts.items() if box.underMouse()), "evaluation")
         if urls:
             self._parts[target].take(Path(urls[0].toLocalFile()))
             event.acceptProposedAction()
