@@ -1,0 +1,126 @@
+"""TensorRT's provider options, cache, profile; placement through the engine's layers, with a stand-in package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from helpers.contexts import PlainContext
+from helpers.onnx_models import conv_relu_net, lstm_net, random_feeds, resnet_like
+from helpers.plans import make_plan
+from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, provider_library
+from workbench_plugins.ort_nvidia.session import checked_settings
+from workbench_plugins.ort_tensorrt import session as module
+from workbench_plugins.ort_tensorrt.runtime import OrtTensorRtRuntime
+from workbench_plugins.ort_tensorrt.session import (
+    SECOND_BUILD,
+    SETTINGS,
+    WITHOUT_PACKAGE,
+    OrtTensorRtSession,
+    profile_options,
+    profile_shapes,
+    provider_major,
+)
+
+from workbench.model.canonical import canonical_graph
+from workbench.model.load import save_proto
+from workbench.spi import OpenOptions, Prepared
+
+STAND_IN = Provider("CPUExecutionProvider", "stand-in", "", "CPU")
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    save_proto(conv_relu_net(), tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def session(artifact: Path, precision: str = "int8", batch: int = 4, **settings) -> OrtTensorRtSession:
+    options = OpenOptions(precision, 1, batch, artifact.parent / "scratch")
+    return OrtTensorRtSession(
+        Prepared(artifact), options, TENSORRT, checked_settings("ort_tensorrt", SETTINGS, settings)
+    )
+
+
+def test_options_follow_precision_batch_and_row(artifact: Path) -> None:
+    found = session(artifact).provider_options()
+    assert (found["trt_int8_enable"], found["trt_fp16_enable"]) == ("1", "0")
+    assert found["trt_profile_min_shapes"] == found["trt_profile_max_shapes"]
+    assert found["trt_profile_opt_shapes"].startswith("input:4x")
+    assert found["trt_builder_optimization_level"] == "3"
+    assert found["trt_engine_cache_path"].endswith("scratch/engines")
+    half = session(artifact, "fp16").provider_options()
+    assert (half["trt_int8_enable"], half["trt_fp16_enable"]) == ("0", "1")
+    mixed = session(artifact, remainder="fp16", builder_level=5).provider_options()
+    assert (mixed["trt_int8_enable"], mixed["trt_fp16_enable"], mixed["trt_builder_optimization_level"]) == (
+        "1", "1", "5",
+    )  # fmt: skip
+
+
+def test_the_float_row_never_computes_in_less(artifact: Path) -> None:
+    found = session(artifact, "fp32", remainder="fp16").provider_options()
+    assert (found["trt_int8_enable"], found["trt_fp16_enable"]) == ("0", "0")
+
+
+@pytest.mark.skipif(provider_library(TENSORRT) is None, reason="this ONNX Runtime has no TensorRT provider")
+def test_the_installed_provider_knows_every_option(artifact: Path) -> None:
+    content = provider_library(TENSORRT).read_bytes()  # type: ignore[union-attr]
+    missing = [key for key in session(artifact).provider_options() if key.encode() not in content]
+    assert missing == []
+    assert provider_major(TENSORRT) == 10
+
+
+def test_an_engine_beside_the_artifact_is_used(artifact: Path) -> None:
+    (artifact.parent / "engines").mkdir()
+    assert not session(artifact).was_built
+    (artifact.parent / "engines" / "x.engine").write_bytes(b"")
+    assert session(artifact).was_built
+    assert session(artifact).engines == artifact.parent / "engines"
+
+
+def test_profiles_are_for_a_symbolic_first_axis_alone(artifact: Path, tmp_path: Path) -> None:
+    (shape,) = profile_shapes(artifact, 4).values()
+    assert shape[0] == 4
+    save_proto(lstm_net(), tmp_path / "lstm.onnx")
+    assert all(0 not in shape for shape in profile_shapes(tmp_path / "lstm.onnx", 2).values())
+    assert profile_options({}) == {}
+    assert profile_options({"x": (1, 2), "y": (3,)})["trt_profile_opt_shapes"] == "x:1x2,y:3"
+
+
+def prepared(folder: Path):
+    canonical = canonical_graph(resnet_like())[0]
+    plan = make_plan(canonical, random_feeds(canonical, 2))
+    context = PlainContext(folder, "int8", canonical, plan)
+    return OrtTensorRtRuntime(STAND_IN).prepare(folder / "m.onnx", plan, context), context.graph
+
+
+def test_without_the_package_precisions_are_unknown_and_why(tmp_path: Path) -> None:
+    done, graph = prepared(tmp_path)
+    with OrtTensorRtRuntime(STAND_IN).open(done, OpenOptions("int8", 1, 1, tmp_path)) as opened:
+        rows, facts = opened.placement(), opened.facts()
+    assert [row.node for row in rows] == [node.name for node in graph.nodes]
+    assert {(row.precision, row.reason) for row in rows} == {("unknown", WITHOUT_PACKAGE)}
+    assert facts["engine"] == "none: stand-in provider"
+    assert facts["graph_optimization_level"] == "ORT_DISABLE_ALL"
+    assert facts["optimization_profile"].startswith("input:1x")
+
+
+def test_layers_of_a_second_build_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, graph = prepared(tmp_path)
+    names = [node.name for node in graph.nodes]
+    layers = [{"Name": "all", "LayerType": "Myelin", "Inputs": [{"DataType": "Int8"}],
+               "Metadata": "".join(f"[ONNX Layer: {name}]" for name in names[:-1])}]  # fmt: skip
+    monkeypatch.setattr(module, "tensorrt_package", lambda major: SimpleNamespace())
+    monkeypatch.setattr(module, "layer_information", lambda package, path, flags: json.dumps({"Layers": layers}))
+    options = OpenOptions("int8", 1, 1, tmp_path)
+    settings = checked_settings("ort_tensorrt", SETTINGS, {})
+    opened = OrtTensorRtSession(done, options, TENSORRT, settings)
+    monkeypatch.setattr(opened, "assignment", lambda: {names[-1]: "CUDAExecutionProvider"})
+    rows = {row.node: row for row in opened.placement()}
+    assert rows[names[0]].precision == "int8"
+    assert rows[names[0]].reason == SECOND_BUILD
+    assert rows[names[0]].device == "CUDA:0"
+    assert rows[names[-1]].reason == "another provider took it: CUDAExecutionProvider"
+    assert (tmp_path / "layers.json").is_file()
