@@ -75,6 +75,17 @@ def not_float32(ops: Iterable[RuntimeOp]) -> list[RuntimeOp]:
     return [op for op in ops if op.layer not in PASSIVE_LAYERS and _departs(op)]
 
 
+def linear_layers_in_subgraphs(graph: ArtifactGraph, ops: Iterable[RuntimeOp]) -> list[str]:
+    """Return the Gemms and MatMuls with a constant weight that OpenVINO put into one of its generated subgraphs."""
+    names = _names(graph)
+    inside = {name for op in ops if op.layer == "Subgraph" for name in _owned_nodes(op, names)}
+    return [
+        node.name
+        for node in graph.nodes
+        if node.name in inside and node.op_type in ("Gemm", "MatMul") and len(node.inputs) == 1
+    ]
+
+
 def place(
     graph: ArtifactGraph, ops: Iterable[RuntimeOp], time_shares: Mapping[str, float], int8: bool
 ) -> list[Placement]:

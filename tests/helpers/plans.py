@@ -23,6 +23,7 @@ def run_graph(model: onnx.ModelProto, feeds: Mapping[str, Any], *, optimized: bo
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return dict(zip([item.name for item in session.get_outputs()], session.run(None, dict(feeds)), strict=True))
 

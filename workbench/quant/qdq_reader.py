@@ -15,8 +15,8 @@ from onnx import numpy_helper
 
 from workbench.errors import ModelError
 from workbench.quant.parity import RealisedParameters
+from workbench.quant.passes.draft import CODES, DEQUANTIZED, SCALE
 from workbench.quant.plan import TensorParameters, WeightParameters
-from workbench.quant.qdq import CODES, DEQUANTIZED, SCALE
 
 BIASED_OPS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 DEFAULT_AXIS = 1

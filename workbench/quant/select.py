@@ -182,7 +182,7 @@ def _role(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role], integer:
     if node.op_type in ACTIVATIONS:
         return _activation_role(node, wiring, roles)
     joining: dict[str, Role] = {"Add": "add", "Concat": "concat"}
-    if node.op_type in MEANS:
+    if is_mean(node, wiring):
         return "mean", ""
     return joining.get(node.op_type, "pass"), ""
 
@@ -197,6 +197,11 @@ def _unfit(node: NodeSummary, wiring: Wiring, integer: Set[str]) -> str:
     inputs = node.inputs if joins else node.inputs[:1]
     stranger = next((name for name in inputs if name not in integer), None)
     return _pass_refusal(node, wiring) if stranger is None else _stranger(stranger, node, wiring)
+
+
+def is_mean(node: NodeSummary, wiring: Wiring) -> bool:
+    """Return whether a node takes one mean over each whole plane: GlobalAveragePool, or an AveragePool that does so."""
+    return node.op_type in MEANS or (node.op_type == "AveragePool" and wiring.pools_whole_plane(node))
 
 
 def _stranger(tensor: str, node: NodeSummary, wiring: Wiring) -> str:

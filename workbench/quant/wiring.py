@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from workbench.model.graph import COMPUTE_OPS, GraphSummary, NodeSummary
 
+UNPADDED = ("NOTSET", "VALID")
+
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
@@ -55,6 +57,13 @@ class Wiring:
         value = self._constant(node, 2, "value") if given else node.attributes.get("value", 0.0)
         mode = node.attributes.get("mode", "constant")
         return mode == "constant" and value == 0.0
+
+    def pools_whole_plane(self, node: NodeSummary) -> bool:
+        """Return whether a pool's kernel covers all of its input's spatial axes, without padding."""
+        plane = self.graph.shapes.get(node.inputs[0], ())[2:]
+        kernel = tuple(node.attributes.get("kernel_shape", ()))
+        padded = any(node.attributes.get("pads", ())) or node.attributes.get("auto_pad", "NOTSET") not in UNPADDED
+        return bool(kernel) and kernel == plane and not padded
 
     def _constant(self, node: NodeSummary, index: int, attribute: str) -> float | None:
         if len(node.inputs) > index and node.inputs[index]:

@@ -21,6 +21,12 @@ def test_a_dialect_cannot_be_changed():
         SIMULATED.opset = 17  # type: ignore[misc]
 
 
+def test_the_one_field_that_changes_values_needs_unsigned_codes():
+    assert Dialect("uint8", full_relu=True).full_relu
+    with pytest.raises(ValueError, match="uint8"):
+        Dialect("int8", full_relu=True)
+
+
 def test_importing_it_loads_no_onnx():
     code = "import sys, workbench.quant.dialect; print('onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,15 @@ def test_a_global_mean_works_on_codes_with_a_range_of_its_own(op_type: str) -> N
     assert got.links == (("n_f", ("p", "f")),)
     assert got.sources == ("x", "a", "p", "g")
     assert pick(conv("a", "x"), node(f"p = {op_type}(a)")).float_nodes == {"n_p": AFTER_LAST}
+
+
+def test_an_average_over_the_whole_plane_is_a_mean() -> None:
+    pool = node("p = AveragePool(a)", kernel_shape=[7, 7])
+    nodes = (conv("a", "x"), pool, node("f = Flatten(p)"), node("g = Gemm(f, W)"))
+    for plane, role in (((7, 7), "mean"), ((14, 14), "pass")):
+        made = graph(*nodes)
+        got = choose(replace(made, shapes={**made.shapes, "a": ("N", 8, *plane)}), Scheme())
+        assert got.roles["n_p"] == role
 
 
 def test_split_shares_one_scale_over_all_its_outputs() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 from workbench.quant.wiring import wire
 
@@ -52,3 +56,21 @@ def test_constants() -> None:
     assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads", "high"), ("o",)))
     assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads", "te"), ("o",)))
     assert not wiring.pads_with_zero(NodeSummary("k", "Pad", ("ta", "pads"), ("o",), {"mode": "edge"}))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_whole"),
+    [
+        ({"kernel_shape": [7, 7]}, True),
+        ({"kernel_shape": [7, 7], "pads": [0, 0, 0, 0], "auto_pad": "VALID"}, True),
+        ({"kernel_shape": [7, 6]}, False),
+        ({"kernel_shape": [7, 7], "pads": [1, 1, 1, 1]}, False),
+        ({"kernel_shape": [7, 7], "auto_pad": "SAME_UPPER"}, False),
+        ({}, False),
+    ],
+)
+def test_a_pool_over_the_whole_plane(attributes: dict[str, Any], is_whole: bool) -> None:
+    pool = NodeSummary("p", "AveragePool", ("x",), ("y",), attributes)
+    shapes = {"x": ("N", 8, 7, 7)}
+    assert wire(GraphSummary((pool,), (), (), shapes)).pools_whole_plane(pool) is is_whole
+    assert not wire(GraphSummary((pool,), (), ())).pools_whole_plane(pool)

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 from workbench_plugins.openvino.artifact import ArtifactGraph, ArtifactNode
-from workbench_plugins.openvino.placement import RuntimeOp, not_float32, place, precision_of
+from workbench_plugins.openvino.placement import (
+    RuntimeOp,
+    linear_layers_in_subgraphs,
+    not_float32,
+    place,
+    precision_of,
+)
 
 CONV = RuntimeOp(
     name="conv/WithoutBiases",
@@ -124,3 +130,16 @@ def test_a_product_that_no_op_names_never_counts_as_int8(quantized: bool, expect
     graph = ArtifactGraph((*GRAPH.nodes[:2], lost), ("x",), ("y",))
     placed = place(graph, [CONV], {}, int8=True)[2]
     assert (placed.node, placed.precision, placed.fused_into) == ("lost", expected, CONV.name)
+
+
+def test_only_linear_layers_with_a_constant_in_a_subgraph_are_named() -> None:
+    nodes = (
+        ArtifactNode("fc1", "Gemm", ("x",), ("a",), quantized=True),
+        ArtifactNode("fc2", "MatMul", ("a",), ("b",), quantized=True),
+        ArtifactNode("scores", "MatMul", ("b", "a"), ("c",), quantized=True),
+        ArtifactNode("act", "Relu", ("c",), ("y",), quantized=False),
+    )
+    graph = ArtifactGraph(nodes, ("x",), ("y",))
+    merged = RuntimeOp("y", "Subgraph", "jit_avx512_f32", "f32", ("fc1/WithoutBiases", "fc2", "scores", "act"))
+    assert linear_layers_in_subgraphs(graph, [merged]) == ["fc1", "fc2"]
+    assert linear_layers_in_subgraphs(graph, [replace(merged, layer="FullyConnected")]) == []

@@ -1,0 +1,80 @@
+"""Biases: on the grid, as codes where codes are exact, in float32 where they are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from helpers import rule_nets
+from helpers.onnx_models import Builder
+from helpers.plans import run_graph
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.model.canonical import canonical_graph
+from workbench.quant.dialect import SIMULATED, Dialect
+from workbench.quant.passes.biases import grid_codes
+from workbench.quant.qdq import write_qdq
+
+INTEGER = Dialect(bias="int32")
+
+
+def gemm_with_bias(shape: list[int]) -> onnx.ModelProto:
+    b = Builder(0)
+    bias = b.constant("bias", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape))
+    b.node("Gemm", [b.node("Flatten", ["x"], "f"), b.weight("w", 256, 10), bias], "y")
+    return rule_nets.model_of(b, {"x": [4, 4, 8, 8]}, ["y"])
+
+
+@pytest.mark.parametrize(("shape", "is_int32"), [([10], True), ([1, 10], True), ([4, 10], False)])
+def test_a_bias_has_one_code_per_channel_or_stays_float(shape: list[int], is_int32: bool) -> None:
+    _, plan = rule_nets.planned(gemm_with_bias([10]))
+    canonical, _ = canonical_graph(gemm_with_bias(shape))
+    if not is_int32:
+        plan = replace(plan, biases={"bias": np.linspace(-1, 1, 40, dtype=np.float32)})
+    written = write_qdq(canonical, plan, INTEGER)
+    names = {item.name for item in written.graph.initializer}
+    assert ("bias__codes" in names, "bias" in names) == (is_int32, not is_int32)
+    feeds = rule_nets.example_feeds(canonical, 4, 2)
+    expected = run_graph(write_qdq(canonical, plan, SIMULATED), feeds)["y"]
+    assert np.array_equal(run_graph(written, feeds)["y"], expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["shared weight", "conv transpose", "grouped conv transpose", "gemm transB", "1-D conv"]
+)
+def test_codes_stand_for_the_float_values_of_the_plan(name: str) -> None:
+    canonical, plan = rule_nets.planned_rule(name)
+    constants = {
+        item.name: onnx.numpy_helper.to_array(item) for item in write_qdq(canonical, plan, INTEGER).graph.initializer
+    }
+    assert plan.biases
+    for bias, values in plan.biases.items():
+        assert constants[bias + "__codes"].dtype == np.int32
+        real = constants[bias + "__codes"].astype(np.float32) * constants[bias + "__scale"]
+        assert np.array_equal(real, values)
+
+
+def test_a_bias_of_several_layers_has_codes_for_each_layers_grid() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.shared_weight())
+    written = write_qdq(canonical, plan, INTEGER)
+    read = [node.input[2] for node in written.graph.node if node.op_type == "Conv"]
+    assert len(set(read)) == len(plan.biases) == 3
+    assert len({plan.tensors[name].scale for name in ("x", "one", "two")}) == 3
+
+
+@given(st.integers(-(2**24), 2**24), st.floats(2.0**-14, 8.0, width=16), st.floats(2.0**-14, 8.0, width=16))
+def test_grid_codes_are_exact_or_absent(code: int, scale_x: float, scale_w: float) -> None:
+    scale = np.asarray([np.float32(scale_x) * np.float32(scale_w)], np.float32)
+    bias = np.asarray([code], np.float32) * scale
+    codes = grid_codes(bias, scale)
+    assert codes is not None
+    assert np.array_equal(codes.astype(np.float32) * scale, bias)
+
+
+def test_a_bias_off_the_grid_or_not_finite_has_no_codes() -> None:
+    scale = np.asarray([0.5], np.float32)
+    for value in (0.3, np.nan, np.inf, 1e30):
+        assert grid_codes(np.asarray([value], np.float32), scale) is None

@@ -1,0 +1,53 @@
+"""One pair per planned tensor, read by everybody."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import rule_nets
+from helpers.plans import run_graph
+
+from workbench.quant.passes.draft import draft_of
+from workbench.quant.passes.pairs import put_pairs
+from workbench.quant.scheme import Scheme
+
+
+@pytest.mark.parametrize("name", ["shared scales", "concat of branches", "residual add", "output inside"])
+@pytest.mark.parametrize("scheme", ["S1", "S2"])
+def test_every_planned_tensor_has_one_pair_with_its_numbers(name: str, scheme: str) -> None:
+    canonical, plan = rule_nets.planned(rule_nets.RULES[name].make(), Scheme(name=scheme))  # type: ignore[arg-type]
+    draft = draft_of(canonical.graph, plan)
+    put_pairs(draft)
+    for op_type, suffix in (("QuantizeLinear", "__quantize"), ("DequantizeLinear", "__dequantize")):
+        names = [node.name for node in draft.nodes if node.op_type == op_type]
+        assert sorted(names) == sorted(tensor + suffix for tensor in plan.tensors)
+    for tensor, parameters in plan.tensors.items():
+        scale, zero_point = (draft.array(each) for each in draft.parameters(tensor))
+        assert (scale.shape, scale.dtype, float(scale)) == ((), np.float32, parameters.scale)
+        assert (str(zero_point.dtype), int(zero_point)) == (parameters.dtype, parameters.zero_point)
+
+
+def test_all_readers_get_the_dequantized_values() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.residual_add())
+    draft = draft_of(canonical.graph, plan)
+    put_pairs(draft)
+    readers = [name for node in draft.nodes if node.op_type != "QuantizeLinear" for name in node.input]
+    assert set(readers).isdisjoint(plan.tensors)
+    assert readers.count("stem_relu__dequantized") == 2
+
+
+def test_tensors_of_one_shared_scale_have_equal_numbers() -> None:
+    _, plan = rule_nets.planned(rule_nets.shared_scales())
+    shared = [plan.tensors[name] for name in ("act", "pooled", "turned", "turned_back", "flat", "square_again")]
+    assert len(set(shared)) == 1
+
+
+def test_a_quantized_graph_output_keeps_its_name_and_lies_on_the_grid() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.output_inside())
+    draft = draft_of(canonical.graph, plan)
+    put_pairs(draft)
+    model = draft.model(canonical)
+    assert [item.name for item in model.graph.output] == ["y", "inside"]
+    codes = run_graph(model, rule_nets.example_feeds(canonical, 2, 3))["inside"] / plan.tensors["inside"].scale
+    assert np.array_equal(codes, np.rint(codes))
+    assert 0 <= codes.min() < codes.max() <= 127

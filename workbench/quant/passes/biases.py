@@ -1,0 +1,63 @@
+"""Biases on the grid scale_x * scale_w[c]: as float32 values, or as int32 codes behind a DequantizeLinear."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from workbench.quant.affine import bias_grid
+from workbench.quant.passes.draft import CODES, DEQUANTIZED, SCALE, ZERO_POINT, Draft
+
+Float32 = npt.NDArray[np.float32]
+
+
+def put_biases(draft: Draft) -> None:
+    """Put the plan's rounded float32 values in place of the model's, in their shape."""
+    for name, values in draft.plan.biases.items():
+        shape = tuple(draft.constants[name].dims)
+        draft.set_constant(name, values.astype(np.float32).reshape(shape))
+
+
+def code_biases(draft: Draft) -> None:
+    """Write biases as int32 codes where these stand for exactly the same float32 values; others stay float32.
+
+    The DequantizeLinear has one scale per channel, so that only a bias [C] or [1, C] has codes.
+    """
+    nodes: list[onnx.NodeProto] = []
+    for node in draft.nodes:
+        name = node.input[2] if len(node.input) > 2 else ""
+        grid = _grid(draft, node) if name in draft.plan.biases else None
+        codes = None if grid is None else grid_codes(draft.plan.biases[name].astype(np.float32), grid)
+        if grid is not None and codes is not None:
+            nodes += _dequantized(draft, name, codes, grid)
+            node.input[2] = name + DEQUANTIZED
+        nodes.append(node)
+    draft.nodes = nodes
+
+
+def grid_codes(bias: Float32, grid: Float32) -> npt.NDArray[np.int32] | None:
+    """Return int32 codes [C] with float32(code) * grid bit-equal to `bias`, or None when there are none."""
+    codes = np.rint(bias.astype(np.float64) / grid.astype(np.float64))
+    if not np.all(np.isfinite(codes)) or np.any(np.abs(codes) > np.iinfo(np.int32).max):
+        return None
+    integers = codes.astype(np.int32)
+    return integers if np.array_equal(integers.astype(np.float32) * grid, bias) else None
+
+
+def _grid(draft: Draft, node: onnx.NodeProto) -> Float32 | None:
+    """Return the bias's step per channel, float32 [C], or None where input or weight stay float or shapes differ."""
+    tensor, weight = (name.removesuffix(DEQUANTIZED) for name in node.input[:2])
+    if tensor not in draft.plan.tensors or node.input[1] != weight + DEQUANTIZED:
+        return None
+    dims, channels = draft.constants[node.input[2]].dims, draft.plan.biases[node.input[2]].size
+    if channels != dims[-1] or channels % draft.plan.weights[weight].scale.size:
+        return None
+    return bias_grid(draft.plan.tensors[tensor].scale, draft.plan.weights[weight].scale, channels)
+
+
+def _dequantized(draft: Draft, name: str, codes: npt.NDArray[np.int32], grid: Float32) -> list[onnx.NodeProto]:
+    if name + CODES in draft.constants:
+        return []
+    values = {CODES: codes, SCALE: grid, ZERO_POINT: np.zeros(grid.shape, np.int32)}
+    return [draft.dequantized_constant(name, values, 0)]
