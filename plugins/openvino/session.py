@@ -124,10 +124,10 @@ class OpenVinoSession:
             model = core.read_model(str(self._artifact))
             shapes = _fix_batch(model, self._options.batch) if static else None
             compiled = core.compile_model(model, "CPU", dict(config))
-            request = compiled.create_infer_request()
             is_miscompiled = self._is_miscompiled(compiled)
             if is_miscompiled:
                 compiled = core.compile_model(model, "CPU", {**config, **WITHOUT_SUBGRAPHS})
+            request = compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot compile {self._artifact.name}", why=_last_line(error)) from error
         graph = self._artifact_graph()
