@@ -18,12 +18,12 @@ from workbench.errors import ContractError, ModelError
 from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
 
 KNOWN_SETTINGS = ("cpu_pinning",)
-_PROFILED_RUNS = 5
 WITHOUT_SUBGRAPHS: Mapping[str, str] = {"SNIPPETS_MODE": "DISABLE"}
 """Up to a batch of 15, OpenVINO merges chains of small quantized linear layers into one generated subgraph, and where
 no bias or activation stands between a layer and its QuantizeLinear the answers are garbage (2026.4.1, x86-64: 26 dB
 above the signal). Compiling without generated subgraphs gives the planned answers; it costs up to a third of the speed
 of other nets, so that only such models are compiled again."""
+_PROFILED_RUNS = 5
 _READ_BACK = (
     "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS",
     "DYNAMIC_QUANTIZATION_GROUP_SIZE", "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES",
@@ -39,16 +39,16 @@ class _Compiled:
         inputs: (name, dtype) per input port, in port order.
         outputs: (name, port number) in the artifact's order.
         shapes: shape per input port; None where the compiled shapes are dynamic.
-    """
         without_subgraphs: compiled with WITHOUT_SUBGRAPHS.
+    """
 
     model: Any
     request: Any
     inputs: tuple[tuple[str, np.dtype[Any]], ...]
     outputs: tuple[tuple[str, int], ...]
     shapes: tuple[tuple[int, ...], ...] | None
-
     without_subgraphs: bool
+
 
 class OpenVinoSession:
     """See `workbench.spi.Session`.
@@ -100,8 +100,8 @@ class OpenVinoSession:
         facts["device_name"] = str(library.Core().get_property("CPU", "FULL_DEVICE_NAME"))
         facts["runtime_precisions"] = ", ".join(sorted({op.precision for op in runtime_ops(model)}))
         facts["compiled_batch"] = str(self._options.batch)
-        return facts
         facts["generated_subgraphs"] = "off" if self._opened().without_subgraphs else "on"
+        return facts
 
     def _artifact_graph(self) -> ArtifactGraph:
         if self._graph is None:
