@@ -20,6 +20,7 @@ from workbench.cli.export_command import add_to as add_export_command
 from workbench.cli.gui_command import add_to as add_gui_command
 from workbench.cli.plan_commands import add_to as add_plan_commands
 from workbench.cli.preview_commands import add_to as add_preview_commands
+from workbench.cli.probe_command import add_to as add_probe_command
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
@@ -30,6 +31,7 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS = (
     add_study_commands,
     add_setup_commands,
+    add_probe_command,
     add_preview_commands,
     add_plan_commands,
     add_sheet_commands,

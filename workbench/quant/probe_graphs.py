@@ -168,7 +168,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("Conv+Add", lambda g: _two_convs(g, "Add"), NARROW),
     Pattern("Conv+Add of its input", _residual, NARROW),
     Pattern("Conv+Add+Relu", lambda g: g.node("Relu", [_two_convs(g, "Add", "sum")]), NARROW),
-    Pattern("Quantize", lambda g: g.node("Flatten", [g.input()]), samples=_near_ties),
+    Pattern("Quantize near ties", lambda g: g.node("Flatten", [g.input()]), samples=_near_ties),
 )
 """Single ops first, so that the first that departs is the smallest; the border of the graph last."""
 

@@ -52,7 +52,7 @@ def answer(model: onnx.ModelProto, plan: QuantPlan, of: Probe) -> np.ndarray:
 
 @pytest.mark.parametrize("words", sorted(ROUNDINGS))
 def test_another_rule_for_ties_is_named(words: str) -> None:
-    found = probe("Quantize" if "128" in words else "Conv")
+    found = probe("Quantize near ties" if "128" in words else "Conv")
     answers = IntegerGraph(found.model, found.plan, ROUNDINGS[words]).run(found.feeds)["y"]
     assert explain(found.model, found.plan, found.feeds, "y", answers) == words
 
