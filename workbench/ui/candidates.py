@@ -55,5 +55,5 @@ def with_change(values: Values, place: int, key: str, value: Any) -> dict[str, A
     candidates = candidates_of(values)
     candidates[place] = {**candidates[place], key: value}
     if value is None:
-        del candidates[place][key]
+        candidates[place].pop(key, None)
     return {"candidates": candidates}

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QSpinBox, QVBoxLayout
 
 from workbench.ui.class_balance import ClassBalance
@@ -35,6 +36,7 @@ class DataPart(QFrame):
         self._path, self._hint = ElidedLabel(), label(HINT, wrap=True)
         self._found, self._problem = label("", wrap=True), label("", "bad", wrap=True)
         self._labels, self._limit, self._seed = QComboBox(), without_buttons(QSpinBox()), without_buttons(QSpinBox())
+        self._frames, self._frames_title = without_buttons(QSpinBox()), label("Frames per sequence", "muted")
         self._balance = ClassBalance(desk.theme, f"Class balance of the {TITLES[part].lower()}")
         self._clear = button("Remove", partial(self._set, None), "quiet", f"Remove the {TITLES[part].lower()}")
         self._set_up_fields()
@@ -47,16 +49,22 @@ class DataPart(QFrame):
         self._path.setText(table.get("path", ""))
         self._path.setVisible(bool(table))
         self._hint.setVisible(not table)
-        for field in (self._labels, self._limit, self._seed):
+        fields = (self._labels, self._limit, self._seed, self._frames)
+        for field in fields:
             field.setEnabled(bool(table))
             field.blockSignals(True)
         labels = table.get("labels")
         self._labels.setItemText(0, ARRAY_LABELS if table.get("kind") == "arrays" else LABEL_CHOICES[0])
         self._labels.setCurrentIndex(0 if labels is None else 2 if labels == "" else 1)
         self._labels.setItemText(1, Path(labels).name if labels else LABEL_CHOICES[1])
+        self._allow_csv(table.get("kind") != "arrays")
         self._limit.setValue(table.get("limit", 0))
         self._seed.setValue(table.get("seed", 0))
-        for field in (self._labels, self._limit, self._seed):
+        self._frames.setValue(table.get("frames", 0))
+        has_frames = bool(table) and (has_state(self._desk.document.values) or "frames" in table)
+        for part in (self._frames, self._frames_title):
+            part.setVisible(has_frames)
+        for field in fields:
             field.blockSignals(False)
         self._clear.setVisible(bool(table))
         if not table:
@@ -82,7 +90,14 @@ class DataPart(QFrame):
         self._seed.setRange(0, MOST)
         self._seed.setAccessibleName(f"{name}: seed of the shuffle")
         self._seed.valueChanged.connect(lambda value: self._set(value or None, "seed"))
-        for field in (self._limit, self._seed):
+        self._frames.setRange(0, MOST)
+        self._frames.setSpecialValueText("off")
+        self._frames.setToolTip(
+            "For a model with state: rows of the arrays are frames, and so many in a row make one sequence"
+        )
+        self._frames.setAccessibleName(f"{name}: frames per sequence")
+        self._frames.valueChanged.connect(lambda value: self._set(value or None, "frames"))
+        for field in (self._limit, self._seed, self._frames):
             field.setFixedWidth(72)
         self._labels.setMinimumContentsLength(12)
         self._labels.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -103,10 +118,16 @@ class DataPart(QFrame):
         first = row(*labels, spacing=8)
         first.setStretch(1, 1)
         inside.addLayout(first)
-        inside.addLayout(row(*counts, None, spacing=8))
+        inside.addLayout(row(*counts, self._frames_title, self._frames, None, spacing=8))
         for found in (self._found, self._problem, self._balance):
             inside.addWidget(found)
         inside.addStretch(1)
+
+    def _allow_csv(self, allowed: bool) -> None:
+        """Arrays bring their labels along; a CSV of labels is for images."""
+        model = self._labels.model()
+        if isinstance(model, QStandardItemModel):
+            model.item(1).setEnabled(allowed)
 
     def _table(self) -> dict[str, Any]:
         found: dict[str, Any] = self._desk.document.value("data", self._part, default={})
@@ -117,7 +138,7 @@ class DataPart(QFrame):
 
     def take(self, path: Path) -> None:
         """Take a folder or an array file as this set; number of samples and seed stay."""
-        kept = {key: value for key, value in self._table().items() if key in ("limit", "seed")}
+        kept = {key: value for key, value in self._table().items() if key in ("limit", "seed", "frames")}
         self._set({**set_at(path, self._part), **kept})
 
     def _choose_folder(self) -> None:
@@ -138,6 +159,12 @@ class DataPart(QFrame):
             self.show_document()
         else:
             self._set(None if choice == 0 else "", "labels")
+
+
+def has_state(values: dict[str, Any]) -> bool:
+    """Whether a model of the study feeds outputs back from frame to frame."""
+    models = [values.get("model") or {}, *((item.get("model") or {}) for item in values.get("candidates", []))]
+    return any(model.get("state") for model in models)
 
 
 def doubt_line(found: dict[str, Any], table: dict[str, Any]) -> str:

@@ -20,7 +20,9 @@ NORMALIZATIONS: dict[str, tuple[list[float], list[float]]] = {
 TASKS = ("classification", "divergence")
 COMPARES = ("logits", "outputs")
 SIDE_MOST = 16384
-DEFAULT_SIDE = 224
+DEFAULT_SIDE, DEFAULT_SHORT = 224, 256
+LEFT_OUT = {"resize_short": "not resized", "center_crop": "not cropped"}
+"""What 0 says in the fields that may be left out."""
 
 
 class PreprocessEditor(QWidget):
@@ -39,6 +41,9 @@ class PreprocessEditor(QWidget):
         self._layout = _combo("Layout", ("NCHW", "NHWC"))
         self._sides = {key: _side(key) for key in ("resize_short", "center_crop", "height", "width", "size", "pad")}
         self._sides["pad"].setRange(0, 255)
+        for key, words in LEFT_OUT.items():
+            self._sides[key].setMinimum(0)
+            self._sides[key].setSpecialValueText(words)
         self._normalization = _combo("Normalization", ("own values", *NORMALIZATIONS))
         self._mean, self._std = _line("Mean per channel, 0 to 255"), _line("Standard deviation per channel")
         self._kind, self._compare = _combo("Task", TASKS), _combo("Compared", COMPARES)
@@ -58,8 +63,8 @@ class PreprocessEditor(QWidget):
         self._fit.setCurrentIndex(fit_of(table))
         resize, letterbox = table.get("resize") or [DEFAULT_SIDE] * 2, table.get("letterbox") or {}
         values = {
-            "resize_short": table.get("resize_short") or 256,
-            "center_crop": table.get("center_crop") or DEFAULT_SIDE,
+            "resize_short": table.get("resize_short") or (0 if fit_of(table) == 1 else DEFAULT_SHORT),
+            "center_crop": table.get("center_crop") or (0 if fit_of(table) == 1 else DEFAULT_SIDE),
             "height": resize[0],
             "width": resize[1],
             "size": letterbox.get("size", 640),
@@ -81,7 +86,7 @@ class PreprocessEditor(QWidget):
         sides = {key: field.value() for key, field in self._sides.items()}
         fit: list[dict[str, Any]] = [
             {},
-            {"resize_short": sides["resize_short"], "center_crop": sides["center_crop"]},
+            {key: sides[key] for key in ("resize_short", "center_crop") if sides[key]},
             {"resize": [sides["height"], sides["width"]]},
             {"letterbox": {"size": sides["size"], "pad": sides["pad"]}},
         ]

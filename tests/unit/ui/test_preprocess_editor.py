@@ -18,6 +18,8 @@ TABLES: list[dict[str, Any]] = [
     {"resize_short": 256, "center_crop": 224, "color": "BGR", "layout": "NHWC", "mean": [1.0, 2.0, 3.0], "std": [1.0]},
     {"letterbox": {"size": 640, "pad": 0}, "color": "RGB", "layout": "NCHW", "mean": [0.0], "std": [255.0]},
     {"color": "RGB", "layout": "NCHW", "mean": [0.0], "std": [1.0]},
+    {"resize_short": 256, "color": "RGB", "layout": "NCHW", "mean": [0.0], "std": [1.0]},
+    {"center_crop": 20, "color": "RGB", "layout": "NCHW", "mean": [0.0], "std": [1.0]},
 ]
 
 
@@ -29,10 +31,17 @@ def editor(window: Window, qtbot: QtBot) -> PreprocessEditor:
     return made
 
 
-@pytest.mark.parametrize("table", TABLES, ids=["exact", "crop", "letterbox", "none"])
+@pytest.mark.parametrize("table", TABLES, ids=["exact", "crop", "letterbox", "none", "short side alone", "crop alone"])
 def test_what_is_shown_is_what_is_written(editor: PreprocessEditor, window: Window, table: dict[str, Any]) -> None:
     window.desk.document.set("preprocess", table, "preprocess")
     assert editor.table() == table
+
+
+def test_a_change_elsewhere_invents_no_side(editor: PreprocessEditor, window: Window) -> None:
+    window.desk.document.set("preprocess", TABLES[4], "preprocess")
+    editor._layout.setCurrentText("NHWC")
+    editor._layout.activated.emit(1)
+    assert window.desk.document.value("preprocess") == {**TABLES[4], "layout": "NHWC"}
 
 
 def test_a_preset_fills_mean_and_std(editor: PreprocessEditor, window: Window) -> None:
@@ -70,4 +79,4 @@ def test_the_task_is_written_too(editor: PreprocessEditor, window: Window) -> No
 def test_helpers() -> None:
     assert figures("") == [0.0]
     assert figures("1;2") == [1.0, 2.0]
-    assert [fit_of(table) for table in TABLES] == [2, 1, 3, 0]
+    assert [fit_of(table) for table in TABLES] == [2, 1, 3, 0, 1, 1]

@@ -14,6 +14,7 @@ from workbench.ui.document import CHOOSE_MODEL, USE_PROPOSAL
 from workbench.ui.drop_area import DropArea
 from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
+from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
 from workbench.ui.tables.rows import Heading
 from workbench.ui.tables.view import TablePanel
@@ -84,8 +85,11 @@ class ModelPage(Page):
     def _chosen_part(self) -> QWidget:
         whole = QWidget()
         change = button("Change...", self._choose, tip="Choose another model")
+        factory = button("Python factory...", self._choose_factory, "quiet", "Name another Python function")
         frame, inside = card()
-        inside.addLayout(row(column(self._path, self._note, spacing=2), change))
+        inside.addLayout(row(column(self._path, self._note, spacing=2), factory, change, spacing=8))
+        self._state = ModelState(self._desk)
+        inside.addWidget(self._state)
         self._below = column(frame)
         whole.setLayout(self._below)
         return whole
@@ -137,6 +141,7 @@ class ModelPage(Page):
             if self._details is not None:
                 self._details.hide()
             self._inspect(model)
+        self._state.show_document()
         self._show_adopted()
 
     def _inspect(self, model: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QVBoxLayout, QWidget
 
 from workbench.errors import UserError
+from workbench.ui.candidate_source import CandidateSource
 from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
-from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.forecast import Forecast
 from workbench.ui.scheme_editor import SchemeEditor
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
@@ -39,7 +39,7 @@ class SchemePage(Page):
         self._asked: Any = None
         self._command: Command | None = None
         self._tabs, self._editor, self._forecast = QTabBar(), SchemeEditor("Scheme"), Forecast(desk.theme)
-        self._name, self._model, self._plan = QLineEdit(), ElidedLabel(), ElidedLabel()
+        self._name, self._source = QLineEdit(), CandidateSource()
         self._problem = label("", "bad", wrap=True)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._ask)
@@ -92,10 +92,7 @@ class SchemePage(Page):
         own = QVBoxLayout(self._own)
         own.setContentsMargins(0, 0, 0, 6)
         own.addLayout(row(label("Name", "muted"), self._name))
-        model = button("Choose...", self._choose_model, tip="Choose another model for this candidate")
-        plan = button("Choose...", self._choose_plan, tip="Choose a ready plan for this candidate")
-        own.addLayout(row(label("Model", "muted"), self._model, model))
-        own.addLayout(row(label("Plan", "muted"), self._plan, plan))
+        own.addWidget(self._source)
         for widget in (self._own, self._editor, self._problem):
             inside.addWidget(widget)
         return frame
@@ -114,6 +111,8 @@ class SchemePage(Page):
         self._tabs.currentChanged.connect(lambda _place: self._show_candidate())
         self._editor.edited.connect(lambda table: self._change("scheme", table, "change the scheme"))
         self._name.editingFinished.connect(self._rename)
+        self._source.model_chosen.connect(lambda model: self._change("model", model, "choose the candidate's model"))
+        self._source.plan_chosen.connect(lambda plan: self._change("plan", plan, "choose the candidate's plan"))
         self._forecast.goto.connect(self.goto)
         self._forecast.node_chosen.connect(self._editor.exclude_node)
         self._desk.document.changed.connect(self._refresh)
@@ -138,9 +137,7 @@ class SchemePage(Page):
         item = candidates_of(values)[self._place]
         self._own.setVisible(bool(values.get("candidates")))
         self._name.setText(item["name"])
-        model = item.get("model") or {}
-        self._model.setText(model.get("path") or model.get("factory") or "the study's model")
-        self._plan.setText(item.get("plan") or "made from the calibration set")
+        self._source.show_candidate(item)
         self._editor.show_table(item.get("scheme") or values.get("scheme") or {})
         self._show_forecast()
 
@@ -182,16 +179,6 @@ class SchemePage(Page):
         path, _ = QFileDialog.getOpenFileName(self, "A ready plan", "", "Plans (*.json)")
         if path:
             self._add({"name": Path(path).stem, "plan": str(Path(path).resolve())}, "add a plan")
-
-    def _choose_model(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Model of this candidate", "", "Models (*.onnx *.pt2 *.pt)")
-        if path:
-            self._change("model", {"path": str(Path(path).resolve())}, "choose the candidate's model")
-
-    def _choose_plan(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Plan of this candidate", "", "Plans (*.json)")
-        if path:
-            self._change("plan", str(Path(path).resolve()), "choose the candidate's plan")
 
     def _remove_candidate(self) -> None:
         tables = without_candidate(self._desk.document.values, self._place)

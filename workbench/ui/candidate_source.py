@@ -1,0 +1,79 @@
+"""Where a candidate comes from: its own model (a file, a Python factory) or the study's, its ready plan or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QMenu, QWidget
+
+from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.file_choice import FileChoice
+from workbench.ui.theme import set_role
+from workbench.ui.widgets import button, label, row
+
+MODELS = "Models (*.onnx *.pt2 *.pt)"
+OF_STUDY = "the study's model"
+
+
+class CandidateSource(QWidget):
+    """Two lines of the candidate's card.
+
+    Signals:
+        model_chosen: a [model] table, None for the study's model. plan_chosen: a path as text, None for no plan.
+    """
+
+    model_chosen = Signal(object)
+    plan_chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model = ElidedLabel(OF_STUDY, "muted")
+        self._plan = FileChoice("a ready plan for this candidate", "made from the calibration set", "Plans (*.json)")
+        self._plan.changed.connect(self._tell_plan)
+        choose = button("Choose...", tip="Choose another model for this candidate")
+        choose.setMenu(self._menu())
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(14)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        model = QWidget()
+        model.setLayout(row(self._model, choose, spacing=8))
+        for number, (title, field) in enumerate((("Model", model), ("Plan", self._plan))):
+            grid.addWidget(label(title, "muted"), number, 0)
+            grid.addWidget(field, number, 1)
+
+    def show_candidate(self, item: dict[str, Any]) -> None:
+        """Show one candidate's table."""
+        model = item.get("model") or {}
+        source = model.get("path") or model.get("factory")
+        self._model.setText(source or OF_STUDY)
+        set_role(self._model, "mono" if source else "muted")
+        self._plan.blockSignals(True)
+        self._plan.set_path(Path(item["plan"]) if item.get("plan") else None)
+        self._plan.blockSignals(False)
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        for text, do in (
+            ("A model file...", self._choose_file),
+            ("A Python factory...", self._choose_factory),
+            ("The study's model", lambda: self.model_chosen.emit(None)),
+        ):
+            menu.addAction(text).triggered.connect(lambda _checked=False, do=do: do())
+        return menu
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Model of this candidate", "", MODELS)
+        if path:
+            self.model_chosen.emit({"path": str(Path(path).resolve())})
+
+    def _choose_factory(self) -> None:
+        name, accepted = QInputDialog.getText(self, "Python factory", "package.module:function")
+        if accepted and name.strip():
+            self.model_chosen.emit({"factory": name.strip()})
+
+    def _tell_plan(self) -> None:
+        self.plan_chosen.emit(str(self._plan.path) if self._plan.path else None)

@@ -1,0 +1,69 @@
+"""Editor of [model] state: which output of a recurrent model is fed back into which input from frame to frame."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from workbench.ui.desk import Desk
+from workbench.ui.widgets import button, column, label, row, say
+
+HINT = "input = output, such as h_in = h_out, c_in = c_out"
+
+
+class ModelState(QWidget):
+    """Folded until asked for, or until the document has a state."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._field, self._problem = QLineEdit(), label("", "bad", wrap=True)
+        self._field.setPlaceholderText(HINT)
+        self._field.setAccessibleName("Outputs fed back as state")
+        self._toggle = button("Recurrent...", self._unfold, "quiet", "The model is recurrent: name its state")
+        self._line = QWidget()
+        self._line.setLayout(row(label("State", "muted"), self._field))
+        self.setLayout(column(row(self._toggle, None), self._line, self._problem, spacing=4))
+        self._field.editingFinished.connect(self._write)
+        self._line.hide()
+        say(self._problem, "")
+        self.show_document()
+
+    def show_document(self) -> None:
+        """Show what the document says."""
+        state = self._desk.document.value("model", "state", default={})
+        if not self._field.hasFocus():
+            self._field.setText(text_of(state))
+            say(self._problem, "")
+        if state:
+            self._line.show()
+        self._toggle.setVisible(self._line.isHidden())
+
+    def _unfold(self) -> None:
+        self._line.show()
+        self._toggle.hide()
+        self._field.setFocus()
+
+    def _write(self) -> None:
+        try:
+            state = pairs_of(self._field.text())
+        except ValueError as error:
+            say(self._problem, str(error))
+            return
+        say(self._problem, "")
+        self._desk.document.set("change the state", state or None, "model", "state")
+
+
+def text_of(state: dict[str, str]) -> str:
+    """Return {"h_in": "h_out"} as "h_in = h_out"."""
+    return ", ".join(f"{name} = {output}" for name, output in state.items())
+
+
+def pairs_of(text: str) -> dict[str, str]:
+    """Return "h_in = h_out, c_in = c_out" as a dict. Raises ValueError with words for the user."""
+    found: dict[str, str] = {}
+    for part in [part.strip() for part in text.split(",") if part.strip()]:
+        name, mark, output = (piece.strip() for piece in part.partition("="))
+        if not (name and mark and output):
+            raise ValueError(f"{part!r} is not a pair such as h_in = h_out")
+        found[name] = output
+    return found
