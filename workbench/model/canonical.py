@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto
 
 from workbench.errors import ModelError
 from workbench.model.batch_norm import fold_batch_norms
+from workbench.model.channel_affine import fold_scale_layers
 from workbench.model.folding import fold_constants
 from workbench.model.pass_through import is_pass_through, remove_pass_through
 from workbench.model.protos import copy_without, read_names, refresh_shapes, value_infos
@@ -24,10 +25,10 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
     """Return the canonical form of a loaded model and what was done to it.
 
     Identity and inference Dropout go; constants and shape arithmetic become initializers; a Sum of two is an Add;
-    BatchNormalization is folded into the Conv, ConvTranspose or Gemm before it; initializers whose roles differ are
-    separated; nodes that no output needs go; nodes are in topological order. Names of nodes and tensors that stay are
-    kept, those of graph inputs and outputs always. The answers are those of `proto` up to float rounding, and the
-    same input gives the same bytes.
+    BatchNormalization and then arithmetic with a constant per channel are folded into the Conv, ConvTranspose or Gemm
+    before them; initializers whose roles differ are separated; nodes that no output needs go; nodes are in topological
+    order. Names of nodes and tensors that stay are kept, those of graph inputs and outputs always. The answers are
+    those of `proto` up to float rounding, and the same input gives the same bytes.
 
     Returns:
         The new proto (the argument is not changed) and the transforms, each {"kind": ..., ...}, ready for JSON.
@@ -40,6 +41,7 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
     transforms += remove_pass_through(graph)
     transforms += sums_to_adds(graph)
     transforms += fold_batch_norms(graph)
+    transforms += fold_scale_layers(graph)
     transforms += separate_shared(graph)
     _drop_unused(graph)
     _sort_nodes(graph)
