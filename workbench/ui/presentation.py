@@ -7,25 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from workbench.report.sheet import Sheet, first_line
+from workbench.report.sheet import Sentence, Sheet, first_line
 from workbench.ui.pages.compare_parts import Chips, RichLine
 from workbench.ui.theme import Theme, text_font
-from workbench.ui.widgets import button, column, connect_theme, label, row
+from workbench.ui.widgets import button, card, column, connect_theme, label, row
 
 if TYPE_CHECKING:
     from workbench.ui.charts.figure import Figure
 
-TITLE_PX, VERDICT_PX, BODY_PX = 34, 27, 22
-FEWER_PX = 21
-CHIP_PX = 16
-ENLARGED = 1.8
-MANY_SENTENCES = 5
+TITLE_PX, LEAD_PX, BODY_PX, SMALL_PX = 34, 34, 22, 16
+SHRINKS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+"""A slide that is too full is set in the first of these sizes that fits."""
+ENLARGED = 1.3
+BASE_SIZE = (1280, 800)
+LEAST, MOST = 0.8, 3.0
+"""Sizes hold for BASE_SIZE and grow with the screen, within these limits."""
 FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Space, Qt.Key.Key_PageDown)
 BACKWARD = (Qt.Key.Key_Left, Qt.Key.Key_Up, Qt.Key.Key_Backspace, Qt.Key.Key_PageUp)
+
+
+Sized = tuple[QWidget, int, QFont.Weight]
+"""A widget with the size of its type in pixels on a screen of BASE_SIZE."""
 
 
 class Picture(QWidget):
@@ -45,8 +51,9 @@ class Picture(QWidget):
 
         figure, painter = self._figure, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.scale(ENLARGED, ENLARGED)
-        frame = frame_of(figure, figure.view, self.width() / ENLARGED, self.height() / ENLARGED, measure)
+        scale = ENLARGED * scale_of(self.window().width(), self.window().height())
+        painter.scale(scale, scale)
+        frame = frame_of(figure, figure.view, self.width() / scale, self.height() / scale, measure)
         drawing = draw(figure, frame, measure)
         paint(painter, [*drawing.back, *drawing.front], self._theme.tokens)
         painter.end()
@@ -60,9 +67,13 @@ class Presentation(QDialog):
         self.setWindowTitle("Presentation")
         self.setWindowFlag(Qt.WindowType.Window)
         self._theme = theme
+        self._sized: list[Sized] = []
         self.slides = QStackedWidget()
-        for slide in (self._verdicts(sheet), self._picture(sheet), self._claim(sheet)):
-            self.slides.addWidget(slide)
+        self._type: list[list[Sized]] = []
+        for make in (self._verdicts, self._picture, self._claim):
+            self._sized = []
+            self.slides.addWidget(make(sheet))
+            self._type.append(self._sized)
         self._place = label("", "small")
         back = button("Back", lambda: self.go(-1), "quiet", "Previous slide")
         forward = button("Next", lambda: self.go(1), "quiet", "Next slide")
@@ -86,6 +97,23 @@ class Presentation(QDialog):
         self.slides.setCurrentIndex(min(max(self.slides.currentIndex() + step, 0), last))
         self._place.setText(f"{self.slides.currentIndex() + 1} of {last + 1}")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
+        """Let all type grow with the screen: a room reads it from the last row."""
+        super().resizeEvent(event)
+        self._fit_slides()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Fit again: before the first showing nothing has its final type."""
+        super().showEvent(event)
+        self._fit_slides()
+
+    def _fit_slides(self) -> None:
+        if (layout := self.layout()) is not None:
+            layout.activate()
+        scale = scale_of(self.width(), self.height())
+        for place, sized in enumerate(self._type):
+            _fit(self.slides.widget(place), sized, scale, self.slides.size())
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  (Qt's name)
         """Go through the slides by keyboard."""
         key = event.key()
@@ -98,21 +126,29 @@ class Presentation(QDialog):
 
     def _verdicts(self, sheet: Sheet) -> QWidget:
         slide, inside = _slide()
-        inside.addWidget(_large(sheet.title, TITLE_PX, QFont.Weight.DemiBold))
+        inside.addWidget(self._large(sheet.title, TITLE_PX, QFont.Weight.DemiBold))
         chips = Chips()
         chips.show_chips(sheet.chips)
-        chips.setStyleSheet(f"QLabel {{ font-size: {CHIP_PX}px; padding: 4px 12px; }}")
+        self._sized.append((chips, SMALL_PX, QFont.Weight.Normal))
         inside.addWidget(chips)
         inside.addStretch(1)
-        size = VERDICT_PX if len(sheet.sentences) < MANY_SENTENCES else FEWER_PX
         for sentence in sheet.sentences:
-            line = RichLine(self._theme, sentence.lead, sentence.detail, sentence.state)
-            _enlarge(line, size)
-            inside.addWidget(line)
+            inside.addWidget(self._verdict(sentence))
         if not sheet.sentences:
-            inside.addWidget(_large("Nothing was measured.", VERDICT_PX))
+            inside.addWidget(self._large("Nothing was measured.", LEAD_PX))
         inside.addStretch(2)
         return slide
+
+    def _verdict(self, sentence: Sentence) -> QWidget:
+        """One runtime's verdict: who and what in large type, why below it."""
+        frame, inside = card(spacing=4)
+        inside.setContentsMargins(28, 18, 28, 20)
+        lead = RichLine(self._theme, sentence.lead, "", sentence.state)
+        self._sized.append((lead, LEAD_PX, QFont.Weight.DemiBold))
+        inside.addWidget(lead)
+        if sentence.detail:
+            inside.addWidget(self._large(sentence.detail, BODY_PX))
+        return frame
 
     def _picture(self, sheet: Sheet) -> QWidget:
         from workbench.ui.charts.scatter import scatter_figure, why_no_scatter  # noqa: PLC0415  (after the first paint)
@@ -120,25 +156,38 @@ class Presentation(QDialog):
         slide, inside = _slide()
         figure = scatter_figure(sheet)
         if figure is None:
-            inside.addWidget(_large(why_no_scatter(sheet), VERDICT_PX))
+            inside.addWidget(self._large(why_no_scatter(sheet), LEAD_PX))
             inside.addStretch(1)
             return slide
-        inside.addWidget(_large(figure.title, TITLE_PX, QFont.Weight.DemiBold))
-        inside.addWidget(_large(figure.subtitle, BODY_PX - 4))
+        inside.addWidget(self._large(figure.title, TITLE_PX, QFont.Weight.DemiBold))
+        inside.addWidget(self._large(figure.subtitle, BODY_PX))
         inside.addWidget(Picture(self._theme, figure), 1)
         return slide
 
     def _claim(self, sheet: Sheet) -> QWidget:
         slide, inside = _slide()
-        inside.addWidget(_large("The claim, and how to check it", TITLE_PX, QFont.Weight.DemiBold))
+        inside.addWidget(self._large("The claim, and how to check it", TITLE_PX, QFont.Weight.DemiBold))
         inside.addStretch(1)
-        inside.addWidget(_large(first_line(sheet), BODY_PX))
-        for note in sheet.notes:
-            inside.addWidget(_large(note, BODY_PX - 4))
+        frame, framed = card(spacing=12)
+        framed.setContentsMargins(28, 22, 28, 24)
+        framed.addWidget(self._large(first_line(sheet), round(0.8 * LEAD_PX)))
         words = 'int8-workbench check sheet.json --line "..." verifies this line against the sheet.'
-        inside.addWidget(label(words, "muted", wrap=True))
+        framed.addWidget(self._large(words, SMALL_PX))
+        inside.addWidget(frame)
+        for note in sheet.notes:
+            inside.addWidget(self._large(note, BODY_PX))
         inside.addStretch(2)
         return slide
+
+    def _large(self, text: str, size_px: int, weight: QFont.Weight = QFont.Weight.Normal) -> QLabel:
+        made = label(text, wrap=True, selectable=True)
+        self._sized.append((made, size_px, weight))
+        return made
+
+
+def scale_of(width: int, height: int) -> float:
+    """Return by how much type grows on a screen of this size in pixels."""
+    return min(max(min(width / BASE_SIZE[0], height / BASE_SIZE[1]), LEAST), MOST)
 
 
 def present(parent: QWidget, theme: Theme, sheet: Sheet) -> Presentation:
@@ -157,13 +206,17 @@ def _slide() -> tuple[QWidget, QVBoxLayout]:
     return slide, inside
 
 
-def _large(text: str, size_px: int, weight: QFont.Weight = QFont.Weight.Normal) -> QLabel:
-    made = label(text, wrap=True, selectable=True)
-    _enlarge(made, size_px, weight)
-    return made
+def _fit(slide: QWidget, sized: list[Sized], scale: float, room: QSize) -> None:
+    """Set a slide's type as large as the screen allows and its content fits."""
+    for shrink in SHRINKS:
+        for made, size_px, weight in sized:
+            _enlarge(made, round(size_px * scale * shrink), weight)
+        layout = slide.layout()
+        if layout is None or layout.totalHeightForWidth(room.width()) <= room.height():
+            return
 
 
-def _enlarge(made: QLabel, size_px: int, weight: QFont.Weight = QFont.Weight.Normal) -> None:
+def _enlarge(made: QWidget, size_px: int, weight: QFont.Weight) -> None:
     """Set a size of its own: the window's style sheet gives every label the same one."""
     made.setFont(text_font(size_px, weight))
-    made.setStyleSheet(f"font-size: {size_px}px; font-weight: {int(weight)};")
+    made.setStyleSheet(f"QLabel {{ font-size: {size_px}px; font-weight: {int(weight)}; }}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from helpers.results import all_null, long_names, no_runtimes, ordinary
-from helpers.words import nameless, words_of
+from helpers.speed_folders import six_runtimes
+from helpers.words import cut_off, nameless, words_of
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.report.sheet import build_sheet, first_line
-from workbench.ui.presentation import Presentation
+from workbench.ui.presentation import LEAST, MOST, Presentation, scale_of
 from workbench.ui.theme import Theme
 
 
@@ -57,3 +59,24 @@ def test_odd_studies_have_slides_too(qtbot: QtBot, theme: Theme, make) -> None: 
         assert not made.grab().isNull()
         made.go(1)
     assert nameless(made) == []
+
+
+def test_type_grows_with_the_screen_within_limits() -> None:
+    assert scale_of(1280, 800) == 1.0
+    assert scale_of(2560, 1600) == 2.0
+    assert (scale_of(320, 200), scale_of(7680, 4320)) == (LEAST, MOST)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (3840, 2160)])
+@pytest.mark.parametrize("make", [ordinary, six_runtimes])
+def test_every_slide_fits_the_screen(qtbot: QtBot, theme: Theme, make, size: tuple[int, int]) -> None:  # type: ignore[no-untyped-def]
+    made = _open(qtbot, theme, make())
+    made.resize(*size)
+    for number in range(made.slides.count()):
+        made.slides.setCurrentIndex(number)
+        for _ in range(4):
+            QApplication.processEvents()
+        slide = made.slides.currentWidget()
+        needed = slide.layout().totalHeightForWidth(slide.width())
+        assert needed <= slide.height(), f"slide {number + 1} needs {needed} of {slide.height()} px"
+        assert list(cut_off(slide)) == []
