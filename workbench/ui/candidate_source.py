@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QMenu, QWi
 
 from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.file_choice import FileChoice
+from workbench.ui.model_state import ModelState
 from workbench.ui.theme import set_role
 from workbench.ui.widgets import button, label, row
 
@@ -29,7 +30,9 @@ class CandidateSource(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._model = ElidedLabel(OF_STUDY, "muted")
+        self._table: dict[str, Any] = {}
+        self._model, self._state = ElidedLabel(OF_STUDY, "muted"), ModelState(" of this candidate's model")
+        self._state.edited.connect(self._tell_state)
         self._plan = FileChoice("a ready plan for this candidate", "made from the calibration set", "Plans (*.json)")
         self._plan.changed.connect(self._tell_plan)
         choose = button("Choose...", tip="Choose another model for this candidate")
@@ -41,13 +44,17 @@ class CandidateSource(QWidget):
         grid.setColumnStretch(1, 1)
         model = QWidget()
         model.setLayout(row(self._model, choose, spacing=8))
-        for number, (title, field) in enumerate((("Model", model), ("Plan", self._plan))):
-            grid.addWidget(label(title, "muted"), number, 0)
-            grid.addWidget(field, number, 1)
+        grid.addWidget(label("Model", "muted"), 0, 0)
+        grid.addWidget(model, 0, 1)
+        grid.addWidget(self._state, 1, 1)
+        grid.addWidget(label("Plan", "muted"), 2, 0)
+        grid.addWidget(self._plan, 2, 1)
 
     def show_candidate(self, item: dict[str, Any]) -> None:
         """Show one candidate's table."""
-        model = item.get("model") or {}
+        self._table = model = item.get("model") or {}
+        self._state.setVisible(bool(model))
+        self._state.show_state(model.get("state") or {})
         source = model.get("path") or model.get("factory")
         self._model.setText(source or OF_STUDY)
         set_role(self._model, "mono" if source else "muted")
@@ -74,6 +81,10 @@ class CandidateSource(QWidget):
         name, accepted = QInputDialog.getText(self, "Python factory", "package.module:function")
         if accepted and name.strip():
             self.model_chosen.emit({"factory": name.strip()})
+
+    def _tell_state(self, state: dict[str, str] | None) -> None:
+        table = {key: value for key, value in self._table.items() if key != "state"}
+        self.model_chosen.emit({**table, "state": state} if state else table)
 
     def _tell_plan(self) -> None:
         self.plan_chosen.emit(str(self._plan.path) if self._plan.path else None)

@@ -1,36 +1,42 @@
-"""Editor of [model] state: which output of a recurrent model is fed back into which input from frame to frame."""
+"""Editor of a model's `state`: which output of a recurrent model is fed back into which input from frame to frame."""
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from workbench.ui.desk import Desk
 from workbench.ui.widgets import button, column, label, row, say
 
 HINT = "input = output, such as h_in = h_out, c_in = c_out"
 
 
 class ModelState(QWidget):
-    """Folded until asked for, or until the document has a state."""
+    """Folded until asked for, or until there is a state.
 
-    def __init__(self, desk: Desk) -> None:
+    Signals:
+        edited: the state as a dict, None for none.
+
+    Args:
+        what: whose state it is, for screen readers; "" for the study's model.
+    """
+
+    edited = Signal(object)
+
+    def __init__(self, what: str = "") -> None:
         super().__init__()
-        self._desk = desk
         self._field, self._problem = QLineEdit(), label("", "bad", wrap=True)
         self._field.setPlaceholderText(HINT)
-        self._field.setAccessibleName("Outputs fed back as state")
-        self._toggle = button("Recurrent...", self._unfold, "quiet", "The model is recurrent: name its state")
+        self._field.setAccessibleName(f"Outputs fed back as state{what}")
+        self._toggle = button("Recurrent...", self._unfold, "quiet", f"The model is recurrent: name its state{what}")
         self._line = QWidget()
         self._line.setLayout(row(label("State", "muted"), self._field))
         self.setLayout(column(row(self._toggle, None), self._line, self._problem, spacing=4))
-        self._field.editingFinished.connect(self._write)
+        self._field.editingFinished.connect(self._tell)
         self._line.hide()
         say(self._problem, "")
-        self.show_document()
 
-    def show_document(self) -> None:
-        """Show what the document says."""
-        state = self._desk.document.value("model", "state", default={})
+    def show_state(self, state: dict[str, str]) -> None:
+        """Show what the document says; a text that is being typed stays."""
         if not self._field.hasFocus():
             self._field.setText(text_of(state))
             say(self._problem, "")
@@ -43,14 +49,14 @@ class ModelState(QWidget):
         self._toggle.hide()
         self._field.setFocus()
 
-    def _write(self) -> None:
+    def _tell(self) -> None:
         try:
             state = pairs_of(self._field.text())
         except ValueError as error:
             say(self._problem, str(error))
             return
         say(self._problem, "")
-        self._desk.document.set("change the state", state or None, "model", "state")
+        self.edited.emit(state or None)
 
 
 def text_of(state: dict[str, str]) -> str:

@@ -59,3 +59,16 @@ def test_a_plan_comes_and_goes_and_showing_one_tells_nothing(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "plan.json"), ""))
     source._plan._choose.click()
     assert told == [None, str(tmp_path / "plan.json")]
+
+
+def test_the_state_is_part_of_the_candidates_own_model(source: CandidateSource) -> None:
+    told: list[object] = []
+    source.model_chosen.connect(told.append)
+    source.show_candidate({"name": "a"})
+    assert source._state.isHidden()
+    source.show_candidate({"name": "a", "model": {"path": "/m.onnx"}})
+    assert not source._state.isHidden()
+    source._state.edited.emit({"h": "h_out"})
+    source.show_candidate({"name": "a", "model": {"path": "/m.onnx", "state": {"h": "h_out"}}})
+    source._state.edited.emit(None)
+    assert told == [{"path": "/m.onnx", "state": {"h": "h_out"}}, {"path": "/m.onnx"}]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.model_state import ModelState, pairs_of, text_of
-from workbench.ui.window import Window
+from workbench.ui.theme import Theme
 
 NAMES = st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters="_./:"), min_size=1, max_size=12)
 
@@ -28,30 +28,32 @@ def test_half_a_pair_is_refused(text: str) -> None:
 
 
 @pytest.fixture
-def editor(window: Window, qtbot: QtBot) -> ModelState:
-    window.desk.document.set("model", {"path": "net.onnx"}, "model")
-    made = ModelState(window.desk)
+def editor(theme: Theme, qtbot: QtBot) -> ModelState:
+    made = ModelState(" of x")
     qtbot.addWidget(made)
-    window.desk.document.changed.connect(made.show_document)
+    made.show_state({})
     return made
 
 
-def test_it_is_folded_until_asked_for(editor: ModelState) -> None:
+def test_it_is_folded_until_asked_for_or_there_is_a_state(editor: ModelState) -> None:
     assert editor._line.isHidden()
     editor._toggle.click()
     assert not editor._line.isHidden()
     assert editor._toggle.isHidden()
+    other = ModelState()
+    other.show_state({"h": "h_out"})
+    assert (other._line.isHidden(), other._field.text()) == (False, "h = h_out")
 
 
-def test_it_goes_into_the_document_and_comes_back(editor: ModelState, window: Window) -> None:
-    editor._field.setText("h_in=h_out,")
-    editor._field.editingFinished.emit()
-    assert window.desk.document.value("model") == {"path": "net.onnx", "state": {"h_in": "h_out"}}
-    assert editor._field.text() == "h_in = h_out"
+def test_what_is_typed_is_told_and_half_a_pair_is_marked(editor: ModelState) -> None:
+    told: list[object] = []
+    editor.edited.connect(told.append)
+    for text in ("h_in=h_out,", "h_in", ""):
+        editor._field.setText(text)
+        editor._field.editingFinished.emit()
+        assert editor._problem.isHidden() == (text != "h_in")
+    assert told == [{"h_in": "h_out"}, None]
     editor._field.setText("h_in")
     editor._field.editingFinished.emit()
-    assert "not a pair" in editor._problem.text()
-    assert window.desk.document.value("model", "state") == {"h_in": "h_out"}
-    window.desk.document.undo_stack.undo()
-    assert window.desk.document.value("model") == {"path": "net.onnx"}
-    assert editor._field.text() == ""
+    editor.show_state({"a": "b"})
+    assert (editor._field.text(), editor._problem.isHidden()) == ("a = b", True)

@@ -88,7 +88,8 @@ class ModelPage(Page):
         factory = button("Python factory...", self._choose_factory, "quiet", "Name another Python function")
         frame, inside = card()
         inside.addLayout(row(column(self._path, self._note, spacing=2), factory, change, spacing=8))
-        self._state = ModelState(self._desk)
+        self._state = ModelState()
+        self._state.edited.connect(lambda state: self._desk.document.set("change the state", state, "model", "state"))
         inside.addWidget(self._state)
         self._below = column(frame)
         whole.setLayout(self._below)
@@ -141,7 +142,7 @@ class ModelPage(Page):
             if self._details is not None:
                 self._details.hide()
             self._inspect(model)
-        self._state.show_document()
+        self._state.show_state(model.get("state") or {})
         self._show_adopted()
 
     def _inspect(self, model: dict[str, Any]) -> None:
