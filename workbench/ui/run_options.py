@@ -14,6 +14,7 @@ from workbench.ui.run_place import result_folder
 from workbench.ui.widgets import button, label, row, say
 
 QUICK = "Quick: 5 s per cell, whatever the profile says"
+CODE = "Allow the model's code to run"
 
 
 class RunOptions(QFrame):
@@ -33,11 +34,12 @@ class RunOptions(QFrame):
         self._place, self._kept = ElidedLabel(), label("", "muted", wrap=True)
         self._plan = FileChoice("a ready plan", "made from the calibration set", "Plans (*.json)")
         self._junit = FileChoice("a JUnit XML file", "not written", "JUnit (*.xml)", saves=True)
-        self._quick, self._code = QCheckBox(QUICK), QCheckBox("Allow the model's code to run")
+        self._quick, self._code = QCheckBox(QUICK), QCheckBox(CODE)
         self._arrange()
         for choice in (self._plan, self._junit):
             choice.changed.connect(self.changed)
         for box in (self._quick, self._code):
+            box.setAccessibleName(box.text())
             box.toggled.connect(lambda _on: self.changed.emit())
         desk.document.replaced.connect(self._reset)
 
