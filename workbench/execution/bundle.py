@@ -15,9 +15,15 @@ from workbench.model.preprocess import Preprocess, preprocess_from_json
 
 
 def bundle_json(
-    spec: DataSpec, index_path: Path, preprocess: Preprocess, inputs: Sequence[TensorSpec]
+    spec: DataSpec,
+    index_path: Path,
+    preprocess: Preprocess,
+    inputs: Sequence[TensorSpec],
+    state: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what a worker needs to open the samples; `index_path` is the JSON file that scan() wrote.
+
+    `state` tells which outputs a recurrent model gets back as inputs.
 
     Pixels that the scan kept lie beside it; without any, "pixels" is None and images are decoded when they are read.
     """
@@ -28,6 +34,7 @@ def bundle_json(
         "index": str(index_path),
         "preprocess": preprocess.to_json(),
         "inputs": [asdict(value) for value in inputs],
+        "state": dict(state) if state else None,
     }
 
 
@@ -37,7 +44,7 @@ def open_bundle(bundle: Mapping[str, Any]) -> Samples:
     preprocess = preprocess_from_json(bundle["preprocess"])
     inputs = tuple(tensor_spec_from_json(value) for value in bundle["inputs"])
     pixels = Path(bundle["pixels"]) if bundle.get("pixels") else None
-    return open_samples(data_spec_from_json(bundle["data"]), index, preprocess, inputs, pixels)
+    return open_samples(data_spec_from_json(bundle["data"]), index, preprocess, inputs, pixels, bundle.get("state"))
 
 
 def tensor_spec_from_json(document: Mapping[str, Any]) -> TensorSpec:

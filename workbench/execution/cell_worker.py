@@ -23,7 +23,7 @@ from workbench.execution.output_files import OutputFiles, expected_outputs, tens
 from workbench.execution.worker import Channel
 from workbench.measure.latency import run_block, warm_up
 from workbench.measure.rates import Rate, Tell
-from workbench.model.data import Samples, data_spec_from_json, open_samples, sample_index_from_json
+from workbench.model.data import Carry, Samples, data_spec_from_json, open_samples, sample_index_from_json
 from workbench.model.graph import TensorSpec
 from workbench.model.preprocess import preprocess_from_json
 from workbench.spi import Deviation, OpenOptions, Prepared, Runtime, Session
@@ -58,7 +58,7 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
     Arguments:
         artifact, deviations, notes: as `prepare` answered; precision, threads, batch, settings.
         inputs, outputs: lists of {name, dtype, shape}: the model's inputs, the compared outputs (symbolic axes are
-            names).
+            names). state: null or absent, or state input -> output that this session gets back (one run per frame).
         data, index, preprocess: JSON of DataSpec, SampleIndex (or the path of a file with it) and Preprocess.
         pixels: path of the images that the scan kept decoded; null or absent: they are decoded here.
         outputs_dir: folder for `<number>.npy` per compared output.
@@ -176,12 +176,14 @@ def _compared(
         return Comparison(equal=False)
     run_s: list[float] = []
     compared, equal = 0, True
-    stream = batches_of(samples, batch)
+    stream, carry = batches_of(samples, batch), Carry(samples.feedback)
     for part in islice(stream, COMPARED_RUNS):
         channel.check_cancelled()
+        feeds = carry.feeds(part.start, part.feeds)
         before = perf_counter()
-        outputs = session.run(part.feeds)
+        outputs = session.run(feeds)
         run_s.append(perf_counter() - before)
+        carry.keep(outputs)
         equal = files.equals(outputs, part.index, part.start, part.size)
         if not equal:
             break
@@ -194,13 +196,15 @@ def _accuracy_pass(
     session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel
 ) -> dict[str, Any]:
     run_s: list[float] = []
-    start = perf_counter()
+    start, carry = perf_counter(), Carry(samples.feedback)
     with files:
         for part in batches_of(samples, batch):
             channel.check_cancelled()
+            feeds = carry.feeds(part.start, part.feeds)
             before = perf_counter()
-            outputs = session.run(part.feeds)
+            outputs = session.run(feeds)
             run_s.append(perf_counter() - before)
+            carry.keep(outputs)
             files.append(outputs, part.size)
             channel.progress(part.start + part.size, samples.n, "samples")
     return {
@@ -216,7 +220,7 @@ def _accuracy_pass(
 
 def _timed(session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel) -> dict[str, Any]:
     """Obey commands until "finish"; return how many answers were checked and how many differed."""
-    runs = TimedRuns(session, _timed_batches(samples, batch), files)
+    runs = TimedRuns(session, _timed_batches(samples, batch), files, Carry(samples.feedback))
     blocks, ran_s = 0, 0.0
     while (command := channel.next_command())["command"] != "finish":
         if command["command"] == "warm_up":
@@ -252,19 +256,23 @@ def _teller(channel: Channel, batch: int, before_s: float = 0.0, **where: Any) -
 class TimedRuns:
     """The runs of the timed part: the first batches in turn, held in memory, with a check of the last answer.
 
+    Handing a recurrent model's state on is part of a run: whoever uses the model has to do it too.
+
     Attributes:
         checked, differing: answers compared with the accuracy pass, bit by bit, and how many were not equal.
     """
 
-    def __init__(self, session: Session, batches: list[Batch], files: OutputFiles) -> None:
+    def __init__(self, session: Session, batches: list[Batch], files: OutputFiles, carry: Carry) -> None:
         self.checked = self.differing = 0
-        self._session, self._batches, self._files = session, batches, files
+        self._session, self._batches, self._files, self._carry = session, batches, files, carry
         self._next = 0
         self._last: dict[str, npt.NDArray[Any]] = {}
 
     def run_once(self) -> None:
         """Run one batch; this is what is timed."""
-        self._last = self._session.run(self._batches[self._next].feeds)
+        batch = self._batches[self._next]
+        self._last = self._session.run(self._carry.feeds(batch.start, batch.feeds))
+        self._carry.keep(self._last)
         self._next = (self._next + 1) % len(self._batches)
 
     def check(self, runs: int) -> None:
@@ -302,6 +310,7 @@ def _samples(arguments: Mapping[str, Any], inputs: tuple[TensorSpec, ...]) -> Sa
         preprocess_from_json(arguments["preprocess"]),
         inputs,
         Path(arguments["pixels"]) if arguments.get("pixels") else None,
+        arguments.get("state"),
     )
     if samples.n == 0:
         raise DataError("There are no samples to run", how="Mend [data.evaluation] in the study.")

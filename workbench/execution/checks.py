@@ -74,7 +74,7 @@ def check_model(
         check_labels(study.file.task, tuple(shape), evaluation.index)
     for part in (calibration, evaluation):
         if part:
-            open_bundle(part.bundle(study, model.inputs))
+            open_bundle(part.bundle(study, model.inputs, model.state))
 
 
 def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) -> None:

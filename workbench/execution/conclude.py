@@ -7,7 +7,7 @@ import time
 import workbench
 from workbench.execution import assemble
 from workbench.execution import result as records
-from workbench.execution.facts import candidate_record, data_findings, data_record, model_record
+from workbench.execution.facts import candidate_record, data_findings, data_record, model_record, plan_findings
 from workbench.execution.plausibility import plausibility_findings
 from workbench.execution.preparation import overlap_of
 from workbench.execution.run_parts import StudyRun
@@ -40,7 +40,7 @@ def conclude(run: StudyRun) -> records.Result:
         candidates=[_candidate(run, candidate) for candidate in run.study.candidates],
         task=run.study.file.task.model_dump(mode="json"),
         preprocess=run.study.preprocess.to_json(),
-        data={name: data_record(part) for name, part in parts.items() if part},
+        data={name: data_record(part, first.prepared.state) for name, part in parts.items() if part},
         overlap=overlap_of(run.calibration, run.evaluation),
         resolution_points=assemble.resolution(run.evaluation.index.n, discordant),
         machines=[run.machine],
@@ -50,6 +50,7 @@ def conclude(run: StudyRun) -> records.Result:
         verdicts=assemble.verdicts_of(runs, gates),
         findings=[
             *data_findings(run.calibration, run.evaluation),
+            *plan_findings({name: made.plan for name, made in run.plans.items()}),
             *plausibility_findings(
                 first.judge, run.study.preprocess.to_json(), run.calibration.index.n if run.calibration else None
             ),

@@ -116,8 +116,10 @@ def _referenced(run: StudyRun, model: PreparedModel) -> ModelParts:
     """Run the float reference over all samples."""
     task = run.study.file.task
     folder, record = reference_outputs(run.stages, run.study, model, run.evaluation)
-    judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), run.evaluation.index)
-    check_labels(task, next(iter(judge.reference.values())).shape[1:], run.evaluation.index)
+    index = run.evaluation.index
+    frames = int(record["n"]) // index.n if model.state else 1
+    judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), index, frames, model.state.values())
+    check_labels(task, next(iter(judge.reference.values())).shape[1:], index)
     return ModelParts(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
 
 
@@ -192,7 +194,7 @@ def _cell_job(run: StudyRun, state: CellState, manifest: Manifest) -> CellJob:
     assert artifact is not None
     model = run.models[cell.candidate.source].prepared
     arguments = {
-        **run.evaluation.bundle(run.study, model.inputs),
+        **run.evaluation.bundle(run.study, model.inputs, model.state),
         "artifact": str(artifact.path.resolve()),
         "deviations": artifact.record["deviations"],
         "notes": artifact.record["notes"],
@@ -211,6 +213,7 @@ def _cell_job(run: StudyRun, state: CellState, manifest: Manifest) -> CellJob:
         "artifact": artifact.record["artifact_sha256"],
         "data": run.evaluation.index.sha256,
         "preprocess": run.study.preprocess.to_json(),
+        "state": model.state,
         "versions": dict(state.versions),
         "threads": cell.row.threads,
         "batch": cell.row.batch,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from workbench.measure.divergence import (
     nmse_per_sample,
     sums_per_sample,
 )
+from workbench.measure.positions import position_errors
 from workbench.measure.statistics import RATIO_FLOOR, ratio_of_sums_interval
 from workbench.measure.tasks import Figure, Task, TaskOptions, TaskOutcome, find_task
 from workbench.model.sample_index import SampleIndex
@@ -34,6 +35,8 @@ class Judge:
     Attributes:
         task, options: from the study; reference: compared outputs of the float32 reference, [n, ...] each.
         index: the evaluation samples; labels: int64 [n] or None.
+        frames: of a recurrent model, frames per sample of the index, which then is a sequence; outputs have one row per
+            frame. state_outputs: those fed back, which are compared but never the headline.
     """
 
     task: Task
@@ -41,6 +44,18 @@ class Judge:
     reference: Outputs
     index: SampleIndex
     labels: npt.NDArray[np.int64] | None
+    frames: int = 1
+    state_outputs: frozenset[str] = frozenset()
+
+    @property
+    def n(self) -> int:
+        """Rows that an output per sample has."""
+        return self.index.n * self.frames
+
+    def name_of(self, row: int) -> str:
+        """Return what a row of the outputs is called."""
+        sample, frame = divmod(row, self.frames)
+        return self.index.files[sample] + (f" frame {frame}" if self.frames > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -57,12 +72,20 @@ def open_outputs(folder: Path, record: Mapping[str, Any]) -> dict[str, npt.NDArr
     return {item["name"]: np.load(folder / item["path"], mmap_mode="r") for item in record["outputs"]}
 
 
-def judge_of(task_kind: str, class_offset: int, reference: Outputs, index: SampleIndex) -> Judge:
+def judge_of(
+    task_kind: str,
+    class_offset: int,
+    reference: Outputs,
+    index: SampleIndex,
+    frames: int = 1,
+    state_outputs: Iterable[str] = (),
+) -> Judge:
     """Return what runs are compared with. Raises StudyError for an unknown task."""
     first = next(iter(reference.values()))
     probabilities = bool(first.size) and first.ndim > 1 and looks_like_probabilities(first[:256])
     labels = np.asarray(index.labels, np.int64) if index.labels is not None else None
-    return Judge(find_task(task_kind), TaskOptions(class_offset, probabilities), reference, index, labels)
+    options = TaskOptions(class_offset, probabilities)
+    return Judge(find_task(task_kind), options, reference, index, labels, frames, frozenset(state_outputs))
 
 
 def task_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
@@ -81,7 +104,7 @@ def task_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
         "kl_median": kl.median if kl else None,
         "kl_p99": kl.p99 if kl else None,
         "kl_max": kl.max if kl else None,
-        "worst_samples": [_worst(judge.index, item) for item in outcome.worst[:WORST_IN_RESULT]],
+        "worst_samples": [{**item, "file": judge.name_of(item["index"])} for item in outcome.worst[:WORST_IN_RESULT]],
         "findings": list(outcome.findings),
         "reasons": dict(outcome.reasons),
         "discordant_share": outcome.discordant_share,
@@ -104,6 +127,7 @@ def output_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
         "nmse": head.nmse,
         "nmse_interval": intervals.nmse,
         "outputs": [_tensor_divergence(key, value) for key, value in distances.items()],
+        "error_by_position": _by_position(judge, name, outputs),
         "findings": findings,
         "reasons": {
             **{key: reason for key, reason in head.reasons.items() if key in ("sqnr_db", "nmse")},
@@ -118,24 +142,41 @@ def error_intervals(
 ) -> ErrorIntervals:
     """Return the intervals of an output's SQNR and NMSE: paired bootstrap over samples, ratio of resampled sums.
 
-    SQNR is -10 log10(NMSE), so that one interval is the other's image.
+    SQNR is -10 log10(NMSE), so that one interval is the other's image. Frames of a sequence are not independent: what
+    is resampled then are sequences.
     """
     if found.sqnr_db is None:
         return ErrorIntervals()
-    if len(reference) != judge.index.n:
+    unit = "sequences" if judge.frames > 1 else "samples"
+    if len(reference) != judge.n:
         return ErrorIntervals(reason="the output has no value per sample to resample")
     if judge.index.n < RATIO_FLOOR:
-        return ErrorIntervals(reason=f"{judge.index.n} samples, an interval needs {RATIO_FLOOR}")
-    power, error = sums_per_sample(reference, output)
+        return ErrorIntervals(reason=f"{judge.index.n} {unit}, an interval needs {RATIO_FLOOR}")
+    power, error = (sums.reshape(-1, judge.frames).sum(axis=1) for sums in sums_per_sample(reference, output))
     nmse = ratio_of_sums_interval(error, power)
     if nmse is None:
         return ErrorIntervals(reason="too few samples whose reference is not all zeros")
     if nmse[0] <= 0:
         differing = int(np.count_nonzero(error))
         return ErrorIntervals(
-            None, nmse, f"only {differing} of {judge.index.n} samples differ, its upper end is infinite"
+            None, nmse, f"only {differing} of {judge.index.n} {unit} differ, its upper end is infinite"
         )
     return ErrorIntervals((_decibels(nmse[1]), _decibels(nmse[0])), nmse)
+
+
+def _by_position(judge: Judge, name: str, outputs: Outputs) -> records.PositionErrors | None:
+    """Return the headline output's error against the position in the sequence; None for independent samples."""
+    if judge.frames == 1 or len(judge.reference[name]) != judge.n:
+        return None
+    found = position_errors(judge.reference[name], outputs[name], judge.frames)
+    return records.PositionErrors(
+        output=name,
+        sequences=found.sequences,
+        frames=found.frames,
+        first_frames=list(found.first_frames),
+        nmse=list(found.nmse),
+        sqnr_db=list(found.sqnr_db),
+    )
 
 
 def _decibels(nmse: float) -> float:
@@ -143,8 +184,8 @@ def _decibels(nmse: float) -> float:
 
 
 def headline(judge: Judge, distances: Mapping[str, Divergence]) -> str:
-    """Return the output whose distance stands for the run."""
-    names = list(distances)
+    """Return the output whose distance stands for the run: never a state that goes back into the model."""
+    names = [name for name in distances if name not in judge.state_outputs] or list(distances)
     if judge.task.has_answers:
         return names[0]
     return min(names, key=lambda name: _order(distances[name]))
@@ -184,7 +225,7 @@ def disagreement(
         samples = [_pair(judge, int(i), int(answers_a[i]), int(answers_b[i])) for i in where[:WORST_IN_RESULT]]
     else:
         order = np.argsort(-np.nan_to_num(nmse_per_sample(outputs_a[name], outputs_b[name]), nan=np.inf), kind="stable")
-        samples = [{"index": int(i), "file": judge.index.files[int(i)]} for i in order[:WORST_IN_RESULT]]
+        samples = [{"index": int(i), "file": judge.name_of(int(i))} for i in order[:WORST_IN_RESULT]]
     return records.Disagreement(
         candidate=candidate,
         precision=precision,
@@ -211,11 +252,7 @@ def misfit(judge: Judge, outputs: Outputs) -> str:
 
 def _pair(judge: Judge, index: int, a: int, b: int) -> dict[str, Any]:
     label = None if judge.labels is None else int(judge.labels[index])
-    return {"index": index, "file": judge.index.files[index], "answer_a": a, "answer_b": b, "label": label}
-
-
-def _worst(index: SampleIndex, item: Mapping[str, Any]) -> dict[str, Any]:
-    return {**item, "file": index.files[item["index"]]}
+    return {"index": index, "file": judge.name_of(index), "answer_a": a, "answer_b": b, "label": label}
 
 
 def _accuracy(outcome: TaskOutcome) -> records.Accuracy | None:

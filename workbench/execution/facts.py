@@ -22,7 +22,8 @@ def model_record(prepared: PreparedModel) -> records.ModelFacts:
     """Return the identity of a model."""
     facts = prepared.facts
     names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
-    return records.ModelFacts(**{name: facts[name] for name in names}, compared_outputs=prepared.compared)
+    shown = {name: facts[name] for name in names}
+    return records.ModelFacts(**shown, compared_outputs=prepared.compared, state=prepared.state)
 
 
 def candidate_record(
@@ -48,8 +49,12 @@ def candidate_record(
     )
 
 
-def data_record(data: PreparedData) -> records.DataFacts:
-    """Return a set of samples as a record: the folder's or file's name, never its path."""
+def data_record(data: PreparedData, state: Mapping[str, str] | None = None) -> records.DataFacts:
+    """Return a set of samples as a record: the folder's or file's name, never its path.
+
+    Args:
+        state: what the model gets back from frame to frame; None or empty for independent samples.
+    """
     index = data.index
     return records.DataFacts(
         name=data.spec.path.name,
@@ -59,7 +64,23 @@ def data_record(data: PreparedData) -> records.DataFacts:
         selection=index.selection,
         labelled=index.labels is not None,
         undecodable=[f"{file}: {reason}" for file, reason in index.undecodable],
+        frames=next((item.row_shape[0] for item in index.arrays if item.name not in state), None) if state else None,
     )
+
+
+def plan_findings(plans: Mapping[str, QuantPlan]) -> list[str]:
+    """Return a sentence for every candidate whose plan leaves the whole model in float."""
+    return [
+        f"{name}: nothing in this model is INT8 under {plan.scheme.title}; what runs under its name is float32 "
+        f"({_first_reasons(plan)})"
+        for name, plan in plans.items()
+        if not plan.quantized_nodes
+    ]
+
+
+def _first_reasons(plan: QuantPlan) -> str:
+    reasons = list(dict.fromkeys(plan.float_nodes.values()))
+    return "; ".join(reasons[:2]) + (f"; {len(reasons) - 2} more reasons" if len(reasons) > 2 else "")
 
 
 def data_findings(calibration: PreparedData | None, evaluation: PreparedData) -> list[str]:

@@ -44,18 +44,23 @@ def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
     from workbench.execution.cell_worker import batches_of  # noqa: PLC0415  (loads numpy)
     from workbench.execution.output_files import OutputFiles, expected_outputs  # noqa: PLC0415  (with the above)
+    from workbench.model.data import Carry  # noqa: PLC0415  (with the above)
     from workbench.reference import ReferenceSession  # noqa: PLC0415  (loads ONNX Runtime)
 
     samples = open_bundle(arguments["bundle"])
     specs = expected_outputs(arguments["outputs"])
     batch, run_s, start = arguments["batch"], 0.0, perf_counter()
+    carry = Carry(samples.feedback)
+    asked = list(dict.fromkeys((*(spec.name for spec in specs), *carry.outputs)))
     files = OutputFiles("reference", specs, Path(arguments["outputs_dir"]), samples.n, batch)
     with ReferenceSession(Path(arguments["model"]), optimized=arguments["optimized"]) as session, files:
         for part in batches_of(samples, batch):
             channel.check_cancelled()
+            feeds = carry.feeds(part.start, part.feeds)
             before = perf_counter()
-            outputs = session.run(part.feeds, [spec.name for spec in specs])
+            outputs = session.run(feeds, asked)
             run_s += perf_counter() - before
+            carry.keep(outputs)
             files.append(outputs, part.size)
             channel.progress(part.start + part.size, samples.n, "samples")
     return {
@@ -132,7 +137,7 @@ def import_model(plugin: PluginRef | None, arguments: dict[str, Any], channel: C
     try:
         report = convert(None)
     except ModelError:
-        if bundle is None:
+        if bundle is None or bundle["state"]:
             raise
         return convert(_first_feeds(bundle, _own_inputs(bundle), 1))
     if bundle is None:
@@ -142,14 +147,19 @@ def import_model(plugin: PluginRef | None, arguments: dict[str, Any], channel: C
 
 
 def _first_feeds(bundle: Mapping[str, Any], inputs: Sequence[TensorSpec], batch: int) -> list[dict[str, Any]]:
-    """Return the first samples as feeds of `batch` rows; short ones are left out where the batch is fixed."""
+    """Return the first samples as feeds of `batch` rows; short ones are left out where the batch is fixed.
+
+    Of a recurrent model each is the first frame of its sequence as far as the state goes: only torch and ONNX are
+    compared on it.
+    """
     from itertools import islice  # noqa: PLC0415  (with the next)
 
     from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
 
     samples = open_bundle({**bundle, "inputs": [asdict(spec) for spec in inputs]})
     feeds = islice(samples.batches(batch, prefetch=0), max(1, IMPORT_SAMPLES // batch))
-    return [feed for feed in feeds if len(next(iter(feed.values()))) == batch]
+    state = samples.feedback.start_of(0) if samples.feedback else {}
+    return [{**feed, **state} for feed in feeds if len(next(iter(feed.values()))) == batch]
 
 
 def _own_inputs(bundle: Mapping[str, Any]) -> list[TensorSpec]:

@@ -19,6 +19,7 @@ from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
 from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs
 from workbench.model.data import DataSpec, SampleIndex, overlap, sample_index_from_json
 from workbench.model.family import family_of
+from workbench.model.feedback import check_state
 from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
 from workbench.model.pixel_cache import pixels_key
@@ -72,6 +73,11 @@ class PreparedModel:
         """The model's inputs."""
         return tuple(tensor_spec_from_json(value) for value in self.facts["inputs"])
 
+    @property
+    def state(self) -> dict[str, str]:
+        """Input -> output that is fed back into it from frame to frame; empty but for a recurrent model."""
+        return dict(self.facts.get("state", {}))
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -81,9 +87,11 @@ class PreparedData:
     index: SampleIndex
     index_path: Path
 
-    def bundle(self, study: Study, inputs: tuple[TensorSpec, ...]) -> dict[str, Any]:
-        """Return the JSON with which a worker opens the samples."""
-        return bundle_json(self.spec, self.index_path, study.preprocess, inputs)
+    def bundle(
+        self, study: Study, inputs: tuple[TensorSpec, ...], state: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON with which a worker opens the samples, and feeds back the state of a recurrent model."""
+        return bundle_json(self.spec, self.index_path, study.preprocess, inputs, state)
 
 
 def prepare_model(
@@ -93,10 +101,13 @@ def prepare_model(
     path, imported = _onnx_of(stages, study, source, allow_code, samples)
     model = load_model(path)
     folder = stages.store.folder("models", f"{model.name}-{model.sha256[:12]}")
-    key = {"sha256": model.sha256, "compare": study.file.task.compare}
+    state = study.state_of(source)
+    check_state(state, model.inputs, model.outputs)
+    key = {"sha256": model.sha256, "compare": study.file.task.compare, "state": state}
     facts = stages.keep(
         f"Model {model.name}", folder, key, lambda place: _write_graphs(model, study.file.task.compare, place)
     )
+    facts = {**facts, "state": state}
     facts = {**facts, **_import_facts(imported, facts["notes"])}
     return PreparedModel(facts, folder / "fp32.onnx", folder / "canonical.onnx")
 
@@ -119,7 +130,7 @@ def _onnx_of(
     arguments = {
         "source": source,
         "allow_code": allow_code,
-        "bundle": samples.bundle(study, ()) if samples else None,
+        "bundle": samples.bundle(study, (), study.state_of(source)) if samples else None,
         "search_path": [str(path) for path in search_path],
     }
     report = stages.keep(
@@ -146,7 +157,7 @@ def _import_facts(report: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
         return {}
     sqnr_db, agreement = report["sqnr_db"], report["agreement"]
     near = "equal to torch bit for bit" if sqnr_db is None else f"SQNR {sqnr_db:.1f} dB against torch"
-    answers = "" if agreement is None else f", {agreement:.1%} equal answers"
+    answers = "" if agreement is None else f", {100 * agreement:.1f} % equal answers"
     source = f"imported from {report['kind']} with torch {report['torch_version']}"
     line = f"{source}: {near}{answers} on {report['samples']} samples"
     return {"format": f"{report['kind']} as ONNX", "notes": [line, *report["notes"], *notes]}
@@ -270,13 +281,14 @@ def _outputs(
     *,
     optimized: bool,
 ) -> tuple[Path, dict[str, Any]]:
-    bundle = data.bundle(study, model.inputs)
+    bundle = data.bundle(study, model.inputs, model.state)
     key = {
         "model": sha256_of_file(onnx_file),
         "data": data.index.sha256,
         "preprocess": study.preprocess.to_json(),
         "optimized": optimized,
         "compared": model.compared,
+        "state": model.state,
     }
     arguments = {
         "model": str(onnx_file),
@@ -326,16 +338,19 @@ def plan_of(
         "calibration": calibration.index.sha256 if calibration else None,
         "evaluation": evaluation.index.sha256 if evaluation else None,
         "preprocess": study.preprocess.to_json(),
+        "state": model.state,
     }
     arguments = {
         "canonical": str(model.canonical),
         "model_sha256": model.sha256,
         "transforms": model.facts["transforms"],
         "scheme": scheme.to_json(),
-        "calibration": calibration.bundle(study, model.inputs)
+        "calibration": calibration.bundle(study, model.inputs, model.state)
         if calibration and scheme.quantizes_activations
         else None,
-        "evaluation": evaluation.bundle(study, model.inputs) if evaluation and scheme.quantizes_activations else None,
+        "evaluation": evaluation.bundle(study, model.inputs, model.state)
+        if evaluation and scheme.quantizes_activations
+        else None,
     }
 
     def work(place: Path) -> dict[str, Any]:

@@ -184,6 +184,21 @@ class Divergence(Record):
     total_nmse: float | None = None
 
 
+class PositionErrors(Record):
+    """Error of the headline output against the position in the sequence (see measure.positions).
+
+    Attributes:
+        first_frames: first frame of each stretch of positions; nmse, sqnr_db: of the stretch over all sequences.
+    """
+
+    output: str
+    sequences: int
+    frames: int
+    first_frames: list[int]
+    nmse: list[float | None]
+    sqnr_db: list[float | None]
+
+
 class Problem(Record):
     """Why a run did not finish, for a person: one line, how to mend it, and the last log lines."""
 
@@ -200,6 +215,7 @@ class Run(Record):
         sqnr_db_interval, nmse_interval: 95 %, by the paired bootstrap over samples; null where nothing differs, and
             with a reason under "sqnr_db_interval" where they cannot be told. The SQNR's is null too where its upper end
             is infinite; the NMSE's then starts at 0.
+        error_by_position: of recurrent models alone; their samples are frames, and intervals are over sequences.
     """
 
     runtime: str
@@ -234,6 +250,7 @@ class Run(Record):
     kl_max: float | None = None
     outputs: list[TensorDivergence] = Field(default_factory=list)
     divergence: Divergence | None = None
+    error_by_position: PositionErrors | None = None
     int8_mac_share: float | None = None
     float_leftovers: list[FloatLeftover] = Field(default_factory=list)
     placement: list[PlacementRecord] = Field(default_factory=list)
@@ -279,7 +296,11 @@ class Machine(Record):
 
 
 class DataFacts(Record):
-    """One set of samples: name, count, hashes, selection, what could not be decoded."""
+    """One set of samples: name, count, hashes, selection, what could not be decoded.
+
+    Attributes:
+        n: samples; sequences where `frames`, their length, is given.
+    """
 
     name: str
     kind: str
@@ -288,6 +309,7 @@ class DataFacts(Record):
     selection: str
     labelled: bool
     undecodable: list[str] = Field(default_factory=list)
+    frames: int | None = None
 
 
 class Representation(Record):
@@ -315,7 +337,11 @@ class CandidateFacts(Record):
 
 
 class ModelFacts(Record):
-    """Identity of the model under test."""
+    """Identity of the model under test.
+
+    Attributes:
+        state: of a recurrent model, input -> output fed back into it from frame to frame.
+    """
 
     name: str
     sha256: str
@@ -327,6 +353,7 @@ class ModelFacts(Record):
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
     compared_outputs: list[str]
+    state: dict[str, str] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
 
 

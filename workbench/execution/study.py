@@ -5,18 +5,19 @@ Unknown keys are refused with the nearest known one; relative paths are relative
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import FileFormatError, StudyError
+from workbench.execution.problems import first_problem
+from workbench.execution.sequences import check_sequences
 from workbench.files import canonical_json, migrate, sha256_of_bytes, write_text_atomic
 from workbench.measure.gates import find_gate
 from workbench.model.data import DataSpec
@@ -35,10 +36,15 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
-    """[model]: a file, or a Python factory `package.module:function`."""
+    """[model]: a file, or a Python factory `package.module:function`.
+
+    Attributes:
+        state: of a recurrent model, input -> output that is fed back into it from frame to frame.
+    """
 
     path: str | None = None
     factory: str | None = None
+    state: dict[str, str] = Field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -47,13 +53,18 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """[data.calibration] and [data.evaluation]."""
+    """[data.calibration] and [data.evaluation].
+
+    Attributes:
+        frames: rows of the arrays are frames, so many in a row make one sequence; for models with state only.
+    """
 
     kind: Literal["images", "arrays"] = "images"
     path: str
     labels: str | None = None
     limit: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    frames: int | None = Field(default=None, ge=1)
 
 
 class DataSections(Section):
@@ -206,6 +217,16 @@ class Study:
         """Return an absolute model path, or the factory as written."""
         return str(self.resolve(section.path)) if section.path else section.source
 
+    def state_of(self, source: str) -> dict[str, str]:
+        """Return input -> output fed back into it, of the model at a resolved source; empty for most models."""
+        return next((dict(model.state) for model in self.models if self.source(model) == source), {})
+
+    @property
+    def models(self) -> list[ModelSection]:
+        """The candidates' models, in their order."""
+        sections = [candidate.model or self.file.model for candidate in self.file.candidates] or [self.file.model]
+        return [section for section in sections if section is not None]
+
     @property
     def candidates(self) -> list[Candidate]:
         """Candidates in order; without [[candidates]] the one of [model] + [scheme]."""
@@ -229,7 +250,8 @@ class Study:
         if section is None:
             return None
         labels = str(self.resolve(section.labels)) if section.labels else section.labels
-        return DataSpec(section.kind, self.resolve(section.path), labels, section.limit, section.seed)
+        path = self.resolve(section.path)
+        return DataSpec(section.kind, path, labels, section.limit, section.seed, section.frames)
 
     @property
     def preprocess(self) -> Preprocess:
@@ -259,7 +281,7 @@ def study_from_document(document: dict[str, Any], folder: Path, name: str) -> St
     try:
         file = StudyFile.model_validate(document)
     except ValidationError as error:
-        raise StudyError(f"{name}: {_first_problem(error)}") from error
+        raise StudyError(f"{name}: {first_problem(error, StudyFile)}") from error
     for gate, limit in file.gates.items():
         find_gate(gate, limit)
     _check_choices(file, name)
@@ -326,45 +348,10 @@ def _check_values(study: Study) -> None:
     """Raise what preprocessing, schemes and data sections have to say now, not in the middle of a run."""
     _ = study.preprocess, [candidate.scheme for candidate in study.candidates]
     _ = [study.data_spec("calibration"), study.data_spec("evaluation")]
+    check_sequences(study)
 
 
 def _check_unique(names: list[str], file_name: str, table: str, how: str) -> None:
     for name in names:
         if names.count(name) > 1:
             raise StudyError(f"{file_name}: two {table} are called {name!r}", how=how)
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {where!r}{_nearest(problem['loc'])}"
-    if problem["type"] == "missing":
-        return f"key {where!r} is missing"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{where}: {message}, found {problem['input']!r:.60}" if where else message
-
-
-def _nearest(location: tuple[int | str, ...]) -> str:
-    known = _keys_at(location[:-1])
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at `location` may have."""
-    table: type[BaseModel] = StudyFile
-    for part in location:
-        if isinstance(part, str) and part in table.model_fields:
-            table = _table_of(table.model_fields[part].annotation) or table
-    return list(table.model_fields)
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _table_of(argument)
-        if found is not None:
-            return found
-    return None

@@ -6,12 +6,14 @@ NOT here: whether labels fit the model's classes (the task's duty), text and aud
 
 from __future__ import annotations
 
+from workbench.model.feedback import Carry
 from workbench.model.pixel_cache import PixelWriter
 from workbench.model.sample_index import SampleIndex, overlap, sample_index_from_json
 from workbench.model.samples import Samples, open_samples
 from workbench.model.scan import DataSpec, data_spec_from_json, scan
 
 __all__ = [
+    "Carry",
     "DataSpec",
     "PixelWriter",
     "SampleIndex",

@@ -6,14 +6,16 @@ what the session itself gave at the frame before. NOT here: which outputs are fe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.errors import ContractError
+from workbench.errors import ContractError, StudyError
+from workbench.model.fit import fits, inputs_text
 from workbench.model.graph import TensorSpec
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -85,3 +87,40 @@ def zero_state(spec: TensorSpec) -> npt.NDArray[Any]:
     """Return zeros [1, *shape] in the state input's dtype; symbolic axes are 1."""
     shape = [axis if isinstance(axis, int) else 1 for axis in spec.shape]
     return np.zeros([1, *shape], np.dtype(spec.dtype))
+
+
+def check_state(state: Mapping[str, str], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    """See that every output named can be fed back into its input, one sequence at a time, and an input is left.
+
+    Args:
+        state: state input -> output; empty is well.
+
+    Raises:
+        StudyError: a name, shape or dtype does not fit the model.
+    """
+    takes, gives = {spec.name: spec for spec in inputs}, {spec.name: spec for spec in outputs}
+    for name, output in state.items():
+        _known("input", name, takes)
+        _known("output", output, gives)
+        given, taken = gives[output], takes[name]
+        if given.dtype != taken.dtype or not fits(given.shape, taken.shape):
+            raise StudyError(
+                f"state feeds the output {output} into the input {name}, which it does not fit",
+                why=f"{inputs_text((given,))} into {inputs_text((taken,))}",
+            )
+    if state and set(state) == set(takes):
+        raise StudyError("state leaves no input for the data", how="Name only the inputs that are outputs fed back.")
+    for spec in inputs:
+        first = spec.shape[0] if spec.shape else 1
+        if state and spec.name not in state and isinstance(first, int) and first != 1:
+            raise StudyError(
+                f"a model with state is run at batch 1, and its input {spec.name} takes {first} at once",
+                how="Export it with a batch of 1, or a symbolic one.",
+            )
+
+
+def _known(kind: str, name: str, known: Mapping[str, TensorSpec]) -> None:
+    if name not in known:
+        near = get_close_matches(name, list(known), 1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Its {kind}s are {', '.join(known)}."
+        raise StudyError(f"[model] state names the {kind} {name!r}, which the model does not have", how=hint)

@@ -254,3 +254,91 @@ def test_kept_pixels_give_the_answers_of_decoding(
     assert read["n"] == 5
     for key in ("outputs_sha256", "samples_sha256"):
         assert read[key] == decoded[key]
+
+
+class Drifting:
+    """A recurrent runtime and session in one: gives its input plus its state, which it counts up by `step` a frame."""
+
+    def __init__(self, step: float) -> None:
+        self.step = np.float32(step)
+
+    def open(self, prepared: Any, options: Any) -> Drifting:
+        return self
+
+    def __enter__(self) -> Drifting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to free."""
+
+    def run(self, feeds: Any) -> dict[str, Any]:
+        state = feeds["state"] + self.step
+        return {"y": feeds["x"] + state, "next": state}
+
+    def placement(self) -> list[Placement]:
+        return []
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+
+def recurrent(folder: Path, step: float, commands: tuple[dict[str, Any], ...] = (), **changes: Any) -> Any:
+    """Run a cell on four sequences of five frames; returns its value, its events, and the sequences in their order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    x = np.arange(20, dtype=np.float32).reshape(4, 5, 1)
+    np.savez(folder / "x.npz", x=x)
+    spec = DataSpec("arrays", folder / "x.npz")
+    arguments = {
+        "artifact": str(folder),
+        "deviations": [],
+        "notes": {},
+        "precision": "fp32",
+        "threads": 1,
+        "batch": 1,
+        "settings": {},
+        "inputs": [{"name": name, "dtype": "float32", "shape": [1, 1]} for name in ("x", "state")],
+        "outputs": [{"name": name, "dtype": "float32", "shape": [1, 1]} for name in ("y", "next")],
+        "data": spec.to_json(),
+        "index": scan(spec).to_json(),
+        "preprocess": Preprocess().to_json(),
+        "state": {"state": "next"},
+        "outputs_dir": str(folder / "outputs"),
+        "speed": bool(commands),
+        **changes,
+    }
+    channel = Channel(io.StringIO(), folder)
+    for command in commands:
+        channel.take(command)
+    value = run_cell("fake", Drifting(step), arguments, channel)  # type: ignore[arg-type]
+    stream = channel._out
+    assert isinstance(stream, io.StringIO)
+    return (
+        value,
+        [json.loads(line) for line in stream.getvalue().splitlines()],
+        x[np.random.default_rng(0).permutation(4)],
+    )
+
+
+@pytest.mark.parametrize("step", [1.0, 3.0])
+def test_each_runtime_gets_its_own_state_back_from_zero_at_every_sequence(tmp_path: Path, step: float) -> None:
+    value, _, x = recurrent(tmp_path, step)
+    y, state = (np.load(item["path"]) for item in value["outputs"])
+    assert value["n"] == 20
+    np.testing.assert_array_equal(state.reshape(4, 5), np.tile(step * np.arange(1, 6, dtype=np.float32), (4, 1)))
+    np.testing.assert_array_equal(y.reshape(4, 5), x[..., 0] + state.reshape(4, 5))
+
+
+def test_timed_runs_go_through_the_frames_with_the_same_state(tmp_path: Path) -> None:
+    commands = ({"command": "block", "seconds": 0.2}, {"command": "finish"})
+    value, events, _ = recurrent(tmp_path, 1.0, commands)
+    assert next(event for event in events if event["event"] == "block_done")["runs"] > 3 * 16
+    assert value["answers_checked"] > 0
+    assert value["answers_differing"] == 0
+
+
+def test_kept_answers_of_frames_are_compared_with_the_state_of_the_first_run(tmp_path: Path) -> None:
+    first, _, _ = recurrent(tmp_path, 1.0)
+    kept = {key: first[key] for key in ("n", "wall_s", "run_s", "outputs", "outputs_sha256", "samples_sha256")}
+    _, events, _ = recurrent(tmp_path, 1.0, kept=kept)
+    compared = next(event for event in events if event["event"] == "answers_compared")
+    assert (compared["equal"], compared["compared"]) == (True, 16)

@@ -168,3 +168,48 @@ def test_stored_outputs_open_wherever_their_folder_lies(tmp_path: Path) -> None:
     opened = open_outputs(tmp_path, {"outputs": [{"name": "logits", "path": "outputs/0.npy"}]})
     assert np.array_equal(opened["logits"], _logits(1))
     assert isinstance(opened["logits"], np.memmap)
+
+
+def _sequences(noise_of_state: float = 0.0) -> tuple[Judge, dict[str, Array]]:
+    """Eight sequences of five frames, one output and one state, and a run whose error doubles from frame to frame."""
+    rng = np.random.default_rng(7)
+    reference = {"y": rng.standard_normal((N, 3)), "h": rng.standard_normal((N, 1, 4))}
+    growth = np.tile(2.0 ** np.arange(5), 8)[:, None]
+    run = {"y": reference["y"] + 1e-3 * growth, "h": reference["h"] + noise_of_state}
+    return judge_of("divergence", 0, reference, _index(None, 8), 5, ["h"]), run
+
+
+def test_the_headline_is_never_a_state_and_its_error_is_told_by_position() -> None:
+    judge, run = _sequences(noise_of_state=9.0)
+    figures = output_figures(judge, run)
+    assert figures["headline"] == "y"
+    assert [item.output for item in figures["outputs"]] == ["y", "h"]
+    found = figures["error_by_position"]
+    assert (found.output, found.sequences, found.frames, found.first_frames) == ("y", 8, 5, [0, 1, 2, 3, 4])
+    for position in range(5):
+        here = judge.reference["y"][position::5], run["y"][position::5]
+        assert found.nmse[position] == pytest.approx(_nmse(*here), rel=1e-12)
+    assert found.sqnr_db[0] - found.sqnr_db[4] > 20
+
+
+def test_intervals_resample_sequences_because_frames_depend_on_each_other() -> None:
+    judge, run = _sequences()
+    assert output_figures(judge, run)["reasons"]["sqnr_db_interval"] == "8 sequences, an interval needs 10"
+    rng = np.random.default_rng(3)
+    reference = np.repeat(rng.standard_normal((N, 1)), 100, axis=0)
+    error = np.repeat(rng.standard_normal((N, 1)), 100, axis=0) * 0.01
+    frames = judge_of("divergence", 0, {"y": reference}, _index(None), 100)
+    sequences = judge_of("divergence", 0, {"y": reference[::100]}, _index(None))
+    wide = output_figures(frames, {"y": reference + error})["sqnr_db_interval"]
+    assert wide == pytest.approx(output_figures(sequences, {"y": (reference + error)[::100]})["sqnr_db_interval"])
+
+
+def test_frames_are_named_by_their_sequence() -> None:
+    judge, run = _sequences()
+    assert judge.n == N
+    assert judge.name_of(13) == "x[2] frame 3"
+    worst = task_figures(judge, run)["worst_samples"]
+    assert [item["file"] for item in worst] == [judge.name_of(item["index"]) for item in worst]
+    other = {name: value + 0.1 for name, value in run.items()}
+    assert "frame" in disagreement(judge, "S1", "int8", ("a", run), ("b", other)).samples[0]["file"]
+    assert output_figures(_judge(), {"logits": _logits(2, 0.4)})["error_by_position"] is None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id
+from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id, plan_findings
 from workbench.execution.preparation import PreparedData
 from workbench.execution.study import load_study
 from workbench.model.data import DataSpec
-from workbench.model.sample_index import SampleIndex
-from workbench.quant.plan import load_plan
+from workbench.model.sample_index import ArraySpec, SampleIndex
+from workbench.quant.plan import CalibrationRecord, QuantPlan, load_plan
+from workbench.quant.scheme import Scheme
 
 
 def _data(path: Any, contents: str, **fields: Any) -> PreparedData:
@@ -40,6 +41,24 @@ def test_data_are_named_without_their_path(tmp_path: Any) -> None:
     assert record.name == "set.npz"
     assert str(tmp_path) not in record.model_dump_json()
     assert (record.n, record.labelled, record.undecodable) == (3, False, ["bad.png: cut off"])
+
+
+def test_sequences_tell_their_frames(tmp_path: Any) -> None:
+    arrays = (ArraySpec("h", "float32", (1, 4)), ArraySpec("x", "float32", (120, 1, 8)))
+    data = _data(tmp_path / "set.npz", "abc", arrays=arrays)
+    assert data_record(data, {"h": "h_next"}).frames == 120
+    assert data_record(data).frames is None
+
+
+def test_a_plan_that_quantizes_nothing_is_a_finding() -> None:
+    record = CalibrationRecord("mse", {}, 0, "")
+    nothing = QuantPlan("a" * 64, Scheme(), record, float_nodes={"lstm": "LSTM is recurrent", "out": "after it"})
+    some = QuantPlan("a" * 64, Scheme(), record, quantized_nodes=("conv",))
+    found = plan_findings({"S1": nothing, "other": some})
+    assert found == [
+        "S1: nothing in this model is INT8 under S1 W8A8 symmetric; what runs under its name is float32 "
+        "(LSTM is recurrent; after it)"
+    ]
 
 
 def test_findings_name_what_a_reader_must_know(tmp_path: Any) -> None:

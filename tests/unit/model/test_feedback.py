@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.errors import ContractError
-from workbench.model.feedback import Carry, Feedback, zero_state
+from workbench.errors import ContractError, StudyError
+from workbench.model.feedback import Carry, Feedback, check_state, zero_state
 from workbench.model.graph import TensorSpec
 
 
@@ -71,3 +71,40 @@ def test_zero_state_has_the_inputs_shape_and_dtype_with_ones_for_symbols():
     assert zeros.shape == (1, 1, 2, 3)
     assert zeros.dtype == np.float16
     assert not zeros.any()
+
+
+INPUTS = (TensorSpec("x", "float32", (1, 8)), TensorSpec("h", "float32", (1, 1, 4)))
+OUTPUTS = (
+    TensorSpec("y", "float32", (1, 8)),
+    TensorSpec("h_next", "float32", ("N", 1, 4)),
+    TensorSpec("wide", "float32", (1, 1, 5)),
+    TensorSpec("half", "float16", (1, 1, 4)),
+)
+
+
+@pytest.mark.parametrize("state", [{}, {"h": "h_next"}])
+def test_a_state_that_fits_the_model_passes(state):
+    check_state(state, INPUTS, OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"hh": "h_next"}, "names the input 'hh', which the model does not have. Did you mean 'h'"),
+        ({"h": "z"}, "names the output 'z', which the model does not have. Its outputs are y, h_next, wide, half"),
+        ({"h": "wide"}, r"which it does not fit: wide float32 \[1, 1, 5\] into h float32 \[1, 1, 4\]"),
+        ({"h": "half"}, "which it does not fit"),
+        ({"h": "h_next", "x": "y"}, "leaves no input for the data"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_said_in_one_line(state, message):
+    with pytest.raises(StudyError, match=message) as caught:
+        check_state(state, INPUTS, OUTPUTS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_fixed_at_several_sequences_is_refused():
+    inputs = (TensorSpec("x", "float32", (4, 8)), INPUTS[1])
+    with pytest.raises(StudyError, match="its input x takes 4 at once"):
+        check_state({"h": "h_next"}, inputs, OUTPUTS)
+    check_state({}, inputs, OUTPUTS)
