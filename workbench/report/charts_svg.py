@@ -155,6 +155,7 @@ def _draw_scatter(points: Sequence[_Point], axis: str, limit: float | None, chan
         obstacles += [
             Box(x - 8, y - 8, 16, 16),
             Box(x - 5, y_scale(point.y_pair[1]), 10, y_scale(point.y_pair[0]) - y_scale(point.y_pair[1])),
+            Box(x_scale(point.x_pair[0]), y - 5, x_scale(point.x_pair[1]) - x_scale(point.x_pair[0]), 10),
         ]
     if change:
         obstacles.append(Box(frame.x, y_scale(0) - 1, frame.width, 2))

@@ -9,6 +9,7 @@ from helpers import results
 
 from workbench.execution.result import Result
 from workbench.report import charts_svg, svg
+from workbench.report.labels import Box, text_width
 from workbench.report.sheet import build_sheet
 
 SHEET = build_sheet(results.ordinary(), hosts=())
@@ -84,3 +85,33 @@ def test_series_are_distinct() -> None:
     series = charts_svg.series_of(SHEET)
     rows = [key for key in series if key[0] not in ("FP32 reference", "Simulated")]
     assert sorted(series[key] for key in rows) == list(range(len(rows)))
+
+
+def test_names_in_the_scatter_leave_the_interval_bars_free() -> None:
+    """Wide speed intervals run level through the marker, where a name would like to stand."""
+    document = results.ordinary_document()
+    measured = [run for run in document["runs"] if run["precision"] == "int8" and run["status"] == "ok"]
+    for run, change in zip(measured, (-0.2, -0.05), strict=True):
+        run["throughput_per_s"].update(sustained=1200.0 + 1000 * change, interval=(600.0, 2300.0))
+        run["accuracy_change_points"].update(value=change, interval=(change - 0.6, change + 0.6))
+    chart = charts_svg.scatter(build_sheet(Result.model_validate(document), hosts=()), svg.LIGHT)
+    assert chart is not None
+    drawing = list(ElementTree.fromstring(chart.svg).iter())
+    names = [node for node in drawing if node.tag.endswith("}text") and "font-weight:600" in node.get("style", "")]
+    boxes = [
+        (node.text, Box(float(node.get("x", 0)), float(node.get("y", 0)) - 12, text_width(node.text or "", 12.5), 16))
+        for node in names
+    ]
+    lines = [node for node in drawing if node.tag.endswith("}line") and _is_in_a_series_colour(node)]
+    bars = [
+        Box(min(x1, x2) - 0.5, min(y1, y2) - 0.5, abs(x2 - x1) + 1, abs(y2 - y1) + 1)
+        for node in lines
+        for x1, x2, y1, y2 in [[float(node.get(key, 0)) for key in ("x1", "x2", "y1", "y2")]]
+    ]
+    assert len(boxes) == 2
+    assert len(bars) >= 4
+    assert [name for name, box in boxes for bar in bars if box.overlap(bar)] == []
+
+
+def _is_in_a_series_colour(node: ElementTree.Element) -> bool:
+    return any(f"stroke:{colour};" in node.get("style", "") for colour in svg.LIGHT.series)
