@@ -43,7 +43,7 @@ def asymmetric_codes(graph: GraphSummary, scheme: Scheme) -> Iterator[Deviation]
     operator pages "Quantize" and "Dequantize" (a zero point may hold nothing but zeros).
     """
     if scheme.name == "S2":
-        reason = "symmetric only: TensorRT's QuantizeLinear and DequantizeLinear take no zero point but 0"
+        reason = "symmetric only (TensorRT's QuantizeLinear and DequantizeLinear take no zero point but 0)"
         yield Deviation(None, scheme.title, "not realisable", reason, refuses=True)
 
 

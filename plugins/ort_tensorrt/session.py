@@ -1,4 +1,4 @@
-"""A session on the TensorRT provider: it gets the graph as written, its engine is kept, its layers tell the placement."""
+"""A session on the TensorRT provider: it gets the graph as written, its engine is kept, its layers are placement."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from workbench.execution.result import FloatLeftover, PlacementRecord
 from workbench.model.graph import GraphSummary
 
 FLOAT_PRECISIONS = ("fp32", "fp16", "bf16", "f32", "f16")
+UNKNOWN = "unknown"
 
 
 def placement_records(
@@ -23,8 +24,13 @@ def placement_records(
 
 
 def int8_mac_share(placements: Sequence[PlacementRecord], graph: GraphSummary) -> float | None:
-    """Return the share (0..1) of the graph's MACs that ran in integer kernels; None for a graph without MACs."""
-    if graph.macs == 0:
+    """Return the share (0..1) of the graph's MACs that ran in integer kernels.
+
+    None for a graph without MACs, and where the runtime knows the precision of none of them.
+    """
+    computing = {node.name for node in graph.nodes if node.macs}
+    known = [item for item in placements if item.node in computing and item.precision != UNKNOWN]
+    if not computing or (not known and any(item.node in computing for item in placements)):
         return None
     integer = {item.node for item in placements if item.precision == "int8"}
     integer -= {item.node for item in placements if item.precision in FLOAT_PRECISIONS}

@@ -74,3 +74,13 @@ def test_a_fused_op_and_a_float_graph_leave_nothing_over() -> None:
     assert float_leftovers(placement_records(rows, graph, []), graph) == []
     everything = tuple(node.name for node in graph.nodes)
     assert float_leftovers(placement_records(_placed(graph, everything), graph, []), graph) == []
+
+
+def test_a_share_that_the_runtime_does_not_know_is_none_and_not_zero() -> None:
+    graph = graph_summary(conv_relu_net())
+    unknown = [row | {"precision": "unknown"} for row in _placed(graph)]
+    assert int8_mac_share(placement_records(unknown, graph, []), graph) is None
+    known = [row if row["node"] == "conv1_node" else row | {"precision": "unknown"} for row in _placed(graph)]
+    share = int8_mac_share(placement_records(known, graph, []), graph)
+    assert share is not None
+    assert 0 < share < 1

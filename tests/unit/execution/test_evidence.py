@@ -1,0 +1,30 @@
+"""What a run's own facts make of its figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.execution.evidence import PRECISION_UNKNOWN, fallback_deviations, is_simulated, share_reasons
+
+
+def test_only_int8_that_says_so_is_simulated() -> None:
+    assert is_simulated("int8", {"evidence": "simulated"})
+    assert not is_simulated("int8", {"evidence": "recorded"})
+    assert not is_simulated("int8", {})
+    assert not is_simulated("fp32", {"evidence": "simulated"})
+
+
+@pytest.mark.parametrize("facts", [{}, {"fallback": "none"}])
+def test_a_session_where_it_was_asked_to_be_has_no_deviation(facts: dict[str, str]) -> None:
+    assert fallback_deviations(facts) == []
+
+
+def test_nodes_elsewhere_are_a_deviation_that_names_them() -> None:
+    (found,) = fallback_deviations({"fallback": "1 node on CPUExecutionProvider: conv"})
+    assert found.realised == "1 node on CPUExecutionProvider: conv"
+    assert not found.refuses
+
+
+def test_a_share_that_nobody_knows_has_a_reason() -> None:
+    assert share_reasons(None, 10) == {"int8_mac_share": PRECISION_UNKNOWN}
+    assert share_reasons(None, 0) == share_reasons(0.5, 10) == {}
