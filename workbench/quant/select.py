@@ -33,6 +33,8 @@ input, and the input's scale would cost resnet8 3.5 dB. Runtimes' integer kernel
 ACTIVATIONS: frozenset[str] = frozenset({"Relu", "Clip"})
 KNOWN_OPS: frozenset[str] = COMPUTE_OPS | PASS_THROUGH | MEANS | ACTIVATIONS | {"Add", "Concat"}
 
+RECURRENT: frozenset[str] = frozenset({"LSTM", "GRU", "RNN"})
+
 LINKS: frozenset[str] = frozenset({"pass", "concat"})
 
 AFTER_LAST = "after the last INT8 layer"
@@ -189,6 +191,8 @@ def _role(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role], integer:
 
 def _unfit(node: NodeSummary, wiring: Wiring, integer: Set[str]) -> str:
     """Return why a node other than a compute node cannot work on codes, or ""."""
+    if node.op_type in RECURRENT:
+        return f"{node.op_type} is recurrent: no scheme quantizes it, its state stays in float"
     if node.op_type not in KNOWN_OPS:
         return f"{node.op_type} is not part of the scheme's quantized ops"
     joins = node.op_type in ("Add", "Concat")

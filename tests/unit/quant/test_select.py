@@ -175,12 +175,18 @@ def test_a_concat_of_a_float_tensor_stays_float_and_what_only_it_reads_too() -> 
 
 @pytest.mark.parametrize(
     "op_type",
-    ["LeakyRelu", "PRelu", "HardSwish", "Sigmoid", "Softmax", "LayerNormalization", "Gelu", "Resize", "LSTM", "Mul"],
+    ["LeakyRelu", "PRelu", "HardSwish", "Sigmoid", "Softmax", "LayerNormalization", "Gelu", "Resize", "Mul"],
 )
 def test_float_islands_name_their_op(op_type: str) -> None:
     got = pick(conv("a", "x"), node(f"e = {op_type}(a)"), conv("b", "e"))
     assert got.float_nodes == {"n_e": f"{op_type} is not part of the scheme's quantized ops"}
     assert got.tensors == ("x", "a", "e", "b")
+
+
+@pytest.mark.parametrize("op_type", ["LSTM", "GRU", "RNN"])
+def test_recurrent_ops_say_why_they_stay_in_float(op_type: str) -> None:
+    got = pick(conv("a", "x"), node(f"e = {op_type}(a)"), conv("b", "e"))
+    assert got.float_nodes == {"n_e": f"{op_type} is recurrent: no scheme quantizes it, its state stays in float"}
 
 
 @pytest.mark.parametrize(
