@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from helpers import lowering
-from helpers.onnx_models import concat_net, depthwise_net, random_feeds
+from helpers.onnx_models import Builder, concat_net, depthwise_net, random_feeds
 from helpers.small_studies import run_command
 from helpers.specification import planned
 
@@ -87,7 +87,17 @@ def written(folder: Path, proto: onnx.ModelProto, **scheme: object) -> tuple[Pat
     return folder / "model.onnx", folder / "plan.json"
 
 
-@pytest.mark.parametrize("net", [depthwise_net, concat_net])
+def computed_net() -> onnx.ModelProto:
+    """A Conv, and constants folded from an exponential and a matrix product, whose last bits differ by machine."""
+    b = Builder(0)
+    factor = b.node("Exp", [b.constant("exponents", b.rng.standard_normal((8, 40, 40)))], "factor")
+    left, right = b.weight("left", 40, 40), b.weight("right", 40, 40)
+    shift = b.node("Tanh", [b.node("MatMul", [left, right], "product")], "shift")
+    b.node("Add", [b.node("Mul", [b.conv("conv", "input", 3, 8), factor], "scaled"), shift], "output")
+    return b.model({"input": ["N", 3, 40, 40]}, {"output": ["N", 8, 40, 40]})
+
+
+@pytest.mark.parametrize("net", [depthwise_net, concat_net, computed_net])
 def test_a_small_model(net: object, tmp_path: Path) -> None:
     model, plan = written(tmp_path / "made", net(), scale_rounding="float16", method="mse")  # type: ignore[operator]
     hashes = assert_same_bytes(model, plan, tmp_path)

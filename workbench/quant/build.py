@@ -22,6 +22,7 @@ from workbench.quant.affine import (
     symmetric_parameters,
 )
 from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
+from workbench.quant.folded import with_folded_values
 from workbench.quant.observers import Histogram
 from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
 from workbench.quant.scales import power_of_two_tensor, power_of_two_weight
@@ -61,7 +62,7 @@ def build_plan(
     vetoes = constant_vetoes(graph, constants)
     plan = QuantPlan(model_sha256, scheme, CalibrationRecord(scheme.method, {}, 0, ""), transforms=tuple(transforms))
     if not scheme.quantizes_activations:
-        return _with_constants(plan, choose(graph, scheme, vetoes), constants)
+        return with_folded_values(canonical, _with_constants(plan, choose(graph, scheme, vetoes), constants))
     if samples is None:
         raise DataError(f"Scheme {scheme.title} needs calibration samples", how="Give [data.calibration] or --data.")
     names = calibrated_tensors(graph, scheme, vetoes, canonical)
@@ -75,7 +76,7 @@ def build_plan(
         tensors=tensor_parameters(selection, scheme, ranges),
         ranges={name: _observed(histograms[name], ranges[name], scheme) for name in selection.sources},
     )
-    return _with_constants(plan, selection, constants)
+    return with_folded_values(canonical, _with_constants(plan, selection, constants))
 
 
 def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
