@@ -5,7 +5,6 @@ The nets are in `helpers.rule_nets`, each with what the plan must say of it.
 
 from __future__ import annotations
 
-import io
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,15 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from helpers.contexts import lowered
 from helpers.plans import run_graph
 from helpers.rule_nets import RULES, example_feeds, planned_rule
 
-from workbench.execution.context import WorkerContext
-from workbench.execution.worker import Channel
-from workbench.model.load import save_proto
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.parity import compare_with_plan
-from workbench.quant.plan import QuantPlan, save_plan
+from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
-from workbench.spi import OpenOptions, Prepared
+from workbench.spi import OpenOptions
 
 MAX_NMSE = {"openvino": 3e-3}
 """Execution error per plugin, sum (s - r)^2 / sum s^2 against the simulation. OpenVINO skips roundings (it fuses Conv
@@ -43,17 +40,6 @@ def nmse(expected: Any, found: Any) -> float:
     return error / size
 
 
-def lowered(subject: Any, canonical: onnx.ModelProto, plan: QuantPlan, folder: Path) -> Prepared:
-    """Return what a plugin makes of a plan."""
-    work_dir = folder / "work"
-    work_dir.mkdir()
-    save_proto(canonical, folder / "canonical.onnx")
-    save_plan(plan, folder / "plan.json")
-    channel = Channel(io.StringIO(), work_dir)
-    context = WorkerContext(work_dir, "int8", "x64", {}, plan, folder / "canonical.onnx", channel)
-    return subject.runtime.prepare(folder / "canonical.onnx", plan, context)
-
-
 @pytest.mark.parametrize("name", RULES)
 def test_the_plan_and_its_simulation(name: str) -> None:
     canonical, plan, feeds, simulated = example(name)
@@ -71,7 +57,7 @@ def test_parity_and_answers(subject: Any, name: str, tmp_path: Path) -> None:
     if (subject.manifest.id, name) in BROKEN:
         pytest.skip(BROKEN[subject.manifest.id, name])
     canonical, plan, feeds, simulated = example(name)
-    prepared = lowered(subject, canonical, plan, tmp_path)
+    prepared, _ = lowered(subject.runtime, canonical, plan, tmp_path)
     checked, mismatches = compare_with_plan(plan, subject.runtime.read_back(prepared.artifact))
     assert mismatches == []
     assert checked == len(plan.tensors) + len(plan.weights) + len(plan.biases)

@@ -15,6 +15,7 @@ from workbench.model.summary import graph_summary
 from workbench.quant.dialect import Dialect
 from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
+from workbench.spi import Prepared, Runtime
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class PlainContext:
     plan: QuantPlan | None = None
     target: str = "x64"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
 
     @property
     def graph(self) -> GraphSummary:
@@ -46,3 +48,16 @@ class PlainContext:
 
     def check_cancelled(self) -> None:
         pass
+
+
+def lowered(
+    runtime: Runtime,
+    canonical: onnx.ModelProto,
+    plan: QuantPlan,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Prepared, PlainContext]:
+    """Return what a plugin makes of a plan in `folder`, and the context it was given."""
+    context = PlainContext(folder, "int8", canonical, plan, settings=settings or {})
+    save_proto(canonical, folder / "source" / "model.onnx")
+    return runtime.prepare(folder / "source" / "model.onnx", plan, context), context

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from helpers.contexts import PlainContext
+from helpers.contexts import lowered
 from helpers.light_models import images, input_name, light_model
 from helpers.plans import run_graph
 from helpers.rule_nets import MemorySamples
@@ -20,7 +20,7 @@ from workbench.execution.coverage import int8_mac_share, placement_records
 from workbench.execution.discovery import find_plugin, load_runtime
 from workbench.measure.divergence import divergence
 from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs
-from workbench.model.load import save_proto
+from workbench.model.opset import raise_opset
 from workbench.quant.build import build_plan
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.parity import compare_with_plan
@@ -73,7 +73,7 @@ class Passage:
 
 def example(name: str, n: int = N_EVALUATION) -> Example:
     """Build a topology with seeded weights, plan it, and run float32 and the simulation."""
-    proto = light_model(name)
+    proto = raise_opset(light_model(name))
     (logits,) = compared_outputs(proto, "logits")
     canonical, transforms = canonical_graph(with_extra_outputs(proto, [logits]))
     samples = MemorySamples({input_name(proto): images(N_CALIBRATION, seed=2)})
@@ -95,9 +95,7 @@ def passage(found: Example, plugin_id: str, folder: Path) -> Passage:
     """Lower the plan by a plugin, read the artifact back, and run it."""
     start = perf_counter()
     runtime = load_runtime(find_plugin(plugin_id).ref)
-    context = PlainContext(folder, "int8", found.canonical, found.plan)
-    save_proto(found.canonical, folder / "source" / "model.onnx")
-    prepared = runtime.prepare(folder / "source" / "model.onnx", found.plan, context)
+    prepared, context = lowered(runtime, found.canonical, found.plan, folder)
     checked, mismatches = compare_with_plan(found.plan, runtime.read_back(prepared.artifact))
     with runtime.open(prepared, OpenOptions("int8", 1, 1, folder)) as session:
         name = input_name(found.canonical)
