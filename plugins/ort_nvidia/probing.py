@@ -66,6 +66,14 @@ def provider_library(provider: Provider) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def is_ready(provider: Provider) -> bool:
+    """Whether a GPU is listed and every library of the provider loads: what can be told without a device."""
+    library = provider_library(provider) if provider.library else None
+    if library is None or not (find_gpus().names or sys.platform == "win32"):
+        return False
+    return not look_up(library).missing
+
+
 def installed() -> tuple[str, str]:
     """Return name and version of the ONNX Runtime package, or two empty texts."""
     for name in PACKAGES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
-from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, availability
+from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, availability, is_ready
 from workbench_plugins.ort_nvidia.session import checked_settings, copied
 from workbench_plugins.ort_tensorrt.file_rules import check_file
 from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
@@ -68,7 +68,7 @@ class OrtTensorRtRuntime:
         else:
             artifact, notes = copied(model, context.work_dir), {"format": "ONNX, unchanged"}
         save_nodes(nodes_of(context.graph, plan), artifact)
-        return Prepared(artifact, notes=notes)
+        return Prepared(artifact, notes={**notes, "engine": self._build(artifact, context)})
 
     def read_back(self, artifact: Path) -> RealisedParameters:
         """Read the parameters from the Q/DQ file that TensorRT's parser itself reads. Raises ModelError."""
@@ -78,6 +78,15 @@ class OrtTensorRtRuntime:
         """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
         settings = checked_settings(PLUGIN_ID, SETTINGS, options.settings)
         return OrtTensorRtSession(prepared, options, self.provider, settings)
+
+    def _build(self, artifact: Path, context: Context) -> str:
+        """Build the engine into the cache beside the artifact, so that loading is loading alone; needs the device."""
+        if not is_ready(self.provider):
+            return "not built: no device here"
+        context.progress(0, 1, "building the engine")
+        options = OpenOptions(context.precision, 1, context.batch, context.work_dir, context.settings)
+        with self.open(Prepared(artifact), options):
+            return "built while preparing"
 
     def _judged(self, artifact: Path) -> dict[str, str]:
         import onnx  # noqa: PLC0415  (realise must not load it)

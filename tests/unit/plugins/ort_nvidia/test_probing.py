@@ -113,3 +113,17 @@ def test_a_crash_and_an_error_of_the_one_node_are_words() -> None:
 
 def test_why_not_is_empty_when_nothing_is_missing() -> None:
     assert why_not(GPU, Lookup(), True) == ""
+
+
+def test_ready_means_a_gpu_and_every_library(machine: Any) -> None:
+    machine(GPU, Lookup(("libcudart.so.13",)))
+    assert probing.is_ready(CUDA)
+    machine(GPU, Lookup(("libcudart.so.13",), (), ("libcudart.so.13",)))
+    assert not probing.is_ready(CUDA)
+    assert not probing.is_ready(Provider("CPUExecutionProvider", "CPU", ""))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lists no GPU in files")
+def test_without_a_gpu_nothing_is_ready(machine: Any) -> None:
+    machine(Gpus(), Lookup())
+    assert not probing.is_ready(CUDA)

@@ -80,3 +80,27 @@ def test_every_real_model_is_legal_under_s1_and_illegal_under_s2(name, shared_da
 def test_probe_is_an_answer():
     found = RUNTIME.probe()
     assert found.ok or found.reason
+
+
+def test_the_engine_is_built_while_preparing_where_the_device_is(canonical, tmp_path, monkeypatch):
+    opened = []
+
+    class Session:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    def open_session(prepared, options):
+        opened.append((prepared.artifact, options.batch, options.work_dir))
+        return Session()
+
+    runtime = module.OrtTensorRtRuntime()
+    monkeypatch.setattr(runtime, "open", open_session)
+    plan = make_plan(canonical, random_feeds(canonical, 2))
+    for ready, words in ((False, "not built: no device here"), (True, "built while preparing")):
+        monkeypatch.setattr(module, "is_ready", lambda provider, ready=ready: ready)
+        context = PlainContext(tmp_path, "int8", canonical, plan, batch=8)
+        assert runtime.prepare(tmp_path / "m.onnx", plan, context).notes["engine"] == words
+    assert opened == [(tmp_path / "qdq.onnx", 8, tmp_path)]
