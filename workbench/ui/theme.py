@@ -147,6 +147,8 @@ def _font(family: str, size_px: int, weight: QFont.Weight) -> QFont:
     font.setPixelSize(size_px)
     font.setWeight(weight)
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    for ligatures in ("calt", "liga"):  # `==` in a command stays two signs; fonts of the style sheet inherit this
+        font.setFeature(QFont.Tag(ligatures), 0)
     return font
 
 

@@ -64,3 +64,16 @@ def test_a_role_changes_the_look(theme: Theme, qtbot: QtBot) -> None:
     set_role(label, "title")
     label.ensurePolished()
     assert label.font().pixelSize() == 20
+
+
+def test_signs_are_never_joined(theme: Theme, qtbot: QtBot) -> None:
+    """`==` and `->` in commands and names look as they are copied, in every font of the style sheet."""
+    made = QLabel("a==b")
+    qtbot.addWidget(made)
+    set_role(made, "mono")
+    made.show()
+    joined = made.grab().toImage()
+    font = made.font()
+    font.setFeature(QFont.Tag("calt"), 1)
+    made.setFont(font)
+    assert made.grab().toImage() != joined
