@@ -38,7 +38,7 @@ class RuntimeProbe(QWidget):
         self._patterns = label("", "mono", wrap=True, selectable=True)
         self._toggle = button("Show patterns", self._switch_patterns, "quiet", f"Show or hide the patterns of {title}")
         inside = QVBoxLayout(self)
-        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setContentsMargins(0, 6, 0, 0)
         inside.setSpacing(4)
         inside.addLayout(row(self._button, self._summary, self._toggle, spacing=8))
         inside.addWidget(self._patterns)

@@ -85,8 +85,8 @@ def test_the_first_departure_is_named_and_stands_out(probe: RuntimeProbe, bridge
 
 
 def test_equal_codes_are_good(probe: RuntimeProbe) -> None:
-    probe.show_result({**DEPARTS, "summary": "no pattern departs", "first_departure": None, "patterns": [EQUAL]})
-    assert (probe._summary.text(), probe._summary.property("role")) == ("No pattern departs", "ok")
+    probe.show_result({**DEPARTS, "summary": "no INT8 pattern departs", "first_departure": None, "patterns": [EQUAL]})
+    assert (probe._summary.text(), probe._summary.property("role")) == ("No INT8 pattern departs", "ok")
 
 
 def test_nothing_compared_is_not_good(probe: RuntimeProbe) -> None:
