@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,27 @@ def runtimes(*, hard: bool) -> list[dict[str, Any]]:
         }
         for name in ("ort_cpu", "openvino")
     ]
+
+
+def events(cells: Sequence[str]) -> list[dict[str, Any]]:
+    """What a study tells until its second round: the first cell crashed, the others were timed, one after the other."""
+    crash = {"reason": f"{LONG} was ended by SIGSEGV", "remedy": "Try another version of it.", "status": "crashed"}
+    found: list[dict[str, Any]] = [
+        _stage("Scan evaluation data", "done"),
+        {**_stage(f"Run {cells[0]}", "failed"), **crash, "log_tail": ["the first line", f"the last line {LONG}"]},
+        *(_stage(f"Run {cell}", "start") for cell in cells[1:]),
+    ]
+    for number, cell in enumerate(cells[1:]):
+        found += [_stage(f"Warm up {cell}", "start"), *(_rate(cell, at, number, None) for at in range(2 + number % 2))]
+    found.append(_stage("Speed, round 1 of 5", "start"))
+    return found + [_rate(cell, 0, number, 0) for number, cell in enumerate(cells[1:])]
+
+
+def _stage(name: str, state: str) -> dict[str, Any]:
+    return {"event": "stage", "name": name, "state": state, "remaining_s": 40.0}
+
+
+def _rate(cell: str, at: int, number: int, block: int | None) -> dict[str, Any]:
+    phase = {"phase": "warm_up"} if block is None else {"phase": "block", "block": block}
+    per_s = 900.0 + 60 * number + 10 * at
+    return {"event": "rate", "cell": cell, "start_s": at, "seconds": 1.0, "per_s": per_s, **phase, "remaining_s": 30.0}

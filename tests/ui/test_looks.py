@@ -24,7 +24,8 @@ from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from workbench.execution.result import Result
 from workbench.report.labels import Box
 from workbench.ui.charts.base import ChartCard
-from workbench.ui.commands import Bridge
+from workbench.ui.commands import Bridge, Finished
+from workbench.ui.lane_failure import LaneFailure
 from workbench.ui.rail import STEPS
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
@@ -86,6 +87,24 @@ def no_samples(window: Window, folder: Path) -> None:
     _show(window, Result.model_validate(document), folder)
 
 
+def measuring(window: Window, folder: Path) -> None:
+    """A study under way, with long names: one cell crashed, the others are timed."""
+    _set_up(window, folder, hard=True)
+    window.show_page("run")
+    page = window.page("run")
+    page.start()  # type: ignore[attr-defined]
+    for event in set_up.events([*page._run.lanes][1:]):  # type: ignore[attr-defined]
+        page._take(event)  # type: ignore[attr-defined]
+    page._paint()  # type: ignore[attr-defined]
+    page._lanes.findChildren(LaneFailure)[0]._toggle.click()  # type: ignore[attr-defined]
+
+
+def lost(window: Window, folder: Path) -> None:
+    """The same study after it ended."""
+    measuring(window, folder)
+    window.page("run")._finished(Finished(4, False, False, None, "", ()))  # type: ignore[attr-defined]
+
+
 ALL = tuple(step.key for step in STEPS)
 RESULTS = ("compare", "speed", "sheet")
 CONTENTS: Mapping[Content, tuple[str, ...]] = {
@@ -93,6 +112,8 @@ CONTENTS: Mapping[Content, tuple[str, ...]] = {
     never_run: ALL,
     ordinary: ALL,
     hard: ALL,
+    measuring: ("run",),
+    lost: ("run",),
     six: RESULTS,
     all_null: RESULTS,
     no_runtimes: RESULTS,

@@ -9,7 +9,8 @@ from workbench.ui.run_state import NOT_AVAILABLE, Failure
 from workbench.ui.theme import Theme, set_role
 from workbench.ui.widgets import button, copy_button, label, row, say
 
-LOG_PX = 110
+LOG_PX, LINE_PX, AROUND_PX = 150, 16, 34
+"""Most height of the log; of one line; of its border and scroll bar."""
 
 
 class LaneFailure(QFrame):
@@ -24,7 +25,7 @@ class LaneFailure(QFrame):
         self.failure = Failure("", "")
         self._reason = label("", wrap=True, selectable=True)
         self._remedy = label("", "strong", wrap=True, selectable=True)
-        self._log = LogView(f"Last log lines of {name}", LOG_PX)
+        self._log = LogView(f"Last log lines of {name}", 0)
         self._toggle = button("Show log", self._switch_log, "quiet", f"Show or hide the last log lines of {name}")
         copy = copy_button(lambda: self.failure.text, theme, f"what went wrong with {name}")
         inside = QVBoxLayout(self)
@@ -43,6 +44,7 @@ class LaneFailure(QFrame):
         set_role(self, "panel-warn" if failure.status == NOT_AVAILABLE else "panel-bad")
         say(self._reason, failure.reason)
         say(self._remedy, failure.remedy)
+        self._log.setFixedHeight(min(LOG_PX, LINE_PX * len(failure.log_tail) + AROUND_PX))
         self._log.show_lines(failure.log_tail)
         self._toggle.setVisible(bool(failure.log_tail))
 

@@ -42,6 +42,7 @@ class StudyCard(QFrame):
         measure = values.get("measure") or {}
         if not self._name.hasFocus():
             self._name.setText(values.get("name") or "")
+            self._name.setCursorPosition(0)
         self._name.setPlaceholderText(self._desk.document.title)
         self._profile.setCurrentIndex(self._profile.findData(measure.get("profile", "quick")))
         self._budget.blockSignals(True)

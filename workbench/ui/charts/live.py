@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.report import numbers
-from workbench.ui.charts.figure import Figure, Line, Table
+from workbench.ui.charts.figure import Figure, Line, Rule, Table
 from workbench.ui.charts.throughput import rate_axis, round_rules, running_axis, warm_up_band
 from workbench.ui.live_rates import LiveCell, LiveRates, Told
 
@@ -16,6 +16,7 @@ LABEL_LETTERS = 22
 HEADROOM = 1.16
 """The names of the rounds stand above the curves."""
 DOTS_UP_TO = 40
+STEPS, LEAST_S = 10, 1.0
 WARM_UP_S = 2.0
 """Room for the warm-up from the start on; it lasts at least that long."""
 
@@ -27,8 +28,7 @@ def live_figure(rates: LiveRates) -> Figure | None:
         return None
     lines = tuple(_line(cell) for cell in cells)
     start = min(-WARM_UP_S, *(float(line.x[0]) for line in lines))
-    end = max(rates.seconds, *(cell.blocks[-1].end_s for cell in cells if cell.blocks), 1.0)
-    x = running_axis(start, end)
+    x = running_axis(start, _end_s(rates))
     return Figure(
         key="live-rates",
         title="Rates while measuring",
@@ -40,7 +40,7 @@ def live_figure(rates: LiveRates) -> Figure | None:
         table=lambda: _table(cells),
         lines=lines,
         bands=(warm_up_band(x.low),),
-        rules=_rounds(rates),
+        rules=_rounds(rates, x.high),
     )
 
 
@@ -68,8 +68,16 @@ def _middle(told: Told) -> float:
     return told.start_s + told.seconds / 2
 
 
-def _rounds(rates: LiveRates) -> tuple:  # type: ignore[type-arg]
-    return round_rules([number * rates.seconds / rates.rounds for number in range(rates.rounds)])
+def _end_s(rates: LiveRates) -> float:
+    """Return where the axis ends: it grows by tenths of the plan, so that curves fill it and it seldom moves."""
+    told_s = max((cell.blocks[-1].end_s for cell in rates.measured if cell.blocks), default=0.0)
+    step_s = rates.seconds / STEPS
+    return max(told_s, step_s * math.ceil(told_s / step_s - 0.01)) if told_s and step_s else LEAST_S
+
+
+def _rounds(rates: LiveRates, end_s: float) -> tuple[Rule, ...]:
+    starts = [number * rates.seconds / rates.rounds for number in range(rates.rounds)]
+    return round_rules([at for at in starts if at < end_s])
 
 
 def _subtitle(cells: Sequence[LiveCell]) -> str:

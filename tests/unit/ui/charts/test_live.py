@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from workbench.ui.charts.figure import Figure
 from workbench.ui.charts.live import live_figure
@@ -44,20 +45,25 @@ def test_each_rate_is_a_point_at_the_middle_of_its_second() -> None:
     assert line.read(3) == "1,000 per s"
 
 
-def test_the_axis_is_as_long_as_the_plan_from_the_first_rate_on() -> None:
-    first, later = (_figure(_rates(told=told)) for told in (0, 5))
-    assert (first.x.low, first.x.high) == (later.x.low, later.x.high)
-    assert first.x.low < -2
-    assert first.x.high > 10
-    assert _figure(_rates(told=14)).x.high > 14
+@pytest.mark.parametrize(("told", "end"), [(0, 1.0), (1, 1.0), (4, 4.0), (5, 5.0), (14, 14.0)])
+def test_the_axis_grows_by_tenths_of_the_plan(told: int, end: float) -> None:
+    figure = _figure(_rates(told=told))
+    assert figure.x.low < -2
+    assert end < figure.x.high < end + 1
+
+
+def test_a_long_plan_leaves_room_for_a_tenth_of_it() -> None:
+    assert 60 < _figure(_rates(told=5, seconds=600)).x.high < 63
+    assert 60 < _figure(_rates(told=60, seconds=600)).x.high < 63
+    assert 120 < _figure(_rates(told=61, seconds=600)).x.high < 123
 
 
 def test_the_warm_up_is_shaded_and_rounds_are_where_they_are_planned() -> None:
-    figure = _figure(_rates(told=0))
+    figure = _figure(_rates(told=5))
     (band,) = figure.bands
     assert (band.kind, band.high) == ("warm_up", 0.0)
-    assert [(rule.at, rule.words) for rule in figure.rules] == [(2.0 * n, f"round {n + 1}") for n in range(5)]
-    assert np.isnan(figure.lines[0].y).sum() == 0
+    assert [(rule.at, rule.words) for rule in figure.rules] == [(2.0 * n, f"round {n + 1}") for n in range(3)]
+    assert np.isnan(_figure(_rates(told=0)).lines[0].y).sum() == 0
 
 
 def test_words_and_table_tell_the_same() -> None:
