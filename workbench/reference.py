@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,20 +23,28 @@ class ReferenceSession:
         threads: intra-op threads, at least 1; spinning is off, because other work shares the cores.
         optimized: True runs ONNX Runtime's graph optimizations (float reference, calibration); False runs every
             node as written (ORT_DISABLE_ALL), which is how a simulated Q/DQ graph must run.
+        shares_memory: take working memory from the pool that all such sessions of the process use in turn.
 
     Raises:
         ModelError: ONNX Runtime refuses the model; the message is its first line.
     """
 
-    def __init__(self, model: Path | bytes, threads: int = 1, optimized: bool = True) -> None:
-        self._session: Any = _open(model, _options(threads, optimized))
+    def __init__(
+        self, model: Path | bytes, threads: int = 1, optimized: bool = True, shares_memory: bool = False
+    ) -> None:
+        options = _options(threads, optimized)
+        if shares_memory:
+            _make_shared_pool()
+            options.add_session_config_entry("session.use_env_allocators", "1")
+        self._session: Any = _open(model, options)
+        self._run_options = _run_options()
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
     def run(
         self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
-        """Run once.
+        """Run once; several threads may do so at a time.
 
         Args:
             feeds: input name -> array of the declared dtype and shape.
@@ -43,7 +54,7 @@ class ReferenceSession:
             Name -> array owned by the caller, in the order of `outputs`.
 
         Raises:
-            ModelError: the feeds do not fit, or the model fails while running.
+            ModelError: the feeds do not fit, or the model fails while running or is stopped.
             ContractError: the session is closed.
         """
         if self._session is None:
@@ -52,10 +63,14 @@ class ReferenceSession:
         if not names:
             return {}
         try:
-            values = self._session.run(names, dict(feeds))
+            values = self._session.run(names, dict(feeds), self._run_options)
         except _ort_errors() as error:
             raise ModelError("The model cannot be run", why=_first_line(error)) from error
         return dict(zip(names, values, strict=True))
+
+    def stop(self) -> None:
+        """End runs of other threads at their next node, and refuse further ones."""
+        self._run_options.terminate = True
 
     def close(self) -> None:
         """Free the session; may be called twice."""
@@ -68,6 +83,50 @@ class ReferenceSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def write_optimized(model: Path, out: Path) -> None:
+    """Write the graph that ONNX Runtime makes of a model for this machine; large weights go to `<out>.weights`.
+
+    Tensors may be in the processor's own layout, the file is for this machine only. Nodes of it run as they are: open
+    it with optimized = False. Memory that the work took is given back.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the model.
+    """
+    options = _options(threads=1, optimized=True)
+    options.optimized_model_filepath = str(out)
+    prefix = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{prefix}_file_name", f"{out.name}.weights")
+    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "1024")
+    _open(model, options)
+    _give_memory_back()
+
+
+def _give_memory_back() -> None:
+    """Hand freed memory to the system: glibc keeps tens of megabytes of it for the process otherwise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _make_shared_pool() -> None:
+    """Register the process's one pool of working memory, which grows by what is asked for and no more."""
+    import onnxruntime as ort  # noqa: PLC0415  (as in _options)
+
+    arena = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = ort.OrtMemoryInfo("Cpu", arena, 0, ort.OrtMemType.DEFAULT)
+    same_as_requested, default = 1, -1
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg(0, same_as_requested, default, default))
+
+
+def _run_options() -> Any:
+    import onnxruntime as ort  # noqa: PLC0415  (as in _options)
+
+    options = ort.RunOptions()
+    options.log_severity_level = 4
+    return options
 
 
 def _options(threads: int, optimized: bool) -> Any:

@@ -11,7 +11,7 @@ from helpers.onnx_models import conv_relu_net, random_feeds
 from onnx import TensorProto, helper
 
 from workbench.errors import ContractError, ModelError
-from workbench.reference import ReferenceSession
+from workbench.reference import ReferenceSession, write_optimized
 
 
 def doubling() -> onnx.ModelProto:
@@ -90,3 +90,34 @@ def test_running_after_close_is_a_bug() -> None:
     session.close()
     with pytest.raises(ContractError):
         session.run({"x": np.ones((1, 2), np.float32)})
+
+
+def test_a_stopped_session_refuses_further_runs() -> None:
+    with ReferenceSession(doubling().SerializeToString()) as session:
+        session.stop()
+        with pytest.raises(ModelError, match="cannot be run"):
+            session.run({"x": np.ones((1, 2), np.float32)})
+
+
+def test_the_optimized_graph_of_a_model_gives_its_answers_and_large_weights_lie_beside_it(tmp_path: Path) -> None:
+    model = conv_relu_net()
+    onnx.save(model, tmp_path / "model.onnx")
+    write_optimized(tmp_path / "model.onnx", tmp_path / "optimized.onnx")
+    assert (tmp_path / "optimized.onnx.weights").stat().st_size > 1000
+    written = onnx.load(tmp_path / "optimized.onnx", load_external_data=False)
+    assert "Relu" not in {node.op_type for node in written.graph.node}
+    feeds = random_feeds(model, 1, 0)
+    with (
+        ReferenceSession(tmp_path / "model.onnx") as plain,
+        ReferenceSession(tmp_path / "optimized.onnx", optimized=False, shares_memory=True) as again,
+    ):
+        np.testing.assert_array_equal(plain.run(feeds)["logits"], again.run(feeds)["logits"])
+
+
+def test_sessions_that_share_memory_do_not_share_values() -> None:
+    data = doubling().SerializeToString()
+    with ReferenceSession(data, shares_memory=True) as one, ReferenceSession(data, shares_memory=True) as other:
+        first = one.run({"x": np.ones((1, 2), np.float32)})["y"]
+        second = other.run({"x": np.full((1, 2), 3, np.float32)})["y"]
+        assert first.tolist() == [[2, 2]]
+        assert second.tolist() == [[6, 6]]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from workbench.quant.affine import real_range
-from workbench.quant.calibrate import SampleSource, Watch, fixed_batch, stream
+from workbench.quant.calibrate import SampleSource, Watch, default_threads, spread, used_samples
 from workbench.quant.plan import QuantPlan
 
 
@@ -83,24 +82,31 @@ def representation(
     Raises:
         ModelError: the model cannot be run.  DataError: there are no samples.
     """
-    tallies = {name: _Tally(plan, name) for name in plan.tensors if name in plan.ranges}
-    if not tallies:
+    names = [name for name in plan.tensors if name in plan.ranges]
+    if not names:
         return Representation(0, 0.0, 0.0, ())
     first = _First(samples, limit)
-    watch = Watch(progress, check_cancelled, "Checking ranges")
-    with closing(stream(canonical, list(tallies), first, watch)) as values:
-        for arrays in values:
-            for name, tally in tallies.items():
-                tally.count(arrays[name])
+    counters = [_Counter(plan, names) for _ in range(default_threads())]
+    spread(canonical, names, first, Watch(progress, check_cancelled, "Checking ranges"), counters)
+    tallies = {name: _total([counter.tallies[name] for counter in counters]) for name in names}
     total = sum(tally.n for tally in tallies.values())
     rows = sorted((tally.row() for tally in tallies.values()), key=lambda row: (-row.beyond_clip, row.name))
-    step = fixed_batch(canonical) or 1
     return Representation(
-        first.n // step * step,
+        used_samples(canonical, first),
         sum(tally.clipped for tally in tallies.values()) / total,
         sum(tally.unseen for tally in tallies.values()) / total,
         tuple(rows),
     )
+
+
+class _Counter:
+    """Tallies of several tensors, kept by one thread."""
+
+    def __init__(self, plan: QuantPlan, names: Sequence[str]) -> None:
+        self.tallies = {name: _Tally(plan, name) for name in names}
+
+    def __call__(self, name: str, values: npt.NDArray[np.float32]) -> None:
+        self.tallies[name].count(values)
 
 
 class _Tally:
@@ -108,18 +114,31 @@ class _Tally:
         self.name, self.n, self.clipped, self.unseen = name, 0, 0, 0
         self._clip = real_range(plan.tensors[name])
         self._seen = plan.ranges[name]["min"], plan.ranges[name]["max"]
-        self._minimum, self._maximum = np.inf, -np.inf
+        self.minimum, self.maximum = np.inf, -np.inf
 
     def count(self, values: npt.NDArray[np.float32]) -> None:
         self.n += values.size
         self.clipped += _outside(values, self._clip)
         self.unseen += _outside(values, self._seen)
-        self._minimum = min(self._minimum, float(values.min(initial=np.inf)))
-        self._maximum = max(self._maximum, float(values.max(initial=-np.inf)))
+        self.minimum = min(self.minimum, float(values.min(initial=np.inf)))
+        self.maximum = max(self.maximum, float(values.max(initial=-np.inf)))
 
     def row(self) -> TensorShare:
         n = max(self.n, 1)
-        return TensorShare(self.name, self.clipped / n, self.unseen / n, self._minimum, self._maximum)
+        return TensorShare(self.name, self.clipped / n, self.unseen / n, self.minimum, self.maximum)
+
+
+def _total(tallies: Sequence[_Tally]) -> _Tally:
+    """Take the others' counts into the first, and return it."""
+    total, *others = tallies
+    for other in others:
+        total.n, total.clipped, total.unseen = (
+            total.n + other.n,
+            total.clipped + other.clipped,
+            total.unseen + other.unseen,
+        )
+        total.minimum, total.maximum = min(total.minimum, other.minimum), max(total.maximum, other.maximum)
+    return total
 
 
 def _outside(values: npt.NDArray[np.float32], limits: tuple[float, float]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.quant.affine import SCALE_CEILING, affine_grid, fp16_up
-from workbench.quant.observers import Density, Histogram, density, magnitudes
+from workbench.quant.observers import Density, Histogram, density
 from workbench.quant.scheme import Scheme
 
 Float64 = npt.NDArray[np.float64]
@@ -17,6 +18,8 @@ SMALLEST_FRACTION = 0.02
 _COARSE, _FINE = 24, 17
 _LINEAR_BINS, _LEVELS, _STRIDE = 2048, 128, 16
 _FLOOR = 1e-6
+_AT_ONCE = 4
+"""Candidates looked at together: few enough that their numbers stay in the cache."""
 
 
 def clip_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
@@ -50,14 +53,15 @@ def percentile_threshold(histogram: Histogram, percent: float) -> float:
     """
     if percent >= 100.0:
         return histogram.largest
-    values = magnitudes(density(histogram))
-    order = np.argsort(values.high, kind="stable")
-    total = np.cumsum(values.weight[order])
+    values = density(histogram)
+    at = np.unique(np.abs(values.edges))
+    total = within(values, at)
     wanted = percent / 100.0 * total[-1]
-    at = int(np.searchsorted(total, wanted))
-    low, high, weight = values.low[order][at], values.high[order][at], values.weight[order][at]
-    share = (wanted - (total[at] - weight)) / weight
-    return float(low + share * (high - low))
+    index = int(np.searchsorted(total, wanted))
+    if index == 0:
+        return float(at[0])
+    share = (wanted - total[index - 1]) / (total[index] - total[index - 1])
+    return float(at[index - 1] + share * (at[index] - at[index - 1]))
 
 
 def mse_threshold(histogram: Histogram) -> float:
@@ -102,20 +106,22 @@ def entropy_threshold(histogram: Histogram) -> float:
     candidates of 128, 144, ..., 2048 bins: P is the clipped histogram with the cut-off weight in its last bin, Q
     spreads each of 128 groups evenly over the group's occupied bins; empty Q bins count as 1e-6.
     """
-    counts = linear_histogram(magnitudes(density(histogram)), histogram.largest)
+    counts = linear_histogram(density(histogram), histogram.largest)
     sizes = np.arange(_LEVELS, _LINEAR_BINS + 1, _STRIDE)
-    divergence = [_divergence(counts, int(size)) for size in sizes]
-    return float(histogram.largest * sizes[int(np.argmin(divergence))] / _LINEAR_BINS)
+    return float(histogram.largest * sizes[int(np.argmin(divergences(counts, sizes)))] / _LINEAR_BINS)
 
 
 def linear_histogram(values: Density, largest: float) -> Float64:
-    """Return float64 [2048] counts over equal bins of (0, largest]; intervals are shared out by overlap."""
-    keep = values.high > 0.0
-    low, high, weight = values.low[keep], values.high[keep], values.weight[keep]
-    edges = np.linspace(0.0, largest, _LINEAR_BINS + 1)
-    points = high <= low
-    counts = np.histogram(high[points], edges, weights=weight[points])[0].astype(np.float64)
-    return counts + np.diff(_cumulative(low[~points], high[~points], weight[~points], edges))
+    """Return float64 [2048] counts of |x| over equal bins of (0, largest]; intervals are shared out by overlap."""
+    return np.diff(within(values, np.linspace(0.0, largest, _LINEAR_BINS + 1)))
+
+
+def within(values: Density, at: Float64) -> Float64:
+    """Return how many values have |x| <= each of `at`, float64 [k], at >= 0."""
+    total = np.concatenate([[0.0], np.cumsum(values.weight)])
+    up_to = np.interp(at, values.edges, total)
+    from_on = np.interp(at, -values.edges[::-1], total[-1] - total[::-1])
+    return np.asarray(up_to + from_on - total[-1])
 
 
 def squared_error(values: Density, scale: Float64, lowest: Float64, highest: Float64) -> Float64:
@@ -124,22 +130,48 @@ def squared_error(values: Density, scale: Float64, lowest: Float64, highest: Flo
     Q(x) = scale * clip(rint(x / scale), lowest, highest), all three float64 [k]. Intervals that every candidate
     rounds to 0 are the constant that is left out.
     """
-    keep = np.maximum(np.abs(values.low), np.abs(values.high)) >= 0.5 * scale.min()
-    low, high, weight = values.low[keep], values.high[keep], values.weight[keep]
-    step, bottom, top = scale[:, None], lowest[:, None], highest[:, None]
-    points = high <= low
-    rest = high[points] / step - np.clip(np.rint(high[points] / step), bottom, top)
-    total = (rest**2 * step**2) @ weight[points]
-    wide_low, wide_high = low[~points], high[~points]
-    area = _primitive(wide_high / step, bottom, top) - _primitive(wide_low / step, bottom, top)
-    return np.asarray(total + (area * step**3) @ (weight[~points] / (wide_high - wide_low)))
+    values = _beyond(values, 0.5 * float(scale.min()))
+    width = np.diff(values.edges)
+    per_unit = np.divide(values.weight, width, out=np.zeros_like(width), where=width > 0)
+    # The sum over intervals of per_unit * (P(high) - P(low)), gathered by edges: each P is needed once.
+    at_edges = np.concatenate([[0.0], per_unit]) - np.concatenate([per_unit, [0.0]])
+    known = (width == 0) & (values.weight > 0)
+    points, weight = values.low[known], values.weight[known]
+    few = [slice(start, start + _AT_ONCE) for start in range(0, scale.size, _AT_ONCE)]
+    grids = [(scale[part, None], lowest[part, None], highest[part, None]) for part in few]
+    return np.concatenate([_evenly(values.edges, at_edges, *grid) + _exactly(points, weight, *grid) for grid in grids])
 
 
-def _primitive(steps: Float64, lowest: Float64, highest: Float64) -> Float64:
-    """Return the integral of (v - clip(rint(v), lowest, highest))^2 from 0 to each of `steps`, in closed form."""
-    code = np.clip(np.rint(steps), lowest, highest)
-    rest = steps - code
-    return np.asarray(code / 12.0 + rest * rest * rest / 3.0)
+def _evenly(edges: Float64, at_edges: Float64, scale: Float64, lowest: Float64, highest: Float64) -> Float64:
+    """Return sum at_edges * P(edge) per grid, P(x) the integral of (v - Q(v))^2 from 0 to x; grids are columns.
+
+    In steps of the grid P is code / 12 + (v - code)^3 / 3: a full step adds 1/12, beyond the last code the cube goes
+    on.
+    """
+    steps = edges / scale
+    code = np.rint(steps)
+    np.minimum(np.maximum(code, lowest, out=code), highest, out=code)
+    steps -= code
+    cube = steps * steps
+    cube *= steps
+    return np.asarray(((code @ at_edges) / 12.0 + (cube @ at_edges) / 3.0) * scale[:, 0] ** 3)
+
+
+def _exactly(points: Float64, weight: Float64, scale: Float64, lowest: Float64, highest: Float64) -> Float64:
+    rest = points / scale - np.clip(np.rint(points / scale), lowest, highest)
+    return np.asarray((rest**2 @ weight) * scale[:, 0] ** 2)
+
+
+def _beyond(values: Density, size: float) -> Density:
+    """Return the intervals that reach |x| >= size; the others become one of weight 0."""
+    left = int(np.searchsorted(values.edges, -size, side="right"))
+    right = int(np.searchsorted(values.edges, size, side="left")) - 1
+    if left >= right:
+        return values
+    return Density(
+        np.concatenate([values.edges[: left + 1], values.edges[right:]]),
+        np.concatenate([values.weight[:left], [0.0], values.weight[right:]]),
+    )
 
 
 def _affine_errors(values: Density, low: Float64, high: Float64) -> Float64:
@@ -165,27 +197,31 @@ def _best_fraction(errors: Callable[[Float64], Float64]) -> float:
     return float(fine[int(np.argmin(errors(fine)))])
 
 
-def _divergence(counts: Float64, size: int) -> float:
-    clipped = counts[:size].copy()
-    starts = (np.arange(_LEVELS) * size) // _LEVELS
-    occupied = clipped > 0
-    sums = np.add.reduceat(clipped, starts)
-    filled = np.add.reduceat(occupied.astype(np.float64), starts)
-    level = np.divide(sums, filled, out=np.zeros_like(sums), where=filled > 0)
-    spread = np.repeat(level, np.diff([*starts, size])) * occupied
-    clipped[-1] += counts[size:].sum()
-    used = clipped > 0
-    p = clipped[used] / clipped.sum()
-    q = np.maximum(spread[used] / max(spread.sum(), 1.0), _FLOOR)
-    return float(np.sum(p * np.log(p / q)))
+def divergences(counts: Float64, sizes: npt.NDArray[np.intp]) -> Float64:
+    """Return the Kullback-Leibler divergence of P and Q of `entropy_threshold`, float64 [k].
+
+    Args:
+        counts: float64 [n], not negative.
+        sizes: candidates, int [k], 128..n bins each.
+
+    With p_i = c_i / n and one q per group, sum p log(p / q) needs sums over groups only: of c, of occupied bins and of
+    c log c.
+    """
+    total, filled, entropy = (_running_sum(part) for part in (counts, counts > 0, _x_log_x(counts)))
+    edges = np.arange(_LEVELS + 1) * sizes[:, None] // _LEVELS
+    sums, bins = np.diff(total[edges]), np.diff(filled[edges])
+    level = np.divide(sums, bins, out=np.zeros_like(sums), where=bins > 0)
+    q = np.maximum(level / np.maximum(total[sizes], 1.0)[:, None], _FLOOR)
+    last, beyond = counts[sizes - 1], total[-1] - total[sizes]
+    q_last = np.where(last > 0, q[:, -1], _FLOOR)
+    own = entropy[sizes] - _x_log_x(last) + _x_log_x(last + beyond)
+    cross = (sums * np.log(q)).sum(axis=1) + beyond * np.log(q_last)
+    return np.asarray((own - cross) / total[-1] - np.log(total[-1]))
 
 
-def _cumulative(low: Float64, high: Float64, weight: Float64, at: Float64) -> Float64:
-    """Return how much weight of evenly filled, non-overlapping-per-sign intervals lies below each of `at`."""
-    order = np.argsort(low, kind="stable")
-    knots = np.unique(np.concatenate([low, high, at]))
-    rate = np.zeros(knots.size)
-    np.add.at(rate, np.searchsorted(knots, low[order]), weight[order] / (high - low)[order])
-    np.add.at(rate, np.searchsorted(knots, high[order]), -weight[order] / (high - low)[order])
-    filled = np.concatenate([[0.0], np.cumsum(np.cumsum(rate)[:-1] * np.diff(knots))])
-    return np.asarray(np.interp(at, knots, filled))
+def _running_sum(values: npt.NDArray[Any]) -> Float64:
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
+def _x_log_x(values: Float64) -> Float64:
+    return np.asarray(values * np.log(np.where(values > 0, values, 1.0)))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from workbench.quant.observers import BINS, Histogram, Observer, density, magnitudes, merge
+from workbench.quant import observers
+from workbench.quant.observers import BINS, Histogram, Observer, density, merge
 
 any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
 chunks = st.lists(hnp.arrays(np.float32, st.integers(0, 40), elements=any_float), max_size=6)
@@ -68,29 +69,64 @@ def test_other_dtypes_are_refused() -> None:
         Observer().observe(np.zeros(3))  # type: ignore[arg-type]
 
 
+@given(chunks)
+def test_zero_has_no_sign_and_the_order_of_chunks_leaves_none(arrays: list[np.ndarray]) -> None:
+    zeros = [np.asarray([sign], np.float32) for sign in (0.0, -0.0)]
+    for order in (zeros, zeros[::-1]):
+        got = histogram_of(*order, *arrays)
+        assert str(got.minimum) != "-0.0"
+        assert str(got.maximum) != "-0.0"
+
+
+def test_counters_are_emptied_before_they_can_run_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observers, "_FULL", 1000)
+    values = np.random.default_rng(1).standard_normal(12_345).astype(np.float32)
+    pieces = np.split(values, [300, 900, 7000])
+    got = histogram_of(*pieces)
+    monkeypatch.undo()
+    assert same(got, histogram_of(values))
+
+
+def test_non_finite_values_beside_extremes_leave_them_exact() -> None:
+    got = histogram_of(np.asarray([np.nan, -np.inf, -2.5, 1.25, np.inf, -np.nan], np.float32))
+    assert (got.minimum, got.maximum, got.non_finite) == (-2.5, 1.25, 4)
+    assert histogram_of(np.asarray([np.nan], np.float32)).minimum == np.inf
+
+
+def expected_intervals(values: np.ndarray) -> np.ndarray:
+    """Return [k, 3] low, high and count of every occupied bin, cut off at the extremes, from the values themselves."""
+    bits = np.sort(values[np.abs(values) >= np.finfo(np.float32).tiny]).view(np.uint32)
+    rows = [[0.0, 0.0, values.size - bits.size]]
+    for high in np.unique(bits >> 16):
+        inside = bits[bits >> 16 == high].view(np.float32).astype(np.float64)
+        ends = np.asarray([high << 16, (high + 1) << 16], np.uint32).view(np.float32).astype(np.float64)
+        low, top = np.clip(np.sort(ends), float(values.min()), float(values.max()))
+        rows.append([low, top, inside.size])
+    return np.asarray(sorted(row for row in rows if row[2]))
+
+
 @given(hnp.arrays(np.float32, st.integers(1, 60), elements=st.floats(-(2.0**100), 2.0**100, width=32)))
-def test_every_value_lies_in_an_interval_of_relative_width_2_to_minus_7(values: np.ndarray) -> None:
-    intervals = density(histogram_of(values))
-    assert intervals.weight.sum() == values.size
-    assert np.all(intervals.low <= intervals.high)
-    wide = intervals.high - intervals.low
-    assert np.all(wide <= np.maximum(np.abs(intervals.low), np.abs(intervals.high)) * 2.0**-7)
-    for value in values[np.abs(values) >= np.finfo(np.float32).tiny]:
-        assert np.any((intervals.low <= value) & (value <= intervals.high))
+def test_intervals_are_the_bins_of_the_values_side_by_side(values: np.ndarray) -> None:
+    got = density(histogram_of(values))
+    assert got.edges.shape == (got.weight.size + 1,)
+    assert np.all(np.diff(got.edges) >= 0)
+    rows = np.stack([got.low, got.high, got.weight], axis=1)[got.weight > 0]
+    np.testing.assert_array_equal(rows[np.lexsort((rows[:, 1], rows[:, 0]))], expected_intervals(values))
+    wide = rows[:, 1] - rows[:, 0]
+    assert np.all(wide <= np.abs(rows[:, :2]).max(axis=1) * 2.0**-7)
 
 
 def test_extremes_cut_the_outer_intervals_off() -> None:
     intervals = density(histogram_of(np.asarray([0.0, 1.001, 6.0], np.float32)))
-    assert intervals.high.max() == 6.0
-    assert 6.0 in intervals.low
-    assert 0.0 in intervals.low
+    occupied = intervals.weight > 0
+    assert intervals.high[occupied].tolist() == [0.0, 1.0078125, 6.0]
+    assert intervals.low[occupied].tolist() == [0.0, 1.0, 6.0]
 
 
-def test_magnitudes_drop_the_sign() -> None:
-    intervals = magnitudes(density(histogram_of(np.asarray([-3.0, 2.0], np.float32))))
-    assert intervals.low.min() >= 0
-    assert sorted(np.floor(intervals.low)) == [2.0, 3.0]
-    assert np.all(intervals.low <= intervals.high)
+def test_nothing_observed_is_an_interval_without_weight() -> None:
+    intervals = density(Observer().histogram())
+    assert intervals.edges.tolist() == [0.0, 0.0]
+    assert intervals.weight.tolist() == [0.0]
 
 
 def test_a_snapshot_does_not_change_afterwards() -> None:
