@@ -81,11 +81,8 @@ class RuntimeProbe(QWidget):
         summary, first = str(document["summary"]), document["first_departure"]
         is_equal = {item["status"] for item in document["patterns"]} <= EQUAL
         self._show(document["patterns"])
-        say(
-            self._summary,
-            f"Departs first at {summary}" if first else summary.capitalize(),
-            "ok" if is_equal else "warn",
-        )
+        words = f"Departs first at {summary}" if first else summary[:1].upper() + summary[1:]
+        say(self._summary, words, "ok" if is_equal else "warn")
 
     def _show(self, patterns: list[dict[str, Any]]) -> None:
         self._patterns.setText("\n".join(f"{item['pattern']}: {item['text']}" for item in patterns))
