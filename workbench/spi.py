@@ -165,6 +165,10 @@ class Context(Protocol):
         """x64 | x64-no-vnni | arm64 | wasm | device; the machine the artifact is for."""
 
     @property
+    def batch(self) -> int:
+        """Samples per run, at least 1; for runtimes that compile for one batch."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The runtime row's `options` table."""
 

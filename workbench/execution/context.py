@@ -26,7 +26,7 @@ class WorkerContext:
 
     Attributes:
         work_dir: empty folder for the artifact.
-        precision, target, settings: as in `spi.Context`.
+        precision, target, settings, batch: as in `spi.Context`.
         plan: the plan, None for fp32 and fp16.
         canonical: the canonical graph's ONNX file, which plan and `graph` speak of.
         channel: to the host.
@@ -39,6 +39,7 @@ class WorkerContext:
     plan: QuantPlan | None
     canonical: Path
     channel: Channel
+    batch: int = 1
 
     @cached_property
     def graph(self) -> GraphSummary:

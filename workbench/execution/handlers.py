@@ -47,7 +47,7 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
     """Build the artifact.
 
     Arguments: model, canonical (ONNX paths), plan (plan.json or null), precision, target, settings, work_dir (folder
-    for the artifact; emptied first).
+    for the artifact; emptied first), batch (1 where it is left out).
 
     Returns:
         artifact, artifact_sha256 (of the file, or of names and contents of a folder), artifact_bytes, deviations,
@@ -69,6 +69,7 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
         plan=load_plan(Path(arguments["plan"])) if arguments["plan"] else None,
         canonical=Path(arguments["canonical"]),
         channel=channel,
+        batch=arguments.get("batch", 1),
     )
     runtime = _runtime(plugin)
     start = perf_counter()

@@ -13,18 +13,24 @@ PRECISION_TITLES = {
     "simulated": "INT8 simulated",
     "reference": "FP32 reference",
 }
+SIMULATED_INT8 = "simulated INT8 (float kernels)"
 LONG_NAME = 40
 
 
 def word_of(run: Run) -> str:
     """Return "" for a measured run, else the word that goes with each of its figures.
 
-    A plugin says so in `facts["evidence"]`: recorded, emulated, estimated, reference evaluator.
+    A plugin says so in `facts["evidence"]`: simulated, recorded, emulated, estimated, reference evaluator.
     """
     if run.precision in ("simulated", "reference"):
         return run.precision
     evidence = run.facts.get("evidence", "")
     return evidence if evidence in EVIDENCE_WORDS else ""
+
+
+def precision_title(precision: str, word: str) -> str:
+    """Return a precision on screen; an INT8 run in float kernels is called a simulation."""
+    return SIMULATED_INT8 if (precision, word) == ("int8", "simulated") else PRECISION_TITLES[precision]
 
 
 def run_title(run: Run) -> str:

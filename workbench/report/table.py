@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.report import numbers
 from workbench.report.formats import number_of, pair_of
-from workbench.report.names import PRECISION_TITLES
+from workbench.report.names import PRECISION_TITLES, precision_title
 from workbench.report.sheet import Sentence, Sheet, SheetRun
 
 BLANK = numbers.DASH
@@ -143,13 +143,14 @@ def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
 def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
     name = f"{run.label} \N{MIDDLE DOT} {run.candidate}" if _needs_candidate(sheet, run) else run.label
     version = run.title.removeprefix(run.label).strip()
-    about = " ".join(part for part in (version, PRECISION_TITLES[run.precision]) if part)
+    about = " ".join(part for part in (version, precision_title(run.precision, run.word)) if part)
     first = Cell(numbers.shorten(name, 34), about)
     if style == "word":
         if run.runtime == "reference":
             first = Cell(PRECISION_TITLES[run.precision], run.candidate if _needs_candidate(sheet, run) else "")
         cells = [_with_word(_fill(column.key, run), run.word) for column in COLUMNS[2:]]
-        return Row(run, (first, Cell(run.word), *cells), style)
+        message = "" if run.status == "ok" else _message(sheet, run)
+        return Row(run, (first, Cell(run.word) if not message else _verdict(sheet, run), *cells), style, message)
     if run.status != "ok":
         blanks = (Cell(BLANK) for _ in COLUMNS[2:])
         return Row(run, (first, _verdict(sheet, run), *blanks), style, _message(sheet, run))
@@ -165,10 +166,16 @@ def _needs_candidate(sheet: Sheet, run: SheetRun) -> bool:
 
 
 def _message(sheet: Sheet, run: SheetRun) -> str:
-    found = sentence_of(sheet, run)
+    found = sentence_of(sheet, run) if _speaks(sheet, run) else None
     if found is not None and found.state == "missing" and found.detail:
         return numbers.shorten(found.detail, 160)
     return numbers.shorten(run.problem.message, 160) if run.problem else "no reason is on record"
+
+
+def _speaks(sheet: Sheet, run: SheetRun) -> bool:
+    """Whether a row's verdict sentence is about this run: its INT8 run, or any where it has none."""
+    mine = [other for other in sheet.runs if (other.label, other.candidate) == (run.label, run.candidate)]
+    return run.precision == "int8" or all(other.precision != "int8" for other in mine)
 
 
 def _verdict(sheet: Sheet, run: SheetRun) -> Cell:

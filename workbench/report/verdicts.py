@@ -11,7 +11,14 @@ from typing import Any
 
 from workbench.execution.result import GateVerdict, Result, Run
 from workbench.report import numbers
-from workbench.report.names import row_name, sample_word, several_candidates
+from workbench.report.names import (
+    SIMULATED_INT8,
+    precision_title,
+    row_name,
+    sample_word,
+    several_candidates,
+    word_of,
+)
 from workbench.report.readers import speedup_of
 
 DOT = " \N{MIDDLE DOT} "
@@ -98,7 +105,7 @@ def _headline_part(entry: dict[str, Any], result: Result) -> str:
     )
     figures = [] if run is None or run.status != "ok" else [_change_words(run), *_speed_words(run)[:1]]
     shown = ", ".join(part for part in figures if part)
-    if entry["state"] == "none" and shown:
+    if entry["state"] == "none" and entry["word"] != SIMULATED_INT8 and shown:
         return f"{name}: {shown}"
     return f"{name}: {entry['word']} ({shown})" if shown else f"{name}: {entry['word']}"
 
@@ -119,6 +126,8 @@ def _sentence(run: Run, result: Result) -> dict[str, Any]:
     refused = next((entry.reason for entry in run.deviations if entry.refuses), "")
     if run.status != "ok":
         return _record(run, "missing", *_not_finished(run, refused), name)
+    if precision_title(run.precision, word_of(run)) == SIMULATED_INT8:
+        return _record(run, "none", SIMULATED_INT8, _capital(_stop(_change_words(run))), name)
     gates = [entry for entry in result.verdicts if (entry.label, entry.candidate) == (run.label, run.candidate)]
     state = overall(gates)
     word = WORDS[state] if run.precision == "int8" or state != "none" else f"{run.precision.upper()} only"
@@ -141,12 +150,20 @@ def _record(run: Run, state: str, word: str, detail: str, name: str) -> dict[str
 
 def _not_finished(run: Run, refused: str) -> tuple[str, str]:
     if refused:
-        return "refused", _stop(refused)
+        return "refused", f"Not realisable: {_stop(refused)}"
     if run.problem is None:
         return STATUS_WORDS[run.status], ""
     signal = f" ({run.problem.signal})" if run.problem.signal and run.status == "crashed" else ""
-    parts = (_capital(_stop(run.problem.message)), _stop(run.problem.remedy))
+    parts = (_artifact_words(run), _capital(_stop(run.problem.message)), _stop(run.problem.remedy))
     return STATUS_WORDS[run.status] + signal, " ".join(part for part in parts if part)
+
+
+def _artifact_words(run: Run) -> str:
+    """Return what is known of the artifact of a run that could not take place."""
+    if run.status != "not_available" or run.parity is None:
+        return ""
+    wrong = numbers.number(len(run.parity.mismatches))
+    return f"Its artifact differs from the plan in {wrong} places." if run.parity.mismatches else "Artifact verified."
 
 
 def _passed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
