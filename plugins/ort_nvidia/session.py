@@ -100,7 +100,7 @@ class ProviderSession:
         given = self._session.get_provider_options().get(self.provider.name, {})
         return {
             "providers": ", ".join(self._session.get_providers()),
-            "provider_options": ", ".join(f"{key}={value}" for key, value in sorted(given.items()) if value != ""),
+            "provider_options": told_options(given),
             "intra_op_threads": str(options.intra_op_num_threads),
             "graph_optimization_level": options.graph_optimization_level.name,
             "allow_spinning": options.get_session_config_entry(SPINNING_KEY),
@@ -188,6 +188,12 @@ def load_shipped(provider: Provider) -> None:
     library = provider_library(provider) if provider.library else None
     if library is not None:
         preload(look_up(library).shipped)
+
+
+def told_options(given: Mapping[str, str]) -> str:
+    """Return a provider's options in one line, without empty ones and without paths, which are this machine's own."""
+    told = sorted((key, str(value)) for key, value in given.items() if value != "" and not key.endswith("_path"))
+    return ", ".join(f"{key}={value}" for key, value in told)
 
 
 def fallback_words(strangers: Mapping[str, str]) -> str:

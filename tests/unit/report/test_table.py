@@ -117,3 +117,34 @@ def test_candidates_are_named_where_rows_would_read_alike() -> None:
     names = [row.cells[0].text for group in (measured, below) for row in group.rows]
     assert len(set(names)) == len(names)
     assert [row.cells[0].main for row in below.rows if row.run.precision == "reference"] == ["FP32 reference"]
+
+
+def test_an_int8_run_in_float_kernels_stands_below_the_line_under_its_name() -> None:
+    document = results.ordinary_document()
+    first = next(run for run in document["runs"] if run["precision"] == "int8")
+    first["facts"] = {"evidence": "simulated"}
+    below = comparison(build_sheet(Result.model_validate(document), hosts=())).groups[-1]
+    row = next(row for row in below.rows if row.run.label == first["label"])
+    assert "simulated INT8 (float kernels)" in row.cells[0].text
+    assert row.cells[1].text == "simulated"
+
+
+def test_one_that_could_not_run_says_why_below_the_line_too() -> None:
+    document = results.ordinary_document()
+    absent = next(run for run in document["runs"] if run["status"] == "not_available")
+    absent["facts"] = {"evidence": "simulated"}
+    below = comparison(build_sheet(Result.model_validate(document), hosts=())).groups[-1]
+    row = next(row for row in below.rows if row.run.label == absent["label"])
+    assert "needs macOS" in row.message
+    assert row.cells[1].text == "not measured"
+
+
+def test_a_float_run_that_could_not_take_place_has_its_own_reason() -> None:
+    document = results.ordinary_document()
+    absent = next(run for run in document["runs"] if run["status"] == "not_available")
+    own = {**absent, "precision": "fp32", "problem": {"message": "no GPU is here", "remedy": ""}}
+    document["runs"].append(own)
+    table = comparison(build_sheet(Result.model_validate(document), hosts=()))
+    messages = {row.run.precision: row.message for row in table.groups[0].rows if row.run.label == absent["label"]}
+    assert messages["fp32"] == "no GPU is here"
+    assert "needs macOS" in messages["int8"]

@@ -75,7 +75,7 @@ def test_refused_scheme_is_called_so() -> None:
     document = results.ordinary_document()
     refusing = {"node": None, "requested": "S2", "realised": "nothing", "reason": "symmetric only", "refuses": True}
     document["runs"][-1]["deviations"] = [refusing]
-    assert spoken(Result.model_validate(document))[-1] == "Core ML: refused. symmetric only."
+    assert spoken(Result.model_validate(document))[-1] == "Core ML: refused. Not realisable: symmetric only."
 
 
 def test_figure_without_interval_is_not_said() -> None:
@@ -149,3 +149,33 @@ def test_a_disturbed_speed_says_what_disturbed_it() -> None:
     assert last == (
         f"Speeds marked DISTURBED are not steady: {name}: other processes took 40% of 2 CPU threads; 1 more run."
     )
+
+
+def _first_int8(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        run for run in document["runs"] if run["precision"] == "int8" and run["status"] == "ok"
+    )
+    return found
+
+
+def test_an_int8_run_in_float_kernels_is_called_a_simulation_and_has_no_speed() -> None:
+    document = results.ordinary_document()
+    run = _first_int8(document)
+    run["facts"] = {**run.get("facts", {}), "evidence": "simulated"}
+    run.update(throughput_per_s=None, speedup=[], latency_ms=None)
+    result = Result.model_validate(document)
+    line = spoken(result)[0]
+    assert line == "ONNX Runtime: simulated INT8 (float kernels). −0.2 [−0.6, +0.2] points."
+    assert "ONNX Runtime: simulated INT8 (float kernels) (−0.2" in verdicts.headline(result, verdicts.sentences(result))
+
+
+@pytest.mark.parametrize(("mismatches", "words"), [([], "Artifact verified."), (["x"], "differs from the plan in 1")])
+def test_a_run_without_its_device_says_what_is_known_of_the_artifact(mismatches: list[str], words: str) -> None:
+    document = results.ordinary_document()
+    run = next(run for run in document["runs"] if run["status"] == "not_available")
+    wrong = [{"name": name, "kind": "tensor", "field": "scale", "planned": "1", "found": "2"} for name in mismatches]
+    run["parity"] = {"checked": 3, "mismatches": wrong}
+    run["problem"] = {"message": "no NVIDIA GPU is in this machine", "remedy": "Use another."}
+    line = spoken(Result.model_validate(document))[-1]
+    assert words in line
+    assert line.endswith("No NVIDIA GPU is in this machine. Use another.")

@@ -20,6 +20,7 @@ from workbench_plugins.ort_nvidia.session import (
     fallback_words,
     load_shipped,
     moved,
+    told_options,
 )
 
 from workbench.errors import ModelError
@@ -115,6 +116,11 @@ def test_long_lists_of_nodes_are_cut() -> None:
     assert words.startswith("10 nodes on CPUExecutionProvider: n0, n1")
     assert words.endswith("n7 and 2 more")
     assert fallback_words({}) == "none"
+
+
+def test_options_are_told_without_paths() -> None:
+    given = {"use_tf32": "0", "trt_engine_cache_path": "/home/me/engines", "device_id": "0", "trt_tactic_sources": ""}
+    assert told_options(given) == "device_id=0, use_tf32=0"
 
 
 def test_placements_are_moved_to_their_device() -> None:
