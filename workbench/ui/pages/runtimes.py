@@ -13,9 +13,14 @@ from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
 
-NO_PLUGIN = "No plugin for it is installed with this version."
-PLANNED = {"coreml": "Core ML", "ort_tensorrt": "TensorRT through ONNX Runtime"}
-"""Runtimes that people look for; listed as absent while no plugin brings them."""
+PLANNED = {
+    "coreml": (
+        "Core ML",
+        "No plugin for it comes with this version; its models run on macOS alone.",
+        "Bring a plugin of your own (plugins/README.md says how), and run it on a Mac.",
+    )
+}
+"""Runtimes that people look for: title, why they are absent, and what helps while no plugin brings them."""
 
 
 class RuntimesPage(Page):
@@ -58,8 +63,8 @@ class RuntimesPage(Page):
         """Show what the plugins answered."""
         known = {state["id"] for state in states}
         planned = [
-            {"id": key, "title": title, "ok": False, "reason": NO_PLUGIN, "remedy": ""}
-            for key, title in PLANNED.items()
+            {"id": key, "title": title, "ok": False, "reason": reason, "remedy": remedy}
+            for key, (title, reason, remedy) in PLANNED.items()
             if key not in known
         ]
         say(self._asking, "")
@@ -142,7 +147,7 @@ def facts_of(state: dict[str, Any]) -> list[str]:
     """Return versions, devices, precisions and schemes in a line each."""
     versions = ", ".join(f"{name} {value}" for name, value in (state.get("versions") or {}).items())
     devices = ", ".join(state.get("devices") or [])
-    able = ", ".join(name.upper() for name in state.get("precisions") or [])
+    able = ", ".join(name.upper() for name in state.get("precisions") or []) if state["ok"] else ""
     schemes = ", ".join(state.get("schemes") or [])
     last = " · ".join(part for part in (able, f"schemes {schemes}" if schemes and state["ok"] else "") if part)
     return [text for text in (versions, devices, last) if text]

@@ -44,7 +44,6 @@ def test_usable_and_not_usable_stand_apart(page: RuntimesPage) -> None:
     texts = [made.text() for made in page.findChildren(QLabel)]
     assert {"needs macOS", "Use a Mac."} <= set(texts)
     assert texts.count("Core ML") == 1
-    assert PLANNED["ort_tensorrt"] in texts
     assert any(made.accessibleName() == "Copy the remedy for Core ML" for made in page.findChildren(QPushButton))
 
 
@@ -74,6 +73,32 @@ def test_typing_in_a_row_keeps_the_row(page: RuntimesPage, window: Window) -> No
 def test_facts_leave_out_what_is_empty() -> None:
     assert facts_of(STATES[0]) == ["onnxruntime 1.31.1", "CPU: x", "FP32, INT8 · schemes S1"]
     assert facts_of(STATES[1]) == []
+
+
+def test_what_cannot_be_used_has_its_reason_and_no_precisions(page: RuntimesPage) -> None:
+    absent = {
+        "id": "ort_tensorrt",
+        "title": "TensorRT through ONNX Runtime",
+        "ok": False,
+        "reason": "no NVIDIA GPU is in this machine",
+        "remedy": 'pip install "tensorrt-cu13==10.*"',
+        "versions": {"onnxruntime-gpu": "1.31.1"},
+        "devices": [],
+        "precisions": ["fp32", "int8"],
+        "schemes": ["S1"],
+    }
+    page.show_runtimes([STATES[0], absent])
+    texts = [made.text() for made in page.findChildren(QLabel)]
+    assert {absent["reason"], absent["remedy"]} <= set(texts)
+    assert facts_of(absent) == ["onnxruntime-gpu 1.31.1"]
+
+
+def test_a_runtime_without_plugin_has_a_reason_and_a_remedy(page: RuntimesPage) -> None:
+    page.show_runtimes(STATES[:1])
+    title, reason, remedy = PLANNED["coreml"]
+    texts = [made.text() for made in page.findChildren(QLabel)]
+    assert {title, reason, remedy} <= set(texts)
+    assert "ort_tensorrt" not in PLANNED
 
 
 def test_no_usable_runtime_is_said(page: RuntimesPage) -> None:
