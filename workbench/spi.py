@@ -1,15 +1,16 @@
-"""The plugin surface: everything a runtime plugin may import from the program.
+"""The plugin surface: everything a plugin may import from the program, besides the errors of `workbench.errors`.
 
-A plugin is a folder with `plugin.toml` (data) and `runtime.py` that defines `RUNTIME`, an object with the methods
-of `Runtime`. The core owns clocks, warm-up, loops, metrics and Q/DQ writing; a plugin translates, opens and runs.
+A plugin is a folder with `plugin.toml` (data) and code: `runtime.py` that defines `RUNTIME`, an object with the methods
+of `Runtime`, or `quantizer.py` that defines `QUANTIZER`, one with the methods of `Quantizer`. The core owns clocks,
+warm-up, loops, metrics and Q/DQ writing; a runtime translates, opens and runs, a quantizer makes another candidate.
 Importing this module loads neither Qt, onnx nor a runtime.
 
-NOT a plugin's duty: timing, calibration, comparing with the plan, choosing what to quantize, retrying.
+NOT a runtime's duty: timing, calibration, comparing with the plan, choosing what to quantize, retrying.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 import numpy.typing as npt
 
-from workbench.errors import JobCancelledError, RuntimeUnavailableError
+from workbench.errors import RuntimeUnavailableError
 from workbench.model.graph import GraphSummary
 from workbench.quant.dialect import Dialect
 from workbench.quant.parity import RealisedParameters
@@ -32,11 +33,11 @@ __all__ = [
     "Deviation",
     "Dialect",
     "GraphSummary",
-    "JobCancelledError",
     "OpenOptions",
     "Placement",
     "Prepared",
     "QuantPlan",
+    "Quantizer",
     "RealisedParameters",
     "Runtime",
     "RuntimeUnavailableError",
@@ -230,8 +231,9 @@ class Runtime(Protocol):
         """Write the artifact.
 
         Args:
-            model: float32 ONNX file with the compared outputs added; not to be changed.
-            plan: the plan for int8, None for fp32 and fp16.
+            model: float32 ONNX file with the compared outputs added; not to be changed. For int8 without a plan: what
+                a native tool-chain wrote, in a format that the manifest lists under `reads`; it is run as it is.
+            plan: the plan for int8, None for fp32, fp16 and for a native tool-chain's artifact.
         """
 
     def read_back(self, artifact: Path) -> RealisedParameters:
@@ -239,6 +241,32 @@ class Runtime(Protocol):
 
     def open(self, prepared: Prepared, options: OpenOptions) -> Session:
         """Return a session for the artifact; loading happens in its `__enter__`."""
+
+
+class Quantizer(Protocol):
+    """A quantizer plugin: a native tool-chain that chooses the numbers itself, as another candidate beside ours."""
+
+    def probe(self) -> Availability:
+        """Say whether it can be used; cheap, never raises. `devices` and `precisions` tell nothing here."""
+
+    def quantize(self, model: Path, samples: Sequence[Arrays], context: Context) -> Prepared:
+        """Quantize a model and write the artifact into `context.work_dir`, in the format `writes` of the manifest.
+
+        Args:
+            model: float32 ONNX file with the compared outputs added; not to be changed.
+            samples: feeds of one run each, the very ones our own calibration sees, in the same order. Read when they
+                are asked for; may be gone through several times. Reading raises JobCancelledError, to be let through.
+            context: `settings` holds every option of the manifest, defaults filled in. It has no plan, so that
+                `qdq_model` and `simulated_outputs` raise ContractError.
+        """
+
+    def read_back(self, artifact: Path) -> Mapping[str, str]:
+        """Read what the tool-chain chose back from the artifact alone; called in a fresh worker.
+
+        Returns:
+            name -> text for the sheet, at least "weights" and "activations" (how many, dtypes, symmetric or not, per
+            channel or per tensor) and "float nodes" (what was left in float).
+        """
 
 
 def read_back_qdq(artifact: Path) -> RealisedParameters:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from workbench_plugins.openvino.artifact import copy_model, write_canonical_nodes
+from workbench_plugins.openvino.ir import IR_FOLDER, write_canonical_graph
 from workbench_plugins.openvino.session import OpenVinoSession
 
 from workbench.spi import (
@@ -60,7 +62,11 @@ class OpenVinoRuntime:
         return [*spelled, *_fused_adds(graph, scheme)]
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
-        """Write the artifact: the float model as it is, or the plan as Q/DQ. Raises ValueError for fp16 and targets."""
+        """Write the artifact: the float model or a native tool-chain's as it is, or the plan as Q/DQ.
+
+        Raises:
+            ValueError: fp16, or an unknown target.
+        """
         context.check_cancelled()
         if context.target not in TARGETS:
             raise ValueError(f"openvino prepares for {', '.join(TARGETS)}, not {context.target!r}")
@@ -68,8 +74,10 @@ class OpenVinoRuntime:
             artifact = copy_model(model, context.work_dir)
             write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))
             return Prepared(artifact, notes={"format": "ONNX, unchanged"})
-        if context.precision != "int8" or plan is None:
-            raise ValueError(f"openvino prepares fp32 and int8 with a plan, not {context.precision!r}")
+        if context.precision != "int8":
+            raise ValueError(f"openvino prepares fp32 and int8, not {context.precision!r}")
+        if plan is None:
+            return _as_written(model, context)
         artifact = context.qdq_model(DIALECT)
         return Prepared(
             artifact, notes={"format": "ONNX with QuantizeLinear/DequantizeLinear", "codes": "uint8, zero point 128"}
@@ -82,6 +90,17 @@ class OpenVinoRuntime:
     def open(self, prepared: Prepared, options: OpenOptions) -> Session:
         """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
         return OpenVinoSession(prepared, options)
+
+
+def _as_written(model: Path, context: Context) -> Prepared:
+    """Take a native tool-chain's artifact as it is: an ONNX file, or a folder with an IR."""
+    if model.is_dir():
+        artifact = Path(shutil.copytree(model, context.work_dir / IR_FOLDER))
+        write_canonical_graph(artifact, context.graph)
+        return Prepared(artifact, notes={"format": "OpenVINO IR, as the tool-chain wrote it"})
+    artifact = copy_model(model, context.work_dir)
+    write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))
+    return Prepared(artifact, notes={"format": "ONNX, as the tool-chain wrote it"})
 
 
 def _no_float16() -> Deviation:

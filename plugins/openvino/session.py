@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from workbench_plugins.openvino.artifact import ArtifactGraph, read_artifact
+from workbench_plugins.openvino.ir import model_file, read_ir
 from workbench_plugins.openvino.library import load_openvino
 from workbench_plugins.openvino.placement import RuntimeOp, linear_layers_in_subgraphs, not_float32, place
 
@@ -66,7 +67,7 @@ class OpenVinoSession:
         self._flexible: _Compiled | None = None
 
     def __enter__(self) -> OpenVinoSession:
-        self._graph = read_artifact(self._artifact)
+        self._graph = read_ir(self._artifact) if self._artifact.is_dir() else read_artifact(self._artifact)
         self._main = self._compile(self._config, static=True)
         if self._options.precision == "fp32":
             self._refuse_other_than_float32(self._main)
@@ -121,7 +122,7 @@ class OpenVinoSession:
     def _compile(self, config: Mapping[str, Any], *, static: bool) -> _Compiled:
         core = load_openvino().Core()
         try:
-            model = core.read_model(str(self._artifact))
+            model = core.read_model(str(model_file(self._artifact)))
             shapes = _fix_batch(model, self._options.batch) if static else None
             compiled = core.compile_model(model, "CPU", dict(config))
             is_miscompiled = self._is_miscompiled(compiled)

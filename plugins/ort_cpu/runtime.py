@@ -49,7 +49,7 @@ class OrtCpuRuntime:
         return quantized_deviations(graph, scheme) if scheme.is_quantized else []
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
-        """Write the float model as it is, or the plan as Q/DQ for the target.
+        """Write the float model, or a native tool-chain's, as it is, or the plan as Q/DQ for the target.
 
         Raises:
             ValueError: fp16, an unknown target or unknown options.
@@ -60,8 +60,12 @@ class OrtCpuRuntime:
             artifact = copy_model(model, context.work_dir)
             save_nodes(nodes_of(context.graph, None), artifact)
             return Prepared(artifact, notes={"format": "ONNX, unchanged"})
-        if context.precision != "int8" or plan is None:
-            raise ValueError(f"ort_cpu prepares fp32, and int8 with a plan, not {context.precision!r}")
+        if context.precision != "int8":
+            raise ValueError(f"ort_cpu prepares fp32 and int8, not {context.precision!r}")
+        if plan is None:
+            artifact = copy_model(model, context.work_dir)
+            save_nodes(nodes_of(context.graph, None), artifact)
+            return Prepared(artifact, notes={"format": "ONNX, as the tool-chain wrote it"})
         dialect = dialect_for(context.target)
         artifact = context.qdq_model(dialect)
         save_nodes(nodes_of(context.graph, plan), artifact)

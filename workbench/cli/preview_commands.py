@@ -12,9 +12,11 @@ from workbench.cli.progress import Progress
 from workbench.errors import DataError, ModelError, UserError
 from workbench.execution.artifacts import announced_deviations
 from workbench.execution.discovery import Manifest, discover
+from workbench.execution.native import Tool, tool_of, why_not_read
 from workbench.execution.probing import RuntimeState, find_runtime
 from workbench.execution.study import Candidate, RuntimeSection, Study, load_study
 from workbench.model.data import SampleIndex, overlap, scan
+from workbench.spi import Deviation
 
 if TYPE_CHECKING:
     from workbench.model.graph import GraphSummary
@@ -24,6 +26,7 @@ Part = Literal["calibration", "evaluation"]
 PARTS: tuple[Part, ...] = ("calibration", "evaluation")
 FIRST_FILES = 200
 SHOWN = 20
+NATIVE_CHOOSES = "the tool-chain chooses by itself; what it chose is read back after the run"
 
 
 def add_to(commands: Any) -> None:
@@ -154,15 +157,19 @@ def _explained(
 ) -> dict[str, Any]:
     from workbench.quant.select import choose  # noqa: PLC0415  (with the graph)
 
-    head = {"name": candidate.name, "scheme": candidate.scheme.title}
+    head = {"name": candidate.name, "scheme": candidate.scheme.title, "native": ""}
     try:
+        tool = tool_of(candidate) if candidate.native else None
+        if tool:
+            head |= {"scheme": f"native tool-chain: {tool.title}", "native": tool.title}
         if candidate.source not in graphs:
             graphs[candidate.source] = _canonical(candidate.source, study.file.task.compare)
         graph = graphs[candidate.source]
-        selection = choose(graph, candidate.scheme) if candidate.scheme.is_quantized else None
+        has_plan = candidate.scheme.is_quantized and not tool
+        selection = choose(graph, candidate.scheme) if has_plan else None
     except UserError as error:
         return {**head, "error": str(error)}
-    asked = [_row(row, runtime, graph, candidate) for row, runtime in rows]
+    asked = [_row(row, runtime, graph, candidate, tool) for row, runtime in rows]
     return {**head, **_selection_document(graph, selection), "rows": asked}
 
 
@@ -194,21 +201,34 @@ def _selection_document(graph: GraphSummary, selection: Selection | None) -> dic
 
 
 def _row(
-    row: RuntimeSection, runtime: Manifest | RuntimeState, graph: GraphSummary, candidate: Candidate
+    row: RuntimeSection,
+    runtime: Manifest | RuntimeState,
+    graph: GraphSummary,
+    candidate: Candidate,
+    tool: Tool | None,
 ) -> dict[str, Any]:
     head = {"id": row.id, "label": row.label, "unavailable": "", "deviations": []}
     if isinstance(runtime, RuntimeState):
         return {**head, "unavailable": runtime.reason}
     if "int8" not in row.precisions and candidate.is_quantized:
         return head
-    return {**head, "deviations": [vars(item) for item in announced_deviations(runtime, graph, candidate.scheme)]}
+    found = _unread(tool, runtime) if tool else announced_deviations(runtime, graph, candidate.scheme)
+    return {**head, "deviations": [vars(item) for item in found]}
+
+
+def _unread(tool: Tool, runtime: Manifest) -> list[Deviation]:
+    """Return the refusal of a runtime that cannot run what a tool-chain writes."""
+    reason = why_not_read(tool, runtime)
+    return [Deviation(None, tool.title, "nothing is run", reason, refuses=True)] if reason else []
 
 
 def _candidate_text(item: dict[str, Any]) -> str:
     lines = [f"{item['name']}: {item['scheme']}"]
     if "error" in item:
         return f"{lines[0]}\n  {item['error']}"
-    if item["mac_share"] is not None:
+    if item["native"]:
+        lines.append(f"  INT8: {NATIVE_CHOOSES}")
+    elif item["mac_share"] is not None:
         lines.append(f"  INT8: {item['quantized_nodes']} nodes, {100 * item['mac_share']:.1f} % of MACs")
     lines += [f"  stays float: {op_type} {name}: {reason}" for name, op_type, reason in item["float_nodes"][:SHOWN]]
     for row in item["rows"]:

@@ -21,6 +21,7 @@ from workbench.execution.probing import RuntimeState, probe_all
 PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich", "tomli-w")
 
 SHOWN_NODES = 4
+TOOL_CHAINS = '\nnative tool-chains, as candidates (native = "ID", native_options = {...}):'
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ def add_to(commands: Any) -> None:
 
 
 def run_runtimes(options: argparse.Namespace) -> int:
-    """Print every runtime plugin and its state."""
+    """Print every plugin and its state: runtimes, then native tool-chains under their own heading."""
     states = probe_all()
     if options.json:
         print_json([state.to_json() for state in states])
         return 0
-    for state in states:
-        print_text(runtime_text(state))
+    for kind, heading in (("runtime", ""), ("quantizer", TOOL_CHAINS)):
+        listed = [runtime_text(state) for state in states if state.kind == kind]
+        print_text("\n".join([heading, *listed] if heading and listed else listed))
     return 0
 
 
@@ -65,13 +67,21 @@ def runtime_text(state: RuntimeState) -> str:
     if state.versions:
         lines.append("         " + ", ".join(f"{name} {value}" for name, value in state.versions.items()))
     lines += [f"         {device}" for device in state.devices]
-    if state.ok:
+    if state.ok and state.kind == "runtime":
         lines.append(f"         precisions {', '.join(state.precisions)}; schemes {', '.join(state.schemes)}")
+    lines += [f"         option {key} = {_choices(value)}" for key, value in state.options.items()]
     if _reason(state):
         lines.append(f"         {_reason(state)}")
     if state.remedy:
         lines.append(f"         remedy: {state.remedy}")
     return "\n".join(lines)
+
+
+def _choices(declared: Any) -> str:
+    """Return what an option may be, its default first."""
+    if isinstance(declared, list) and declared:
+        return " | ".join(str(item).lower() if isinstance(item, bool) else str(item) for item in declared)
+    return "[] (a list of names)" if isinstance(declared, list) else str(declared)
 
 
 def _reason(state: RuntimeState) -> str:
@@ -127,7 +137,8 @@ def _runtime(state: RuntimeState) -> Finding:
         if state.ok
         else state.reason.replace(state.remedy, "").strip()
     )
-    return Finding(state.ok, f"runtime {state.id}", text, state.remedy, needed=False)
+    word = "runtime" if state.kind == "runtime" else "tool-chain"
+    return Finding(state.ok, f"{word} {state.id}", text, state.remedy, needed=False)
 
 
 def run_inspect(options: argparse.Namespace) -> int:

@@ -73,8 +73,12 @@ def make_artifact(
     versions: Mapping[str, str],
     model: PreparedModel,
     plan: tuple[QuantPlan, Path] | None,
+    native: Artifact | None = None,
 ) -> Artifact:
     """Prepare and verify one cell's artifact, kept in the store.
+
+    Args:
+        native: what a native tool-chain made; it is prepared as it is, and there is no plan to compare it with.
 
     Raises:
         CellFailedError: the plugin refuses the scheme, failed, crashed or timed out.
@@ -90,11 +94,13 @@ def make_artifact(
         "precision": cell.precision,
         "target": cell.target,
         "settings": cell.row.options,
+        **({"native": native.record["artifact_sha256"]} if native else {}),
     }
+    source = native.path if native else model.fp32
 
     def work(place: Path) -> dict[str, Any]:
         announced = _announced(stages, cell, manifest, model, plan[0].scheme, place) if plan else []
-        record = _prepare(stages, cell, manifest, model, plan[1] if plan else None, place)
+        record = _prepare(stages, cell, manifest, (source, model.canonical), plan[1] if plan else None, place)
         record["announced"] = [asdict(item) for item in announced]
         if plan:
             record["parity"] = _parity(stages, cell, manifest, plan[0], Path(record["artifact"]), place)
@@ -112,7 +118,7 @@ def _announced(
     if not deviations:
         arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
         folder = place / "realise"
-        answer = _value(
+        answer = answer_of(
             manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S)
         )
         deviations = [Deviation(**item) for item in answer["deviations"]]
@@ -123,18 +129,18 @@ def _announced(
 
 
 def _prepare(
-    stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, plan: Path | None, place: Path
+    stages: Stages, cell: Cell, manifest: Manifest, graphs: tuple[Path, Path], plan: Path | None, place: Path
 ) -> dict[str, Any]:
     arguments = {
-        "model": str(model.fp32),
-        "canonical": str(model.canonical),
+        "model": str(graphs[0]),
+        "canonical": str(graphs[1]),
         "plan": str(plan) if plan else None,
         "precision": cell.precision,
         "target": cell.target,
         "settings": cell.row.options,
         "work_dir": str(place / "artifact"),
     }
-    return _value(manifest, stages.plugin_job("prepare", manifest, arguments, place, cell.python, PREPARE_TIMEOUT_S))
+    return answer_of(manifest, stages.plugin_job("prepare", manifest, arguments, place, cell.python, PREPARE_TIMEOUT_S))
 
 
 def _parity(
@@ -142,7 +148,7 @@ def _parity(
 ) -> dict[str, Any]:
     """Read the artifact's parameters back in a worker that gets its path alone, and compare them here."""
     arguments = {"artifact": str(artifact)}
-    value = _value(
+    value = answer_of(
         manifest,
         stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S),
     )
@@ -170,7 +176,13 @@ def read_back_and_compare(cell: Cell, manifest: Manifest, plan: QuantPlan, place
     return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
 
 
-def _value(manifest: Manifest, outcome: Outcome) -> dict[str, Any]:
+def answer_of(manifest: Manifest, outcome: Outcome) -> dict[str, Any]:
+    """Return the answer of a plugin's job, its form checked.
+
+    Raises:
+        CellFailedError: it failed, crashed, timed out, or answered in a wrong form.
+        JobCancelledError: the user asked to stop.
+    """
     if outcome.status == "cancelled":
         outcome.require()
     if not outcome.is_ok:

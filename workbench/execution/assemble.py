@@ -11,8 +11,10 @@ from workbench.execution import result as records
 from workbench.execution.artifacts import Artifact
 from workbench.execution.cells import Cell
 from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
+from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
 from workbench.execution.jobs import Outcome
+from workbench.execution.native import Native, why_not_read
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
 from workbench.execution.stages import Stages
 from workbench.measure.gates import judge as judge_gate
@@ -27,7 +29,9 @@ class CellState:
     """All that is known of one cell.
 
     Attributes:
-        plugin_id, versions: of its runtime; record: the finished cell's record; problem: why there is none.
+        versions: of its runtime; record: the finished cell's record; problem: why there is none.
+        native: what the candidate's native tool-chain made, of an INT8 cell that has one.
+        is_unfit: this runtime cannot run what that tool-chain writes: not a runtime that is missing here.
     """
 
     cell: Cell
@@ -41,6 +45,9 @@ class CellState:
     status: records.Status = "ok"
     problem: records.Problem | None = None
     outputs: Outputs | None = None
+    native: Native | None = None
+    is_unfit: bool = False
+
 
 
 def fail(state: CellState, outcome: Outcome) -> None:
@@ -58,6 +65,21 @@ def refuse(state: CellState, message: str, remedy: str = "") -> None:
     """Note that a cell cannot be run here at all."""
     state.status = "not_available"
     state.problem = records.Problem(message=message, remedy=remedy)
+
+
+def is_ready(state: CellState, runtime: Manifest) -> bool:
+    """Whether a native candidate's artifact is there and this runtime can run it; else note why not."""
+    native = state.native
+    assert native is not None
+    reason = why_not_read(native.tool, runtime) if native.state.ok else ""
+    state.is_unfit = bool(reason)
+    if not native.state.ok:
+        refuse(state, f"{native.tool.title}: {native.state.reason}", native.state.remedy)
+    elif reason:
+        refuse(state, reason)
+    elif native.failure:
+        fail(state, native.failure)
+    return state.problem is None
 
 
 def tell_lost(stages: Stages, state: CellState, stage: str) -> None:
@@ -89,7 +111,12 @@ def run_record(
         **task,
         **distances,
         "findings": task["findings"] + distances["findings"] + _timed_findings(state.record),
-        "reasons": {**task["reasons"], **distances["reasons"], **_speed_reasons(state)},
+        "reasons": {
+            **task["reasons"],
+            **distances["reasons"],
+            **_speed_reasons(state),
+            **_native_reasons(state),
+        },
         "divergence": error_split(judge, name, state.outputs, simulated, own_float),
         **_placement_fields(state, graph),
         **_speed_fields(state, speeds, profile),
@@ -132,9 +159,9 @@ def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machi
 
 
 def simulated_run(
-    judge: Judge, record: Mapping[str, Any], outputs: Outputs, candidate: str, plan: QuantPlan, machine: str
+    judge: Judge, record: Mapping[str, Any], outputs: Outputs, candidate: str, plan: QuantPlan | None, machine: str
 ) -> records.Run:
-    """Return the plan simulated in float as a Run: what the scheme costs on any runtime."""
+    """Return a Q/DQ graph simulated in float as a Run: what a plan, or a native tool-chain, costs on any runtime."""
     task, distances = task_figures(judge, outputs), output_figures(judge, outputs)
     task.pop("discordant_share")
     name = distances.pop("headline")
@@ -153,7 +180,7 @@ def simulated_run(
         threads=1,
         batch=1,
         status="ok",
-        plan_sha256=plan.sha256,
+        plan_sha256=plan.sha256 if plan else None,
         outputs_sha256=record["outputs_sha256"],
         versions=record["versions"],
         divergence=error_split(judge, name, outputs, outputs, None),
@@ -206,7 +233,7 @@ def _identity(state: CellState) -> dict[str, Any]:
         "candidate": cell.candidate.name,
         "precision": cell.precision,
         "machine": state.machine,
-        "required": cell.row.required,
+        "required": cell.row.required and not state.is_unfit,
         "threads": cell.row.threads,
         "batch": cell.row.batch,
         "status": state.status,
@@ -221,7 +248,7 @@ def _identity(state: CellState) -> dict[str, Any]:
         "load_s": record.get("load_s"),
         "first_inference_ms": record.get("first_inference_ms"),
         "peak_rss_bytes": record.get("peak_rss_bytes"),
-        "versions": dict(state.versions),
+        "versions": {**state.versions, **_tool_versions(state.native)},
         "facts": {**built.get("notes", {}), **record.get("facts", {})},
     }
 
@@ -251,6 +278,19 @@ def _speed_reasons(state: CellState) -> dict[str, str]:
     if state.speed is None:
         return {"throughput_per_s": "the study measures no speed"}
     return dict(state.speed.summary.reasons)
+
+
+def _native_reasons(state: CellState) -> dict[str, str]:
+    """Return why a native candidate's run has no parity, and no share of the scheme where it cannot be simulated."""
+    if state.native is None:
+        return {}
+    reasons = {"parity": f"{state.native.tool.title} chose the numbers itself, there is no plan to compare with"}
+    missing = state.native.no_simulation
+    return reasons | ({"divergence.scheme": missing, "divergence.execution": missing} if missing else {})
+
+
+def _tool_versions(native: Native | None) -> dict[str, str]:
+    return {f"quantizer {name}": value for name, value in native.state.versions.items()} if native else {}
 
 
 def _timed_findings(record: Mapping[str, Any]) -> list[str]:

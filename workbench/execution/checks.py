@@ -10,6 +10,7 @@ import numpy as np
 from workbench.errors import ModelError, StudyError
 from workbench.execution.bundle import open_bundle
 from workbench.execution.cells import Cell
+from workbench.execution.native import tools_of
 from workbench.execution.preparation import PreparedData, PreparedModel, check_plan_fits, is_onnx
 from workbench.execution.probing import RuntimeState
 from workbench.execution.study import Candidate, Study, TaskSection
@@ -19,6 +20,11 @@ from workbench.quant.plan import load_plan
 
 
 def needs_plan(candidate: Candidate, cells: Sequence[Cell]) -> bool:
+    """Whether some cell runs the candidate in INT8 by a plan."""
+    return not candidate.native and runs_int8(candidate, cells)
+
+
+def runs_int8(candidate: Candidate, cells: Sequence[Cell]) -> bool:
     """Whether some cell runs the candidate in INT8."""
     return any(cell.precision == "int8" and cell.candidate.name == candidate.name for cell in cells)
 
@@ -30,7 +36,8 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
         given: the plan of `run --plan`.
 
     Raises:
-        StudyError: a given plan without the one candidate it is for; calibration data are missing.
+        StudyError: a given plan without the one candidate it is for; calibration data are missing; a native tool-chain
+            or an option of it is unknown.
         ModelError: a model file is missing.
         FileFormatError, PlanError: a ready plan cannot be read.
     """
@@ -43,6 +50,9 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
     for candidate in study.candidates:
         if is_onnx(candidate.source) and not Path(candidate.source).is_file():
             raise ModelError(f"{Path(candidate.source).name} does not exist", how="Mend [model] path in the study.")
+    for tool in tools_of(study).values():
+        if study.file.data.calibration is None:
+            raise StudyError(f"{tool.title} needs calibration data", how="Add [data.calibration].")
     for candidate in planned:
         ready = given or candidate.plan
         if ready:

@@ -7,7 +7,17 @@ import time
 import workbench
 from workbench.execution import assemble
 from workbench.execution import result as records
-from workbench.execution.facts import candidate_record, data_findings, data_record, model_record, plan_findings
+from workbench.execution.assemble import CellState
+from workbench.execution.evaluate import Outputs, exchange, open_outputs
+from workbench.execution.facts import (
+    candidate_record,
+    data_findings,
+    data_record,
+    model_record,
+    native_findings,
+    native_record,
+    plan_findings,
+)
 from workbench.execution.plausibility import plausibility_findings
 from workbench.execution.preparation import overlap_of
 from workbench.execution.run_parts import StudyRun
@@ -23,6 +33,7 @@ def conclude(run: StudyRun) -> records.Result:
     gates = run.study.file.gates
     first = run.models[run.study.candidates[0].source]
     parts = {"calibration": run.calibration, "evaluation": run.evaluation}
+    exchanges = [item for source in run.models for item in _exchanges(run, source)]
     disagreements = [
         item
         for source, model in run.models.items()
@@ -46,11 +57,13 @@ def conclude(run: StudyRun) -> records.Result:
         machines=[run.machine],
         runs=runs,
         disagreements=disagreements,
+        exchanges=exchanges,
         gates=gates,
         verdicts=assemble.verdicts_of(runs, gates),
         findings=[
             *data_findings(run.calibration, run.evaluation),
             *plan_findings({name: made.plan for name, made in run.plans.items()}),
+            *native_findings(run.natives),
             *plausibility_findings(
                 first.judge, run.study.preprocess.to_json(), run.calibration.index.n if run.calibration else None
             ),
@@ -67,12 +80,11 @@ def _runs(run: StudyRun) -> tuple[list[records.Run], list[float | None]]:
     for state in run.states:
         run.stages.check_cancelled()
         model = run.models[state.cell.candidate.source]
-        plans = run.plans.get(state.cell.candidate.name) if state.plan else None
         record, share = assemble.run_record(
             state,
             model.judge,
             model.graph,
-            plans.simulated if plans else None,
+            _simulated(run, state),
             assemble.own_float(state, run.states),
             speeds,
             run.profile,
@@ -80,22 +92,47 @@ def _runs(run: StudyRun) -> tuple[list[records.Run], list[float | None]]:
         runs.append(record)
         discordant.append(share)
     for candidate in run.study.candidates:
-        made = run.plans.get(candidate.name)
+        judge, name, machine = run.models[candidate.source].judge, candidate.name, run.machine.id
+        made, native = run.plans.get(name), run.natives.get(name)
         if made:
-            judge = run.models[candidate.source].judge
-            runs.append(
-                assemble.simulated_run(
-                    judge, made.simulated_record, made.simulated, candidate.name, made.plan, run.machine.id
-                )
-            )
+            runs.append(assemble.simulated_run(judge, made.simulated_record, made.simulated, name, made.plan, machine))
+        elif native and native.simulated:
+            folder, simulated = native.simulated
+            outputs = open_outputs(folder, simulated)
+            runs.append(assemble.simulated_run(judge, simulated, outputs, name, None, machine))
     for source, model in run.models.items():
         name = next(candidate.name for candidate in run.study.candidates if candidate.source == source)
         runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id))
     return runs, discordant
 
 
+def _simulated(run: StudyRun, state: CellState) -> Outputs | None:
+    """Return the simulated outputs that belong to a cell: of its plan, or of its native tool-chain's Q/DQ graph."""
+    if state.native:
+        return open_outputs(*state.native.simulated) if state.native.simulated else None
+    return run.plans[state.cell.candidate.name].simulated if state.plan else None
+
+
+def _exchanges(run: StudyRun, source: str) -> list[records.Exchange]:
+    """Compare, on every row, each native candidate's INT8 run with each one of a plan of the same model."""
+    ready = [state for state in run.states if state.cell.candidate.source == source and state.outputs is not None]
+    return [
+        exchange(
+            run.models[source].judge,
+            native.cell.row.label,
+            (ours.cell.candidate.name, ours.outputs or {}),
+            (native.cell.candidate.name, native.outputs or {}),
+        )
+        for native in ready
+        for ours in ready
+        if native.native and ours.plan and native.cell.row is ours.cell.row
+    ]
+
+
 def _candidate(run: StudyRun, candidate: Candidate) -> records.CandidateFacts:
+    model_sha256 = run.models[candidate.source].prepared.sha256
+    if candidate.native:
+        return native_record(candidate, model_sha256, run.natives.get(candidate.name))
     plans = run.plans.get(candidate.name)
     representation = plans.record["representation"] if plans else None
-    model_sha256 = run.models[candidate.source].prepared.sha256
     return candidate_record(candidate, model_sha256, plans.plan if plans else None, representation)

@@ -17,20 +17,22 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from workbench.errors import ContractError, StudyError
 from workbench.execution.bootstrap import install_finder
 from workbench.execution.jobs import PLUGIN_PACKAGE, PluginRef
+from workbench.execution.tool_options import is_declaration
 from workbench.quant.scheme import SCHEME_TITLES
-from workbench.spi import SPI_VERSION, Runtime
+from workbench.spi import SPI_VERSION, Quantizer, Runtime
 
 ENTRY_POINTS = "int8_workbench.runtimes"
 FOLDERS_VARIABLE = "INT8_WORKBENCH_PLUGINS"
 MANIFEST = "plugin.toml"
-KINDS: tuple[str, ...] = ("runtime", "quantizer")
+KIND_WORDS: dict[str, str] = {"runtime": "runtime", "quantizer": "native tool-chain"}
+KINDS: tuple[str, ...] = tuple(KIND_WORDS)
 SYSTEMS: tuple[str, ...] = ("linux", "windows", "macos")
 PROCESSORS: tuple[str, ...] = ("x86_64", "arm64")
 _ID = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -48,9 +50,13 @@ class Manifest:
         spi_version: version of `workbench.spi` it was written for.
         platforms: where it can be used, such as "linux", "macos", "linux-x86_64"; empty means everywhere.
         requirements: pip requirement lines of its runtime.
-        schemes: schemes it accepts.
-        module: name of the Python file with `RUNTIME`, without suffix.
+        schemes: of a runtime: schemes it accepts.
+        module: name of the Python file with `RUNTIME` or `QUANTIZER`, without suffix; the kind by default.
         description, homepage: one sentence, an address, or "".
+        reads: of a runtime: formats of native tool-chains' artifacts that it runs as they are.
+        writes: of a quantizer: the format of its artifact. "qdq_onnx" is one ONNX file with Q/DQ nodes, "openvino_ir" a
+            folder with model.xml and model.bin; others are free.
+        options: of a quantizer: its options (see tool_options).
         folder: absolute folder of the plugin.
     """
 
@@ -59,12 +65,15 @@ class Manifest:
     kind: Literal["runtime", "quantizer"]
     spi_version: int
     folder: Path
-    schemes: tuple[str, ...]
+    schemes: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     module: str = "runtime"
     description: str = ""
     homepage: str = ""
+    reads: tuple[str, ...] = ()
+    writes: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ref(self) -> PluginRef:
@@ -92,8 +101,11 @@ def discover(extra_dirs: Sequence[Path] = ()) -> list[Found]:
     return found
 
 
-def find_plugin(plugin_id: str, extra_dirs: Sequence[Path] = ()) -> Manifest:
-    """Return the manifest of a usable plugin.
+def find_plugin(plugin_id: str, extra_dirs: Sequence[Path] = (), kind: str = "runtime") -> Manifest:
+    """Return the manifest of a usable plugin, whatever its kind.
+
+    Args:
+        kind: what is looked for: the ids that the message of a wrong one offers.
 
     Raises:
         StudyError: no such id (names the nearest and all known ones), or the plugin is broken, with its reason.
@@ -104,11 +116,12 @@ def find_plugin(plugin_id: str, extra_dirs: Sequence[Path] = ()) -> Manifest:
         return usable[plugin_id]
     for manifest, folder, error in found:
         if error and plugin_id in (folder.name, manifest.id if manifest else ""):
-            raise StudyError(f"The runtime {plugin_id!r} cannot be used", why=error)
-    nearest = difflib.get_close_matches(plugin_id, usable, n=1)
+            raise StudyError(f"The {KIND_WORDS[kind]} {plugin_id!r} cannot be used", why=error)
+    offered = [name for name, manifest in usable.items() if manifest.kind == kind]
+    nearest = difflib.get_close_matches(plugin_id, offered, n=1)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
-    known = ", ".join(sorted(usable)) or "none"
-    raise StudyError(f"There is no runtime {plugin_id!r}", how=f"{hint}Known: {known}.")
+    known = ", ".join(sorted(offered)) or "none"
+    raise StudyError(f"There is no {KIND_WORDS[kind]} {plugin_id!r}", how=f"{hint}Known: {known}.")
 
 
 def read_manifest(folder: Path) -> tuple[Manifest | None, str]:
@@ -125,7 +138,7 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, str]:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
-    return Manifest(folder=folder, **values), ""
+    return Manifest(folder=folder, **{"module": document["kind"], **values}), ""
 
 
 def load_runtime(plugin: PluginRef) -> Runtime:
@@ -135,15 +148,30 @@ def load_runtime(plugin: PluginRef) -> Runtime:
         ImportError: the plugin's module or something it needs at the top cannot be imported.
         ContractError: `RUNTIME` is missing or lacks a method.
     """
+    return cast("Runtime", _load(plugin, ("RUNTIME",)))
+
+
+def load_quantizer(plugin: PluginRef) -> Quantizer:
+    """Import a plugin's code in this process and return its `QUANTIZER`; errors as in `load_runtime`. For workers."""
+    return cast("Quantizer", _load(plugin, ("QUANTIZER",)))
+
+
+def load_plugin(plugin: PluginRef) -> Runtime | Quantizer:
+    """Import a plugin's code and return whichever object it defines, for what both kinds have: `probe`."""
+    return cast("Runtime | Quantizer", _load(plugin, tuple(_METHODS)))
+
+
+def _load(plugin: PluginRef, wanted: tuple[str, ...]) -> object:
     install_finder({f"{PLUGIN_PACKAGE}.{plugin.id}": str(plugin.folder)})
     module = importlib.import_module(plugin.dotted_name)
-    runtime = getattr(module, "RUNTIME", None)
-    if runtime is None:
-        raise ContractError(f"The plugin {plugin.id} defines no RUNTIME in runtime.py")
-    missing = [name for name in _RUNTIME_METHODS if not callable(getattr(runtime, name, None))]
+    name = next((name for name in wanted if getattr(module, name, None) is not None), "")
+    if not name:
+        raise ContractError(f"The plugin {plugin.id} defines no {' or '.join(wanted)} in {plugin.module}.py")
+    found = getattr(module, name)
+    missing = [method for method in _METHODS[name] if not callable(getattr(found, method, None))]
     if missing:
         raise ContractError(f"The plugin {plugin.id} lacks {', '.join(missing)}")
-    return cast("Runtime", runtime)
+    return cast("object", found)
 
 
 def package_folder(name: str) -> Path:
@@ -154,7 +182,10 @@ def package_folder(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).resolve()
 
 
-_RUNTIME_METHODS = ("probe", "realise", "prepare", "read_back", "open")
+_METHODS = {
+    "RUNTIME": ("probe", "realise", "prepare", "read_back", "open"),
+    "QUANTIZER": ("probe", "quantize", "read_back"),
+}
 
 
 def _folders(extra_dirs: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -203,8 +234,21 @@ def _problem(document: Mapping[str, Any]) -> str:
         is_valid, _, expected = _FIELDS[key]
         if not is_valid(value):
             return f"{key} = {value!r} in {MANIFEST}; expected {expected}"
+    if _of_other_kind(document):
+        return _of_other_kind(document)
     if document["spi_version"] != SPI_VERSION:
         return _other_version(document["spi_version"])
+    return ""
+
+
+def _of_other_kind(document: Mapping[str, Any]) -> str:
+    """Return which key the manifest's kind needs or must not have, or ""."""
+    kind = document["kind"]
+    for key, (owner, is_needed) in _KEYS_OF_KIND.items():
+        if kind == owner and is_needed and key not in document:
+            return f"{MANIFEST} lacks {key!r}"
+        if kind != owner and key in document:
+            return f"{key!r} in {MANIFEST} belongs to a {owner}, this is a {kind}"
     return ""
 
 
@@ -214,7 +258,7 @@ def _other_version(found: int) -> str:
 
 
 def _wrong_folder(document: Mapping[str, Any], folder: Path) -> str:
-    code = f"{document.get('module', 'runtime')}.py"
+    code = f"{document.get('module', document['kind'])}.py"
     if not (folder / code).is_file():
         return f"{code} is missing beside {MANIFEST}"
     return "" if document["id"] == folder.name else f"id = {document['id']!r}, but its folder is {folder.name!r}"
@@ -253,6 +297,10 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and _ID.match(value) is not None
 
 
+def _is_ids(value: object) -> bool:
+    return isinstance(value, list) and all(_is_id(entry) for entry in value)
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
@@ -272,10 +320,20 @@ _FIELDS: dict[str, tuple[Callable[[object], bool], bool, str]] = {
     "title": (_is_text, True, "a text"),
     "kind": (lambda value: value in KINDS, True, f"one of {', '.join(KINDS)}"),
     "spi_version": (_is_whole, True, "a whole number from 1"),
-    "schemes": (_is_schemes, True, f"a list of {', '.join(SCHEME_TITLES)}"),
+    "schemes": (_is_schemes, False, f"a list of {', '.join(SCHEME_TITLES)}"),
     "platforms": (_is_platforms, False, f"a list of {', '.join(SYSTEMS)}, each also with -{' or -'.join(PROCESSORS)}"),
     "requirements": (_is_texts, False, "a list of pip requirement lines"),
     "module": (_is_id, False, "the name of a Python file without suffix"),
     "description": (_is_text, False, "a text"),
     "homepage": (_is_text, False, "an address"),
+    "reads": (_is_ids, False, "a list of formats, lower_snake names"),
+    "writes": (_is_id, False, "a format, a lower_snake name"),
+    "options": (is_declaration, False, "a table of choices, numbers and texts"),
+}
+# key -> (the kind of plugin it is for, whether that kind needs it)
+_KEYS_OF_KIND: dict[str, tuple[str, bool]] = {
+    "schemes": ("runtime", True),
+    "reads": ("runtime", False),
+    "writes": ("quantizer", True),
+    "options": ("quantizer", False),
 }

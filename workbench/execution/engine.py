@@ -20,13 +20,21 @@ from workbench.execution.artifacts import CellFailedError, make_artifact
 from workbench.execution.assemble import CellState
 from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
 from workbench.execution.cells import FLOAT, Cell, cells_of
-from workbench.execution.checks import check_labels, check_model, check_study, needs_plan, why_not_run
+from workbench.execution.checks import (
+    check_labels,
+    check_model,
+    check_study,
+    needs_plan,
+    runs_int8,
+    why_not_run,
+)
 from workbench.execution.conclude import conclude
 from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import judge_of, misfit, open_outputs
 from workbench.execution.facts import machine_id
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
+from workbench.execution.native import make_native, with_tool_names
 from workbench.execution.preparation import (
     PreparedModel,
     plan_of,
@@ -66,7 +74,7 @@ def run_study(
         JobCancelledError: `cancel` was set.
     """
     runtimes = {row.id: find_runtime(row.id) for row in study.file.runtimes}
-    study = with_row_names(study, {name: runtime.title for name, runtime in runtimes.items()})
+    study = with_tool_names(with_row_names(study, {name: runtime.title for name, runtime in runtimes.items()}))
     cells = cells_of(study)
     check_study(study, cells, options.plan)
     store = Store(folder)
@@ -84,7 +92,7 @@ def run_study(
 
 
 def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cell]) -> StudyRun:
-    """Load, scan, check; then the long work: the reference, plans, the simulated graphs."""
+    """Load, scan, check; then the long work: the reference, plans, native tool-chains, the simulated graphs."""
     facts = machine_facts()
     machine = records.Machine(id=machine_id(facts), facts=facts)
     evaluation = prepare_data(stages, study, "evaluation")
@@ -100,6 +108,10 @@ def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cel
         run.models[source] = _referenced(run, model)
     for candidate in planned:
         run.plans[candidate.name] = _plan(run, candidate)
+    for candidate in study.candidates:
+        if candidate.native and runs_int8(candidate, cells):
+            model = run.models[candidate.source].prepared
+            run.natives[candidate.name] = make_native(stages, study, candidate, model, run.calibration, evaluation)
     return run
 
 
@@ -173,11 +185,15 @@ def _build(run: StudyRun, state: CellState, manifest: Manifest, available: Runti
     if problem:
         assemble.refuse(state, problem, remedy)
         return None
-    plans = run.plans.get(cell.candidate.name) if cell.precision not in FLOAT else None
+    name = cell.candidate.name if cell.precision not in FLOAT else ""
+    plans, state.native = run.plans.get(name), run.natives.get(name)
+    if state.native and not assemble.is_ready(state, manifest):
+        return None
     state.plan = plans.plan if plans else None
     plan = (plans.plan, plans.path) if plans else None
+    made = state.native.artifact if state.native else None
     try:
-        state.artifact = make_artifact(run.stages, cell, manifest, available.versions, model, plan)
+        state.artifact = make_artifact(run.stages, cell, manifest, available.versions, model, plan, made)
     except CellFailedError as error:
         state.deviations = error.refused
         if error.refused:

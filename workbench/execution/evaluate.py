@@ -239,6 +239,25 @@ def disagreement(
     )
 
 
+def exchange(judge: Judge, label: str, ours: tuple[str, Outputs], native: tuple[str, Outputs]) -> records.Exchange:
+    """Compare a native candidate's run with one of a plan on the same row: the tool-chain is all that differs."""
+    (instead_of, outputs_a), (candidate, outputs_b) = ours, native
+    name = next(iter(judge.reference))
+    distance = divergence(outputs_a[name], outputs_b[name])
+    outcome = judge.task.evaluate(outputs_a, outputs_b, judge.labels, judge.options)
+    changed = outcome.answers_changed
+    return records.Exchange(
+        label=label,
+        instead_of=instead_of,
+        candidate=candidate,
+        n=len(outputs_a[name]),
+        answers_differ=changed.changed if changed else None,
+        accuracy_change_points=_estimate(outcome.accuracy_change_points),
+        sqnr_db=distance.sqnr_db,
+        nmse=distance.nmse,
+    )
+
+
 def misfit(judge: Judge, outputs: Outputs) -> str:
     """Return how stored outputs differ in name or shape from the reference's, "" when they can be compared."""
     for name, reference in judge.reference.items():

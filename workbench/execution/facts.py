@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.execution import result as records
+from workbench.execution.native import Native
 from workbench.execution.preparation import PreparedData, PreparedModel, overlap_of
 from workbench.execution.study import Candidate
 from workbench.files import canonical_json, sha256_of_bytes
 from workbench.quant.plan import QuantPlan
+
+NATIVE = "native tool-chain"
+"""What stands where our candidates have a scheme."""
 
 
 def machine_id(facts: Mapping[str, str]) -> str:
@@ -24,6 +28,42 @@ def model_record(prepared: PreparedModel) -> records.ModelFacts:
     names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
     shown = {name: facts[name] for name in names}
     return records.ModelFacts(**shown, compared_outputs=prepared.compared, state=prepared.state)
+
+
+def native_record(candidate: Candidate, model_sha256: str, native: Native | None) -> records.CandidateFacts:
+    """Return a native candidate: its tool-chain, the data it saw, what it chose; without `native` it was not run."""
+    title = native.tool.title if native else candidate.name
+    record = native.artifact.record if native and native.artifact else {}
+    tool = records.NativeFacts(
+        id=candidate.native,
+        title=title,
+        options=dict(native.tool.options) if native else dict(candidate.native_options),
+        versions=dict(native.state.versions) if native else {},
+        format=native.tool.writes if native and record else None,
+        artifact_sha256=record.get("artifact_sha256"),
+        artifact_bytes=record.get("artifact_bytes"),
+        quantize_s=record.get("build_s"),
+        facts=record.get("facts", {}),
+        notes=record.get("notes", {}),
+    )
+    return records.CandidateFacts(
+        name=candidate.name,
+        model_sha256=model_sha256,
+        scheme={"name": NATIVE},
+        scheme_title=f"{NATIVE}: {title}",
+        calibration=_native_calibration(tool, record) if record else None,
+        native=tool,
+    )
+
+
+def _native_calibration(tool: records.NativeFacts, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which samples a tool-chain read and by which method, in the keys of a plan's calibration."""
+    return {
+        "method": tool.title,
+        "parameters": tool.options,
+        "n": record["n_samples"],
+        "sha256": record["samples_sha256"],
+    }
 
 
 def candidate_record(
@@ -95,6 +135,15 @@ def data_findings(calibration: PreparedData | None, evaluation: PreparedData) ->
     if shared:
         found.append(f"{shared} evaluation samples are also in the calibration set")
     return found
+
+
+def native_findings(natives: Mapping[str, Native]) -> list[str]:
+    """Return which native candidates are one and the same: their tool-chains wrote equal files."""
+    names: dict[str, list[str]] = {}
+    for name, native in natives.items():
+        if native.artifact:
+            names.setdefault(native.artifact.record["artifact_sha256"], []).append(name)
+    return [f"{' and '.join(same)} wrote the same file, bit for bit" for same in names.values() if len(same) > 1]
 
 
 def _representation(found: Mapping[str, Any] | None) -> records.Representation | None:

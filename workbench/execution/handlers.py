@@ -1,4 +1,4 @@
-"""What a worker can do with one plugin: probe, realise, prepare, read back, and run a cell.
+"""What a worker can do with one plugin: probe either kind; of a runtime realise, prepare, read back, and run a cell.
 
 Each handler takes (plugin, arguments, channel) with JSON arguments and returns JSON; paths are absolute strings.
 """
@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from workbench.errors import ContractError
-from workbench.execution.discovery import load_runtime
+from workbench.execution.discovery import load_plugin, load_runtime
 from workbench.execution.jobs import PluginRef
 from workbench.execution.realised import save_realised
 from workbench.execution.worker import Channel, Handler
@@ -26,7 +26,7 @@ READ_BACK_NAME = "read_back.json"
 
 def probe(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
     """Return the plugin's `Availability` as JSON; arguments: none."""
-    availability = _runtime(plugin).probe()
+    availability = load_plugin(_given(plugin)).probe()
     if not isinstance(availability, Availability):
         raise ContractError(f"{_id(plugin)}: probe returned {type(availability).__name__}, not Availability")
     return {**asdict(availability), "versions": dict(availability.versions)}
@@ -75,11 +75,8 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
     start = perf_counter()
     prepared = runtime.prepare(Path(arguments["model"]), context.plan, context)
     build_s = perf_counter() - start
-    artifact = _checked_artifact(_id(plugin), prepared, work_dir)
     return {
-        "artifact": str(artifact),
-        "artifact_sha256": artifact_sha256(artifact),
-        "artifact_bytes": sum(path.stat().st_size for path in _files(artifact)),
+        **artifact_record(plugin, prepared, work_dir),
         "deviations": [asdict(deviation) for deviation in prepared.deviations],
         "notes": dict(prepared.notes),
         "build_s": build_s,
@@ -99,6 +96,16 @@ def cell(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) 
     from workbench.execution.cell_worker import run_cell  # noqa: PLC0415  (decodes images: Pillow, not for other jobs)
 
     return run_cell(_id(plugin), _runtime(plugin), arguments, channel)
+
+
+def artifact_record(plugin: PluginRef | None, prepared: Prepared, work_dir: Path) -> dict[str, Any]:
+    """Return path, hash and size of what a plugin wrote. Raises ContractError: nothing is there, or it lies outside."""
+    artifact = _checked_artifact(_id(plugin), prepared, work_dir)
+    return {
+        "artifact": str(artifact),
+        "artifact_sha256": artifact_sha256(artifact),
+        "artifact_bytes": sum(path.stat().st_size for path in _files(artifact)),
+    }
 
 
 def artifact_sha256(artifact: Path) -> str:
@@ -121,9 +128,9 @@ HANDLERS: dict[str, Handler] = {
 def _checked_artifact(plugin_id: str, prepared: Prepared, work_dir: Path) -> Path:
     artifact = prepared.artifact.resolve()
     if not artifact.is_relative_to(work_dir.resolve()):
-        raise ContractError(f"{plugin_id}: prepare named an artifact outside its work_dir")
+        raise ContractError(f"{plugin_id}: the artifact it named lies outside its work_dir")
     if not artifact.exists():
-        raise ContractError(f"{plugin_id}: prepare named the artifact {artifact.name}, which does not exist")
+        raise ContractError(f"{plugin_id}: the artifact {artifact.name} that it named does not exist")
     return artifact
 
 
@@ -137,7 +144,11 @@ def _id(plugin: PluginRef | None) -> str:
     return plugin.id if plugin else "?"
 
 
-def _runtime(plugin: PluginRef | None) -> Runtime:
+def _given(plugin: PluginRef | None) -> PluginRef:
     if plugin is None:
         raise ContractError("This job kind needs a plugin")
-    return load_runtime(plugin)
+    return plugin
+
+
+def _runtime(plugin: PluginRef | None) -> Runtime:
+    return load_runtime(_given(plugin))

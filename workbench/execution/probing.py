@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.errors import StudyError
 from workbench.execution.contract import broken_contract
-from workbench.execution.discovery import Manifest, discover, find_plugin
+from workbench.execution.discovery import KIND_WORDS, KINDS, Manifest, discover, find_plugin
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job
 
@@ -21,12 +21,13 @@ PROBE_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class RuntimeState:
-    """One plugin on this machine.
+    """One plugin on this machine: a runtime, or a native tool-chain ("quantizer").
 
     Attributes:
-        id, title: of the plugin; the folder's name where its manifest is broken.
+        id, title, kind: of the plugin; the folder's name and "runtime" where its manifest is broken.
         ok: usable; reason and remedy say why not and what mends it.
         versions, devices, precisions: as the plugin's probe answered.
+        schemes: that a runtime accepts; options: of a native tool-chain, as its manifest declares them.
     """
 
     id: str
@@ -38,19 +39,22 @@ class RuntimeState:
     devices: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
+    kind: str = "runtime"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""
         return {
             "id": self.id, "title": self.title, "ok": self.ok, "reason": self.reason, "remedy": self.remedy,
             "versions": dict(self.versions), "devices": list(self.devices), "precisions": list(self.precisions),
-            "schemes": list(self.schemes),
+            "schemes": list(self.schemes), "kind": self.kind, "options": dict(self.options),
         }  # fmt: skip
 
 
 def probe_all() -> list[RuntimeState]:
-    """Probe every discovered runtime plugin; broken ones are listed with their reason. Never raises for a plugin."""
-    return [_state(manifest, folder, error) for manifest, folder, error in discover()]
+    """Probe every discovered plugin, native tool-chains last; broken ones are listed with their reason."""
+    states = [_state(manifest, folder, error) for manifest, folder, error in discover()]
+    return sorted(states, key=lambda state: KINDS.index(state.kind))
 
 
 def find_runtime(plugin_id: str) -> Manifest | RuntimeState:
@@ -59,14 +63,28 @@ def find_runtime(plugin_id: str) -> Manifest | RuntimeState:
     Raises:
         StudyError: no plugin has this id, or it is no runtime.
     """
+    return _find(plugin_id, "runtime", "Take it out of [[runtimes]].")
+
+
+def find_quantizer(plugin_id: str) -> Manifest | RuntimeState:
+    """Return a native tool-chain's manifest, or for one that cannot be used here its state with the reason.
+
+    Raises:
+        StudyError: no plugin has this id, or it is a runtime.
+    """
+    return _find(plugin_id, "quantizer", "A candidate's native takes the id of a tool-chain.")
+
+
+def _find(plugin_id: str, kind: str, how: str) -> Manifest | RuntimeState:
     found = discover()
     is_usable = any(manifest and not error and manifest.id == plugin_id for manifest, _, error in found)
     for manifest, folder, error in [] if is_usable else found:
         if plugin_id in (folder.name, manifest.id if manifest else ""):
             return _state(manifest, folder, error)
-    manifest = find_plugin(plugin_id)
-    if manifest.kind != "runtime":
-        raise StudyError(f"{plugin_id!r} is a {manifest.kind}, not a runtime", how="Take it out of [[runtimes]].")
+    manifest = find_plugin(plugin_id, kind=kind)
+    if manifest.kind != kind:
+        words = f"{plugin_id!r} is a {KIND_WORDS[manifest.kind]}, not a {KIND_WORDS[kind]}"
+        raise StudyError(words, how=how)
     return manifest
 
 
@@ -82,26 +100,25 @@ def probe(manifest: Manifest, python: str = sys.executable, cancel: threading.Ev
         outcome.require()
     outcome = broken_contract(manifest.id, outcome.value or {}) or outcome
     if not outcome.is_ok:
-        reason = str(replace(outcome, remedy=""))
-        return RuntimeState(
-            manifest.id, manifest.title, ok=False, reason=reason, remedy=outcome.remedy, schemes=manifest.schemes
-        )
+        return _of(manifest, ok=False, reason=str(replace(outcome, remedy="")), remedy=outcome.remedy)
     answer = outcome.value or {}
-    return RuntimeState(
-        id=manifest.id,
-        title=manifest.title,
+    return _of(
+        manifest,
         ok=answer["ok"],
         reason=answer["reason"],
         remedy=answer["remedy"],
         versions=answer["versions"],
         devices=tuple(answer["devices"]),
         precisions=tuple(answer["precisions"]),
-        schemes=manifest.schemes,
     )
 
 
 def _state(manifest: Manifest | None, folder: Path, error: str) -> RuntimeState:
-    if manifest is None or error:
-        title = manifest.title if manifest else folder.name
-        return RuntimeState(manifest.id if manifest else folder.name, title, ok=False, reason=error)
-    return probe(manifest)
+    if manifest is None:
+        return RuntimeState(folder.name, folder.name, ok=False, reason=error)
+    return _of(manifest, ok=False, reason=error) if error else probe(manifest)
+
+
+def _of(manifest: Manifest, **answer: Any) -> RuntimeState:
+    known: dict[str, Any] = {"schemes": manifest.schemes, "kind": manifest.kind, "options": manifest.options}
+    return RuntimeState(manifest.id, manifest.title, **known, **answer)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 Interval = tuple[float, float]
 Status = Literal["ok", "failed", "crashed", "timed_out", "cancelled", "not_available"]
 Precision = Literal["fp32", "fp16", "int8", "simulated", "reference"]
@@ -320,8 +320,31 @@ class Representation(Record):
     n: int
 
 
+class NativeFacts(Record):
+    """The native tool-chain that quantized a candidate by its own recipe.
+
+    Attributes:
+        title: what its rows are called; options: all, defaults filled in; versions: of its packages.
+        format, artifact_sha256, artifact_bytes: of what it wrote; null where it made nothing.
+        quantize_s: wall time of its own work, calibration included.
+        facts: what it chose, read back from the artifact: weights, activations, what it left in float, and others.
+        notes: what it said about its work.
+    """
+
+    id: str
+    title: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    format: str | None = None
+    artifact_sha256: str | None = None
+    artifact_bytes: int | None = None
+    quantize_s: float | None = None
+    facts: dict[str, str] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
+
+
 class CandidateFacts(Record):
-    """One candidate: model and scheme."""
+    """One candidate: model and scheme, or model and native tool-chain (then `scheme` names only that)."""
 
     name: str
     model_sha256: str
@@ -334,6 +357,7 @@ class CandidateFacts(Record):
     float_nodes: dict[str, str] = Field(default_factory=dict)
     transforms: list[dict[str, Any]] = Field(default_factory=list)
     representation: Representation | None = None
+    native: NativeFacts | None = None
 
 
 class ModelFacts(Record):
@@ -371,6 +395,25 @@ class Disagreement(Record):
     samples: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Exchange(Record):
+    """What a native tool-chain alone changes on one row: its INT8 run against one of a plan, same model and samples.
+
+    Attributes:
+        instead_of: the candidate with a plan; candidate: the native one.
+        accuracy_change_points: of the native candidate against the other, paired; null without labels.
+        sqnr_db, nmse: of the native run's headline output with the other run as reference.
+    """
+
+    label: str
+    instead_of: str
+    candidate: str
+    n: int
+    answers_differ: int | None = None
+    accuracy_change_points: Estimate | None = None
+    sqnr_db: float | None = None
+    nmse: float | None = None
+
+
 class Result(Record):
     """The whole file."""
 
@@ -390,6 +433,7 @@ class Result(Record):
     machines: list[Machine]
     runs: list[Run]
     disagreements: list[Disagreement] = Field(default_factory=list)
+    exchanges: list[Exchange] = Field(default_factory=list)
     gates: dict[str, float] = Field(default_factory=dict)
     verdicts: list[GateVerdict] = Field(default_factory=list)
     findings: list[str] = Field(default_factory=list)

@@ -11,6 +11,7 @@ from workbench.execution import result as records
 from workbench.execution.assemble import CellState
 from workbench.execution.cells import cells_of
 from workbench.execution.evaluate import Judge, Outputs
+from workbench.execution.native import Native
 from workbench.execution.preparation import PreparedData, PreparedModel
 from workbench.execution.stages import Stages
 from workbench.execution.study import PROFILE_SECONDS, Study
@@ -55,7 +56,11 @@ class PlanParts:
 
 @dataclass
 class StudyRun:
-    """The study while it runs."""
+    """The study while it runs.
+
+    Attributes:
+        models: by source; plans, natives: by candidate; states: one per cell.
+    """
 
     study: Study
     options: RunOptions
@@ -65,6 +70,7 @@ class StudyRun:
     calibration: PreparedData | None
     models: dict[str, ModelParts] = field(default_factory=dict)
     plans: dict[str, PlanParts] = field(default_factory=dict)
+    natives: dict[str, Native] = field(default_factory=dict)
     states: list[CellState] = field(default_factory=list)
 
     @property

@@ -119,12 +119,14 @@ class SchemeSection(Section):
 
 
 class CandidateSection(Section):
-    """[[candidates]]: another scheme, model or ready plan to compare; a ready plan is never recalibrated."""
+    """[[candidates]]: another scheme, model, ready plan (never recalibrated) or native tool-chain to compare."""
 
     name: str = Field(min_length=1)
     model: ModelSection | None = None
     scheme: SchemeSection | None = None
     plan: str | None = None
+    native: str | None = Field(default=None, min_length=1)
+    native_options: dict[str, Any] = Field(default_factory=dict)
 
 
 class RuntimeSection(Section):
@@ -170,12 +172,18 @@ class StudyFile(Section):
 
 
 class Candidate(Section):
-    """One resolved candidate: where its model is, which scheme, and a ready plan if there is one."""
+    """One resolved candidate: where its model is, which scheme, and a ready plan if there is one.
+
+    Attributes:
+        native: id of the native tool-chain that quantizes it instead, or ""; its scheme then means nothing.
+    """
 
     name: str
     source: str
     scheme_section: SchemeSection
     plan: Path | None = None
+    native: str = ""
+    native_options: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def scheme(self) -> Scheme:
@@ -184,8 +192,8 @@ class Candidate(Section):
 
     @property
     def is_quantized(self) -> bool:
-        """Whether it needs a plan, or brings one."""
-        return self.scheme.is_quantized or self.plan is not None
+        """Whether it is run in INT8: by a plan it needs or brings, or by a native tool-chain."""
+        return self.scheme.is_quantized or self.plan is not None or bool(self.native)
 
 
 class Study:
@@ -242,6 +250,8 @@ class Study:
             source=self.source(model),
             scheme_section=section.scheme or self.file.scheme,
             plan=self.resolve(section.plan) if section.plan else None,
+            native=section.native or "",
+            native_options=section.native_options,
         )
 
     def data_spec(self, part: Literal["calibration", "evaluation"]) -> DataSpec | None:
@@ -340,6 +350,14 @@ def _check_choices(file: StudyFile, name: str) -> None:
             raise StudyError(f"{name}: a model needs either path or factory", how="Give exactly one of the two.")
     if file.model is None and (not file.candidates or any(item.model is None for item in file.candidates)):
         raise StudyError(f"{name} names no model", how='Add [model] with path = "model.onnx".')
+    for candidate in file.candidates:
+        if candidate.native and (candidate.scheme or candidate.plan):
+            raise StudyError(
+                f"{name}: candidate {candidate.name!r} names a native tool-chain and a scheme or plan",
+                how="A tool-chain chooses its own numbers; give native alone.",
+            )
+        if candidate.native_options and not candidate.native:
+            raise StudyError(f"{name}: candidate {candidate.name!r} has native_options without native")
     _check_unique([row.label for row in file.runtimes], name, "runtimes", "Give each row its own name.")
     _check_unique([item.name for item in file.candidates], name, "candidates", "Give each its own name.")
 

@@ -27,8 +27,13 @@ from workbench.execution.jobs import PluginRef, plugin_ref_from_json
 
 Handler = Callable[["PluginRef | None", dict[str, Any], "Channel"], dict[str, Any]]
 
-HANDLER_MODULES: tuple[str, ...] = ("workbench.execution.handlers", "workbench.execution.handlers_core")
-"""Modules whose `HANDLERS` (kind -> Handler) a worker knows; the second is loaded only when the first lacks a kind."""
+HANDLER_MODULES: tuple[str, ...] = (
+    "workbench.execution.handlers",
+    "workbench.execution.handlers_core",
+    "workbench.execution.handlers_native",
+    "workbench.execution.handlers_probe",
+)
+"""Modules whose `HANDLERS` (kind -> Handler) a worker knows; each is loaded only when those before it lack a kind."""
 
 PROGRESS_INTERVAL_S = 0.05
 SENTINEL_S = 0.5

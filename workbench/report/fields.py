@@ -132,7 +132,7 @@ _CANDIDATE = (
     Field("scheme.transforms", "Graph transforms", "", "list", "candidate", False, readers.transforms,
           "BatchNorm folds, bias correction and the like."),
     Field("scheme.plan_sha256", "Plan SHA-256", "", "hash", "candidate", True,
-          if_quantized(lambda c, _r: c.plan_sha256), "Hash of every scale, zero point, code and bias."),
+          if_quantized(readers.plan_sha256), "Hash of every scale, zero point, code and bias."),
     Field("calibration.method", "Calibration method", "", "text", "candidate", True, calibration("method"),
           "mse, minmax, percentile or entropy."),
     Field("calibration.parameters", "Calibration parameters", "", "mapping", "candidate", True,

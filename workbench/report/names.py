@@ -13,8 +13,7 @@ PRECISION_TITLES = {
     "simulated": "INT8 simulated",
     "reference": "FP32 reference",
 }
-SIMULATED_INT8 = "simulated INT8 (float kernels)"
-LONG_NAME = 40
+LONG_NAME = 64
 
 
 def word_of(run: Run) -> str:

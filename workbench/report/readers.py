@@ -28,7 +28,16 @@ def calibration(key: str) -> Reader:
 def calibration_parameters(candidate: CandidateFacts, _result: Result) -> Any:
     """Parameters of the calibration method that have an effect; None where the plan tells nothing of them."""
     given = (candidate.calibration or {}).get("parameters")
-    return given if given is None else dict(given) or "the method has none"
+    if given is None:
+        return None
+    return {key: _option(value) for key, value in given.items()} or "the method has none"
+
+
+def _option(value: Any) -> Any:
+    """Return a parameter as a sheet value: lists and truth values as words."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def _quantized(candidate: CandidateFacts) -> bool:
@@ -36,11 +45,13 @@ def _quantized(candidate: CandidateFacts) -> bool:
 
 
 def if_quantized(read: Callable[[CandidateFacts, Result], Any]) -> Reader:
-    """Return a reader that says so where a candidate quantizes nothing."""
+    """Return a reader that says so where a candidate quantizes nothing, or its native tool-chain made nothing."""
 
     def reader(candidate: CandidateFacts, result: Result) -> Any:
         if not _quantized(candidate):
             return {"not_applicable": "nothing is quantized in this candidate"}
+        if candidate.native and candidate.native.artifact_sha256 is None:
+            return {"not_applicable": "the native tool-chain made nothing"}
         return read(candidate, result)
 
     return reader
@@ -59,13 +70,19 @@ def data(role: str, read: Callable[[DataFacts], Any]) -> Reader:
 def precision_format(candidate: CandidateFacts, _result: Result) -> str:
     """Number formats of weights and activations."""
     name = str(candidate.scheme.get("name", ""))
+    if candidate.native:
+        facts = candidate.native.facts
+        found = [f"{kind} {facts[kind]}" for kind in ("weights", "activations") if kind in facts]
+        return f"INT8 as the tool-chain chose: {'; '.join(found) or 'nothing was made'}"
     if name in ("fp32", "fp16"):
         return {"fp32": "float32", "fp16": "float16"}[name]
     return f"INT8: weights s8, per output channel, symmetric; activations {_ACTIVATIONS.get(name, 'see the plan')}"
 
 
 def tensors(candidate: CandidateFacts, _result: Result) -> str | None:
-    """Which tensors are quantized."""
+    """Which tensors are quantized; of a native tool-chain, what was read back from its artifact."""
+    if candidate.native:
+        return "; ".join([*(f"{kind}: {text}" for kind, text in candidate.native.facts.items()), "KV cache: none"])
     if not candidate.quantized_weights:
         return None
     left = len(candidate.float_nodes)
@@ -76,18 +93,32 @@ def tensors(candidate: CandidateFacts, _result: Result) -> str | None:
 
 
 def float_nodes(candidate: CandidateFacts, _result: Result) -> dict[str, str] | str:
-    """Nodes left in float, with the reason of each."""
+    """Nodes left in float, with the reason of each; of a native tool-chain, what was read back."""
+    if candidate.native:
+        return candidate.native.facts.get("float nodes", "not told")
     return dict(candidate.float_nodes) or "none"
 
 
 def transforms(candidate: CandidateFacts, _result: Result) -> list[str] | str:
-    """Changes made to the graph before quantization, counted by kind."""
+    """Changes made to the graph before quantization, counted by kind; of a native tool-chain, in its words."""
+    if candidate.native:
+        return [f"{key}: {text}" for key, text in candidate.native.notes.items()] or "not told"
     kinds = [str(entry.get("kind", entry.get("name", "transform"))) for entry in candidate.transforms]
     return [f"{kind} ({kinds.count(kind)})" for kind in sorted(set(kinds))] or "none"
 
 
+def plan_sha256(candidate: CandidateFacts, _result: Result) -> Any:
+    """Hash of the plan; a native tool-chain has none, its own artifact is named instead."""
+    if candidate.native:
+        artifact = numbers.short_hash(candidate.native.artifact_sha256 or "")
+        return {"not_applicable": f"no plan: the tool-chain chose the numbers; its artifact is {artifact}"}
+    return candidate.plan_sha256
+
+
 def _no_activations(candidate: CandidateFacts) -> dict[str, str] | None:
-    """Why a scheme without quantized activations has nothing to clip; None for the others."""
+    """Why nothing is clipped, or why it is not known; None where the plan tells."""
+    if candidate.native:
+        return {"not_applicable": "the native tool-chain keeps its ranges to itself"}
     weight_only = candidate.scheme.get("name") == "S3"
     return {"not_applicable": "activations stay float32, nothing is clipped"} if weight_only else None
 
@@ -157,8 +188,11 @@ def reproduce(_source: Any, result: Result) -> str:
     )
 
 
-def deviations(run: Run, _result: Result) -> list[str] | str:
-    """What the runtime could not honour: requested, realised, reason."""
+def deviations(run: Run, result: Result) -> list[str] | str:
+    """What the runtime could not honour: requested, realised, reason; of a native tool-chain, what it chose itself."""
+    native = next((entry.native for entry in result.candidates if entry.name == run.candidate), None)
+    if native:
+        return [f"native tool-chain: {native.title}", *(f"{kind}: {text}" for kind, text in native.facts.items())]
     lines = [f"{_where(one.node)}{one.requested} became {one.realised}: {one.reason}" for one in run.deviations]
     return lines or "as requested, no deviation"
 

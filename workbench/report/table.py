@@ -16,6 +16,8 @@ from workbench.report.names import PRECISION_TITLES, precision_title
 from workbench.report.sheet import Sentence, Sheet, SheetRun
 
 BLANK = numbers.DASH
+LONGEST, LONGEST_CANDIDATE = 34, 44
+"""Letters of a row's name, and of a candidate on a line of its own."""
 STATUS_WORDS = {
     "failed": "failed",
     "crashed": "crashed",
@@ -141,10 +143,7 @@ def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
 
 
 def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
-    name = f"{run.label} \N{MIDDLE DOT} {run.candidate}" if _needs_candidate(sheet, run) else run.label
-    version = run.title.removeprefix(run.label).strip()
-    about = " ".join(part for part in (version, precision_title(run.precision, run.word)) if part)
-    first = Cell(numbers.shorten(name, 34), about)
+    first = _name_cell(sheet, run)
     if style == "word":
         if run.runtime == "reference":
             first = Cell(PRECISION_TITLES[run.precision], run.candidate if _needs_candidate(sheet, run) else "")
@@ -155,6 +154,18 @@ def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
         blanks = (Cell(BLANK) for _ in COLUMNS[2:])
         return Row(run, (first, _verdict(sheet, run), *blanks), style, _message(sheet, run))
     return Row(run, (first, _verdict(sheet, run), *(_fill(column.key, run) for column in COLUMNS[2:])), style)
+
+
+def _name_cell(sheet: Sheet, run: SheetRun) -> Cell:
+    """Return label, candidate where it is needed, version and precision; a long candidate has a line of its own."""
+    version = run.title.removeprefix(run.label).strip()
+    about = " ".join(part for part in (version, PRECISION_TITLES[run.precision]) if part)
+    if not _needs_candidate(sheet, run):
+        return Cell(numbers.shorten(run.label, LONGEST), about)
+    name = f"{run.label} \N{MIDDLE DOT} {run.candidate}"
+    if len(name) <= LONGEST:
+        return Cell(name, about)
+    return Cell(numbers.shorten(run.label, LONGEST), numbers.shorten(run.candidate, LONGEST_CANDIDATE), about)
 
 
 def _needs_candidate(sheet: Sheet, run: SheetRun) -> bool:

@@ -11,13 +11,11 @@ from typing import Any
 
 from workbench.execution.result import GateVerdict, Result, Run
 from workbench.report import numbers
+from workbench.report.exchanges import exchange_lines
 from workbench.report.names import (
-    SIMULATED_INT8,
-    precision_title,
     row_name,
     sample_word,
     several_candidates,
-    word_of,
 )
 from workbench.report.readers import speedup_of
 
@@ -42,7 +40,13 @@ def title(result: Result) -> str:
 
 def chips(result: Result) -> list[dict[str, str]]:
     """Return the facts beside the title: plan, same numbers, overlap, resolution, profile."""
-    found = [*_plan_chips(result), *_parity_chip(result), *_overlap_chip(result), *_resolution_chip(result)]
+    found = [
+        *_plan_chips(result),
+        *_native_chip(result),
+        *_parity_chip(result),
+        *_overlap_chip(result),
+        *_resolution_chip(result),
+    ]
     if result.profile:
         found.append({"text": f"profile {result.profile}", "state": "plain"})
     return found
@@ -86,8 +90,8 @@ def resolution(result: Result) -> str:
 
 
 def notes(result: Result) -> list[str]:
-    """Return the lines under the verdicts: disagreement, resolution, speed labels that are not SUSTAINED."""
-    return [*disagreements(result), *filter(None, [resolution(result)]), *_speed_notes(result)]
+    """Return the lines under the verdicts: disagreement, tool-chains, resolution, speed labels not SUSTAINED."""
+    return [*disagreements(result), *exchange_lines(result), *filter(None, [resolution(result)]), *_speed_notes(result)]
 
 
 def headline(result: Result, spoken: Sequence[dict[str, Any]]) -> str:
@@ -272,14 +276,27 @@ def _what_differs(result: Result) -> str:
     runs = [run for run in result.runs if run.runtime != "reference"]
     runtimes = len({(run.runtime, run.label) for run in runs})
     found = ["the runtime"] if runtimes > 1 else []
-    found += ["the candidate"] if len({run.candidate for run in runs}) > 1 else []
+    found += _differing_candidates(result, {run.candidate for run in runs})
     found += ["the machine"] if len({run.machine for run in runs}) > 1 else []
     return f"what differs: {', '.join(found)}" if found else ""
+
+
+def _differing_candidates(result: Result, names: set[str]) -> list[str]:
+    """Return "the candidate" where several of ours were run, "the tool-chain" where one of them is a native one."""
+    native = {entry.name for entry in result.candidates if entry.native}
+    several = ["the candidate"] if len(names - native) > 1 else []
+    return several + (["the tool-chain"] if names & native and len(names) > 1 else [])
 
 
 def _plan_chips(result: Result) -> list[dict[str, str]]:
     plans = [entry.plan_sha256 for entry in result.candidates if entry.plan_sha256]
     return [{"text": f"plan {numbers.short_hash(plan, 10)}", "state": "plain"} for plan in dict.fromkeys(plans)]
+
+
+def _native_chip(result: Result) -> list[dict[str, str]]:
+    count = sum(entry.native is not None for entry in result.candidates)
+    words = "native tool-chain" if count == 1 else "native tool-chains"
+    return [{"text": f"{numbers.number(count)} {words}, numbers of its own", "state": "plain"}] if count else []
 
 
 def _parity_chip(result: Result) -> list[dict[str, str]]:

@@ -100,9 +100,10 @@ def planned(study: Study, titles: Mapping[str, str], *, quick: bool = False) -> 
     """
     from workbench.execution.cell_run import ROUNDS  # noqa: PLC0415  (not before the first paint)
     from workbench.execution.cells import cells_of  # noqa: PLC0415  (with the above)
+    from workbench.execution.native import with_tool_names  # noqa: PLC0415  (with the above)
     from workbench.execution.study import with_row_names  # noqa: PLC0415  (with the above)
 
-    cells = tuple(cells_of(with_row_names(study, titles)))
+    cells = tuple(cells_of(with_tool_names(with_row_names(study, titles))))
     profile, budget = ("quick" if quick else study.file.measure.profile), study.file.measure.budget_s
     seconds = SECONDS[profile] if budget is None else min(SECONDS[profile], budget / len(cells))
     return Planned(cells, seconds, ROUNDS[profile] if seconds else 0)

@@ -1,0 +1,1 @@
+"""OpenVINO's quantizer NNCF as another candidate."""

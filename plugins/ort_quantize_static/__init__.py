@@ -1,0 +1,1 @@
+"""ONNX Runtime's own quantizer as another candidate."""
