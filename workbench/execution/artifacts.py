@@ -55,15 +55,15 @@ class Artifact:
 
 def announced_deviations(manifest: Manifest, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
     """Ask a plugin in this process, without its runtime, what it would refuse or change."""
-    return _not_accepted(manifest, scheme) or load_runtime(manifest.ref).realise(graph, scheme)
+    return _accepted(manifest, scheme, load_runtime(manifest.ref).realise(graph, scheme))
 
 
-def _not_accepted(manifest: Manifest, scheme: Scheme) -> list[Deviation]:
-    """Return the refusal of a scheme that the manifest does not list."""
-    if scheme.name in manifest.schemes:
-        return []
-    accepted = ", ".join(manifest.schemes)
-    return [Deviation(None, scheme.title, "nothing is run", f"{manifest.title} accepts {accepted}", refuses=True)]
+def _accepted(manifest: Manifest, scheme: Scheme, deviations: list[Deviation]) -> list[Deviation]:
+    """Return a plugin's answer; of a scheme that its manifest does not list a refusal, its own where it has one."""
+    if scheme.name in manifest.schemes or any(item.refuses for item in deviations):
+        return deviations
+    reason = f"{manifest.title} accepts {', '.join(manifest.schemes)}"
+    return [Deviation(None, scheme.title, "nothing is run", reason, refuses=True)]
 
 
 def make_artifact(
@@ -93,6 +93,7 @@ def make_artifact(
         "versions": dict(versions),
         "precision": cell.precision,
         "target": cell.target,
+        "batch": cell.row.batch,
         "settings": cell.row.options,
         **({"native": native.record["artifact_sha256"]} if native else {}),
     }
@@ -114,14 +115,12 @@ def _announced(
     stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, scheme: Scheme, place: Path
 ) -> list[Deviation]:
     """Ask in a worker of the row's interpreter: a plugin's code never runs in the program itself here."""
-    deviations = _not_accepted(manifest, scheme)
-    if not deviations:
-        arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
-        folder = place / "realise"
-        answer = answer_of(
-            manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S)
-        )
-        deviations = [Deviation(**item) for item in answer["deviations"]]
+    arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
+    folder = place / "realise"
+    answer = answer_of(
+        manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S)
+    )
+    deviations = _accepted(manifest, scheme, [Deviation(**item) for item in answer["deviations"]])
     refusal = next((item for item in deviations if item.refuses), None)
     if refusal:
         raise CellFailedError(Outcome("failed", message=f"not realisable: {refusal.reason}"), deviations)
@@ -137,6 +136,7 @@ def _prepare(
         "plan": str(plan) if plan else None,
         "precision": cell.precision,
         "target": cell.target,
+        "batch": cell.row.batch,
         "settings": cell.row.options,
         "work_dir": str(place / "artifact"),
     }

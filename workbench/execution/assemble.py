@@ -13,6 +13,7 @@ from workbench.execution.cells import Cell
 from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
 from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
+from workbench.execution.evidence import NO_INT8_SPEED, fallback_deviations, is_simulated, share_reasons
 from workbench.execution.jobs import Outcome
 from workbench.execution.native import Native, why_not_read
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
@@ -48,6 +49,11 @@ class CellState:
     native: Native | None = None
     is_unfit: bool = False
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What preparing and running told of themselves."""
+        noted = self.artifact.record.get("notes", {}) if self.artifact else {}
+        return {**noted, **(self.record or {}).get("facts", {})}
 
 
 def fail(state: CellState, outcome: Outcome) -> None:
@@ -106,6 +112,7 @@ def run_record(
     task, distances = task_figures(judge, state.outputs), output_figures(judge, state.outputs)
     discordant = task.pop("discordant_share")
     name = distances.pop("headline")
+    placed = _placement_fields(state, graph)
     merged = {
         **fields,
         **task,
@@ -116,9 +123,10 @@ def run_record(
             **distances["reasons"],
             **_speed_reasons(state),
             **_native_reasons(state),
+            **share_reasons(placed["int8_mac_share"], graph.macs),
         },
         "divergence": error_split(judge, name, state.outputs, simulated, own_float),
-        **_placement_fields(state, graph),
+        **placed,
         **_speed_fields(state, speeds, profile),
     }
     return records.Run(**merged), discordant
@@ -226,7 +234,8 @@ def disagreements_of(judge: Judge, states: Sequence[CellState]) -> list[records.
 def _identity(state: CellState) -> dict[str, Any]:
     cell, artifact, record = state.cell, state.artifact, state.record or {}
     built = artifact.record if artifact else {}
-    deviations = [asdict(item) for item in state.deviations] + list(built.get("deviations", []))
+    told = [*state.deviations, *fallback_deviations(state.facts)]
+    deviations = [asdict(item) for item in told] + list(built.get("deviations", []))
     return {
         "runtime": cell.row.id,
         "label": cell.row.label,
@@ -249,7 +258,7 @@ def _identity(state: CellState) -> dict[str, Any]:
         "first_inference_ms": record.get("first_inference_ms"),
         "peak_rss_bytes": record.get("peak_rss_bytes"),
         "versions": {**state.versions, **_tool_versions(state.native)},
-        "facts": {**built.get("notes", {}), **record.get("facts", {})},
+        "facts": state.facts,
     }
 
 
@@ -265,7 +274,7 @@ def _placement_fields(state: CellState, graph: GraphSummary) -> dict[str, Any]:
 
 
 def _speed_fields(state: CellState, speeds: Mapping[CellName, MeasuredSpeed], profile: str) -> dict[str, Any]:
-    if state.speed is None or state.record is None:
+    if state.speed is None or state.record is None or is_simulated(state.cell.precision, state.facts):
         return {}
     return {
         "latency_ms": latency_record(state.speed),
@@ -275,6 +284,8 @@ def _speed_fields(state: CellState, speeds: Mapping[CellName, MeasuredSpeed], pr
 
 
 def _speed_reasons(state: CellState) -> dict[str, str]:
+    if is_simulated(state.cell.precision, state.facts):
+        return {"throughput_per_s": NO_INT8_SPEED}
     if state.speed is None:
         return {"throughput_per_s": "the study measures no speed"}
     return dict(state.speed.summary.reasons)

@@ -102,6 +102,15 @@ def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) 
         found.evaluate(sample, sample, labels, TaskOptions(task.class_offset, False))
 
 
+def can_verify(cell: Cell, available: RuntimeState) -> bool:
+    """Whether a runtime that cannot run here can still write its INT8 artifact, to be compared with the plan.
+
+    Its probe says so by listing the precision although it is not ok.
+    """
+    is_ours = cell.precision == "int8" and not cell.candidate.native
+    return is_ours and not available.ok and cell.precision in available.precisions
+
+
 def why_not_run(cell: Cell, model: PreparedModel, available: RuntimeState) -> tuple[str, str]:
     """Return why a cell cannot be run at all and what mends it, or two empty texts."""
     if not available.ok:

@@ -21,6 +21,7 @@ from workbench.execution.assemble import CellState
 from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
 from workbench.execution.cells import FLOAT, Cell, cells_of
 from workbench.execution.checks import (
+    can_verify,
     check_labels,
     check_model,
     check_study,
@@ -182,7 +183,7 @@ def _build(run: StudyRun, state: CellState, manifest: Manifest, available: Runti
     cell, model = state.cell, run.models[state.cell.candidate.source].prepared
     state.versions = available.versions
     problem, remedy = why_not_run(cell, model, available)
-    if problem:
+    if problem and not can_verify(cell, available):
         assemble.refuse(state, problem, remedy)
         return None
     name = cell.candidate.name if cell.precision not in FLOAT else ""
@@ -198,10 +199,15 @@ def _build(run: StudyRun, state: CellState, manifest: Manifest, available: Runti
         state.deviations = error.refused
         if error.refused:
             assemble.refuse(state, error.outcome.message)
+        elif problem:
+            assemble.refuse(state, problem, remedy)
         else:
             assemble.fail(state, error.outcome)
         return None
     state.deviations = [Deviation(**item) for item in state.artifact.record["announced"]]
+    if problem:
+        assemble.refuse(state, problem, remedy)
+        return None
     return _cell_job(run, state, manifest)
 
 

@@ -99,3 +99,14 @@ def test_a_plugin_that_cannot_prepare_is_an_outcome(finished: Any, tmp_path: Pat
     assert "no-such-runtime-library==1.0" in raised.value.outcome.remedy
     assert raised.value.refused == []
     assert studies.PLUGINS.is_dir()
+
+
+def test_a_plugins_own_words_are_the_refusal_where_it_has_some(finished: Any) -> None:
+    graph = graph_summary(
+        onnx.load(finished.folder / "models" / next((finished.folder / "models").iterdir()).name / "canonical.onnx")
+    )
+    (found,) = announced_deviations(find_plugin("no_device"), graph, Scheme(name="S2"))
+    assert found.refuses
+    assert found.reason.startswith("symmetric only")
+    (listed,) = announced_deviations(find_plugin("echo"), graph, Scheme(name="S2"))
+    assert listed.reason.endswith("accepts S1, fp32")

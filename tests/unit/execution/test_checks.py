@@ -12,7 +12,7 @@ from helpers.onnx_models import conv_relu_net
 
 from workbench.errors import DataError, ModelError, PlanError, StudyError
 from workbench.execution.cells import cells_of
-from workbench.execution.checks import check_labels, check_model, check_study, needs_plan, why_not_run
+from workbench.execution.checks import can_verify, check_labels, check_model, check_study, needs_plan, why_not_run
 from workbench.execution.preparation import prepare_data, prepare_model
 from workbench.execution.probing import RuntimeState
 from workbench.execution.stages import Stages
@@ -114,3 +114,19 @@ def test_a_cell_that_cannot_run_says_why(tmp_path: Path) -> None:
     assert why_not_run(cell, model, absent) == ("no device", "plug it in")
     narrow = RuntimeState("echo", "Echo", ok=True, precisions=("int8",))
     assert why_not_run(cell, model, narrow)[0] == "fp32 is not real on this device; real are int8"
+
+
+@pytest.mark.parametrize(
+    ("ok", "precisions", "precision", "expected"),
+    [
+        (False, ("fp32", "int8"), "int8", True),
+        (False, ("fp32", "int8"), "fp32", False),
+        (False, (), "int8", False),
+        (True, ("fp32", "int8"), "int8", False),
+    ],
+)
+def test_an_artifact_is_verified_where_only_the_device_is_missing(
+    tmp_path: Path, ok: bool, precisions: tuple[str, ...], precision: str, expected: bool
+) -> None:
+    cell = next(cell for cell in cells_of(_study(tmp_path)) if cell.precision == precision)
+    assert can_verify(cell, RuntimeState("x", "X", ok, precisions=precisions)) is expected

@@ -327,3 +327,31 @@ def test_a_moved_study_folder_resumes(tmp_path: Path, finished: Any) -> None:
     result, events = studies.run(finished.path, moved)
     assert [run.outputs_sha256 for run in result.runs] == [run.outputs_sha256 for run in finished.result.runs]
     assert set(studies.states(events, "")) - {"start"} == {"kept"}
+
+
+def test_without_its_device_a_row_has_a_verified_artifact(tmp_path: Path) -> None:
+    path = studies.write_study(tmp_path, studies.document([{"id": "no_device", "name": "no device"}, studies.ECHO]))
+    result, _ = studies.run(path, tmp_path / "run")
+    found = _run_of(result, "no device", "int8")
+    assert found.status == "not_available"
+    assert found.problem is not None
+    assert (found.problem.message, found.problem.remedy) == ("no device is here", "Use a machine with one.")
+    assert found.parity is not None
+    assert found.parity.checked > 0
+    assert found.parity.mismatches == []
+    assert found.plan_sha256 == result.candidates[0].plan_sha256
+    assert found.facts["legality"].startswith("legal")
+    plain = _run_of(result, "no device", "fp32")
+    assert (plain.status, plain.parity, plain.artifact_sha256) == ("not_available", None, None)
+    assert _run_of(result, "echo", "int8").status == "ok"
+
+
+def test_a_refusal_is_told_although_the_device_is_missing_too(tmp_path: Path) -> None:
+    row = {"id": "no_device", "name": "no device", "precisions": ["int8"]}
+    path = studies.write_study(tmp_path, studies.document([row, studies.ECHO], scheme={"name": "S2"}))
+    result, _ = studies.run(path, tmp_path / "run")
+    found = _run_of(result, "no device", "int8", "S2")
+    assert found.status == "not_available"
+    assert found.problem is not None
+    assert found.problem.message.startswith("not realisable: symmetric only")
+    assert [item.refuses for item in found.deviations] == [True]
