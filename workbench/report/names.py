@@ -13,6 +13,7 @@ PRECISION_TITLES = {
     "simulated": "INT8 simulated",
     "reference": "FP32 reference",
 }
+SIMULATED_INT8 = "simulated INT8 (float kernels)"
 LONG_NAME = 64
 
 

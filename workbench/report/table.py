@@ -159,7 +159,7 @@ def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:
 def _name_cell(sheet: Sheet, run: SheetRun) -> Cell:
     """Return label, candidate where it is needed, version and precision; a long candidate has a line of its own."""
     version = run.title.removeprefix(run.label).strip()
-    about = " ".join(part for part in (version, PRECISION_TITLES[run.precision]) if part)
+    about = " ".join(part for part in (version, precision_title(run.precision, run.word)) if part)
     if not _needs_candidate(sheet, run):
         return Cell(numbers.shorten(run.label, LONGEST), about)
     name = f"{run.label} \N{MIDDLE DOT} {run.candidate}"

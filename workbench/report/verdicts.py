@@ -13,9 +13,12 @@ from workbench.execution.result import GateVerdict, Result, Run
 from workbench.report import numbers
 from workbench.report.exchanges import exchange_lines
 from workbench.report.names import (
+    SIMULATED_INT8,
+    precision_title,
     row_name,
     sample_word,
     several_candidates,
+    word_of,
 )
 from workbench.report.readers import speedup_of
 
