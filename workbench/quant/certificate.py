@@ -53,7 +53,8 @@ class Certificate:
 
 def certify(canonical: onnx.ModelProto, plan: QuantPlan) -> Certificate:
     """Say which tensors of a quantized graph are exact in float32, from the plan's numbers alone."""
-    rules = _Rules(plan, graph_summary(canonical).shapes)
+    producers = {name: node for node in canonical.graph.node for name in node.output}
+    rules = _Rules(plan, graph_summary(canonical).shapes, producers)
     reasons: dict[str, str] = {}
     exact = {item.name for item in canonical.graph.initializer}
     for value in canonical.graph.input:
@@ -83,12 +84,13 @@ def _judge(
 class _Rules:
     plan: QuantPlan
     shapes: Mapping[str, tuple[int | str, ...]]
+    producers: Mapping[str, NodeProto]
 
     def reason(self, node: NodeProto) -> str:
         """Return why a node's real output may need rounding in float32, "" when it cannot."""
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         if node.op_type in COMPUTE_OPS:
-            return self._product(node, attributes)
+            return self._product(node, node.input[2] if len(node.input) > 2 else "")
         if node.op_type == "Add":
             return self._sum(node)
         if node.op_type == "AveragePool":
@@ -97,17 +99,16 @@ class _Rules:
             return self._mean(node, self._plane(node.input[0]))
         return "" if node.op_type in SELECTIONS else f"{node.op_type} is computed in float"
 
-    def _product(self, node: NodeProto, attributes: Mapping[str, Any]) -> str:
+    def _product(self, node: NodeProto, bias_name: str) -> str:
         tensor = self.plan.tensors.get(node.input[0])
         weight = self.plan.weights.get(node.input[1]) if 1 in self.plan.edges.get(node.name, ()) else None
         if tensor is None or weight is None:
             return f"{node.op_type} is computed in float"
         if not is_power_of_two(weight.scale):
             return "a scale of its weight is no power of two"
-        groups = attributes.get("group", 1) if node.op_type == "ConvTranspose" else 1
-        reach = channel_sums(weight, groups) * largest_step(tensor)
-        if len(node.input) > 2 and node.input[2]:
-            bias, grid = self.plan.biases.get(node.input[2]), bias_grid(tensor.scale, weight.scale, reach.size)
+        reach = channel_sums(weight, _groups(node)) * largest_step(tensor)
+        if bias_name:
+            bias, grid = self.plan.biases.get(bias_name), bias_grid(tensor.scale, weight.scale, reach.size)
             if bias is None or bias.shape != grid.shape or np.any(bias_codes(bias, grid) * grid != bias):
                 return "its bias is not on the grid"
             reach = reach + np.abs(bias_codes(bias, grid))
@@ -115,6 +116,9 @@ class _Rules:
         return "" if largest < EXACT_INTEGERS else f"its sums may reach {largest:,}, 2^24 or more"
 
     def _sum(self, node: NodeProto) -> str:
+        for layer, bias in (node.input, reversed(node.input)):
+            if bias in self.plan.biases and layer in self.producers:
+                return self._product(self.producers[layer], bias)
         tensors = [self.plan.tensors.get(name) for name in node.input]
         found = [tensor for tensor in tensors if tensor is not None]
         if len(found) < len(tensors):
@@ -134,6 +138,12 @@ class _Rules:
     def _plane(self, name: str) -> int:
         sizes = self.shapes.get(name, ())[2:]
         return int(np.prod([size if isinstance(size, int) else 0 for size in sizes], dtype=np.int64))
+
+
+def _groups(node: NodeProto) -> int:
+    """Return how many groups a ConvTranspose's channels come in; other layers' weights hold every channel."""
+    given = next((item.i for item in node.attribute if item.name == "group"), 1)
+    return given if node.op_type == "ConvTranspose" else 1
 
 
 def largest_step(tensor: TensorParameters) -> int:

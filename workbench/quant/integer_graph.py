@@ -72,7 +72,30 @@ class Codes:
         return reals_of(self.steps, self.parameters.scale)
 
 
-Value = Codes | WeightParameters | npt.NDArray[Any] | None
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Accumulators of a product.
+
+    Attributes:
+        sums: int64, within int32.
+        grid: float32 step of each sum, scale_x * scale_w[c]; broadcasts against the sums.
+    """
+
+    sums: Int64
+    grid: Float32
+
+    @property
+    def reals(self) -> Float32:
+        """What they stand for, float32."""
+        return reals_of(self.sums, self.grid)
+
+    def plus(self, bias: Float32, node: str) -> Sums:
+        """Return the sums with a bias [C] added in integers, C along the axis of the grid. Raises ModelError."""
+        channels = bias.reshape(self.grid.shape) if bias.size == self.grid.size else bias
+        return Sums(_within_int32(self.sums + bias_codes(channels, self.grid).astype(np.int64), node), self.grid)
+
+
+Value = Codes | Sums | WeightParameters | npt.NDArray[Any] | None
 Arguments = Sequence[Any]
 Attributes = Mapping[str, Any]
 
@@ -151,7 +174,9 @@ class IntegerGraph:
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         first = inputs[0] if inputs else None
         if isinstance(first, Codes) and node.op_type in PRODUCTS and isinstance(inputs[1], WeightParameters | Codes):
-            return [_product(node, attributes, inputs)]
+            return [self._product(node, attributes, inputs)]
+        if node.op_type == "Add" and (biased := self._biased(node, inputs)):
+            return [biased]
         if isinstance(first, Codes) and node.op_type in POOLS and not any(node.output[1:]):
             return [POOLS[node.op_type](attributes, first)]
         if isinstance(first, Codes) and node.op_type in MOVES:
@@ -161,6 +186,26 @@ class IntegerGraph:
             joined = np.concatenate([item.steps for item in inputs if isinstance(item, Codes)], attributes["axis"])
             return [Codes(joined, inputs[0].parameters)] if isinstance(inputs[0], Codes) else []
         return self._evaluate(node, list(map(_real, inputs)))
+
+    def _product(self, node: NodeProto, attributes: Attributes, inputs: Arguments) -> Value:
+        """Return the int32 sums of a quantized Conv, ConvTranspose, Gemm or MatMul, its rounded bias included."""
+        sums, axis = PRODUCTS[node.op_type](attributes, *inputs[:2])
+        shape = [1] * sums.ndim
+        shape[axis] = sums.shape[axis]
+        grid = _grid(inputs[0], inputs[1], sums.shape[axis])
+        found = Sums(_within_int32(sums, node.name), grid.reshape(shape) if grid.ndim else grid)
+        if len(inputs) < 3 or inputs[2] is None:
+            return found
+        bias = inputs[2].reshape(shape if inputs[2].size == sums.shape[axis] else -1)
+        return found.plus(bias, node.name) if node.input[2] in self._plan.biases else found.reals + bias
+
+    def _biased(self, node: NodeProto, inputs: Arguments) -> Sums | None:
+        """Return the sums of an Add that puts a bias of the plan on a product; None for any other Add."""
+        for place, other in ((0, 1), (1, 0)):
+            if isinstance(inputs[place], Sums) and node.input[other] in self._plan.biases:
+                found: Sums = inputs[place].plus(inputs[other], node.name)
+                return found
+        return None
 
     def _evaluate(self, node: NodeProto, inputs: Sequence[npt.NDArray[Any] | None]) -> list[Any]:
         """Run one node as ONNX's own reference does."""
@@ -177,21 +222,13 @@ class IntegerGraph:
         return [found.get(name) for name in node.output]
 
 
-def _product(node: NodeProto, attributes: Attributes, inputs: Arguments) -> Float32:
-    """Return what the int32 sums of a quantized Conv, ConvTranspose, Gemm or MatMul stand for."""
-    sums, axis = PRODUCTS[node.op_type](attributes, *inputs[:2])
-    channels, shape = sums.shape[axis], [1] * sums.ndim
-    shape[axis] = channels
-    grid = _grid(inputs[0], inputs[1], channels)
-    if len(inputs) > 2 and inputs[2] is not None:
-        bias = bias_codes(np.broadcast_to(inputs[2].reshape(-1), (channels,)), np.broadcast_to(grid, (channels,)))
-        sums = sums + bias.astype(np.int64).reshape(shape)
+def _within_int32(sums: Int64, node: str) -> Int64:
     if sums.size and max(-int(sums.min()), int(sums.max()) + 1) > INT32_LIMIT:
         raise ModelError(
-            f"The accumulator of {node.name} leaves int32", why=f"it reaches {np.abs(sums).max():,}",
+            f"The accumulator of {node} leaves int32", why=f"it reaches {np.abs(sums).max():,}",
             how="Leave the layer in float.",
         )  # fmt: skip
-    return reals_of(sums, grid.reshape(shape) if grid.ndim else grid)
+    return sums
 
 
 def _grid(x: Codes, weight: WeightParameters | Codes, channels: int) -> Float32:
@@ -262,8 +299,8 @@ def _share_parameters(inputs: Arguments) -> bool:
 
 
 def _real(value: Value) -> Any:
-    """Return reals of codes and weights; arrays and absent inputs as they are."""
-    if isinstance(value, Codes):
+    """Return reals of codes, sums and weights; arrays and absent inputs as they are."""
+    if isinstance(value, Codes | Sums):
         return value.reals
     return dequantize_weight(value) if isinstance(value, WeightParameters) else value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from helpers.onnx_models import Builder, encoder_like, random_feeds, resnet_like
 from helpers.specification import STEPS, chain, planned, simulated, simulated_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from workbench.errors import ModelError, PlanError
+from workbench.quant.affine import bias_grid, quantize, quantize_bias, symmetric_parameters
 from workbench.quant.certificate import certify
 from workbench.quant.departure import compare_codes
 from workbench.quant.integer_graph import IntegerGraph
@@ -105,6 +108,41 @@ def test_codes_by_hand() -> None:
     # input codes 2, 64, 127; sums 128, 4096, 8128 on the grid 1/64 and 254, 8128, 16129 on the grid 1
     assert found["output"].codes.tolist() == [[0, 2], [0, 64], [1, 126]]
     assert found["output"].reals.tolist() == [[0.0, 256.0], [0.0, 8192.0], [128.0, 16128.0]]
+
+
+def biased_matmul() -> tuple[onnx.ModelProto, QuantPlan]:
+    """A MatMul whose bias is an Add behind it: it belongs to the accumulator, the MatMul alone has no codes."""
+    b = Builder(3)
+    product = b.node("MatMul", ["input", b.weight("w", 6, 5)], "product")
+    b.node("Add", [b.constant("b", b.rng.standard_normal(5)), product], "output")
+    canonical, plan = planned(b.model({"input": ["N", 4, 6]}, {"output": ["N", 4, 5]}))
+    grid = bias_grid(plan.tensors["input"].scale, plan.weights["w"].scale, 5)
+    bias, _ = quantize_bias(numpy_helper.to_array(canonical.graph.initializer[-1]).reshape(-1), grid)
+    tensors = {"input": plan.tensors["input"], "output": symmetric_parameters(2.0**-4 * 127)}
+    nodes = tuple(node.name for node in canonical.graph.node)
+    return canonical, replace(plan, tensors=tensors, biases={"b": bias}, quantized_nodes=nodes)
+
+
+def test_a_bias_behind_a_matmul_is_added_in_integers() -> None:
+    canonical, plan = biased_matmul()
+    feeds = {"input": np.random.default_rng(0).standard_normal((3, 4, 6)).astype(np.float32)}
+    assert certify(canonical, plan).first_reason == ""
+    assert_equal_codes(canonical, plan, feeds)
+    x, weight = plan.tensors["input"], plan.weights["w"]
+    grid = bias_grid(x.scale, weight.scale, 5)
+    sums = quantize(feeds["input"], x) @ weight.codes.astype(np.int64) + np.rint(plan.biases["b"] / grid).astype(int)
+    expected = quantize((sums * grid.astype(np.float64)).astype(np.float32), plan.tensors["output"])
+    np.testing.assert_array_equal(IntegerGraph(canonical, plan).codes(feeds, ["output"])["output"].codes, expected)
+
+
+def test_a_bias_that_the_plan_does_not_hold_is_added_in_float() -> None:
+    canonical, plan = planned(one_node("Gemm", (8,), (5, 8), (5,), transB=1))
+    loose = replace(plan, biases={})
+    feeds = {"input": np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)}
+    assert certify(canonical, loose).first_reason == "output_node: its bias is not on the grid"
+    np.testing.assert_array_equal(
+        IntegerGraph(canonical, loose).run(feeds)["output"], simulated(canonical, loose, feeds)["output"]
+    )
 
 
 def test_an_accumulator_beyond_int32_is_refused() -> None:
