@@ -24,6 +24,7 @@ COMMANDS = (
     "demo",
     "doctor",
     "runtimes",
+    "probe",
     "inspect",
     "calibrate",
     "quantize",
