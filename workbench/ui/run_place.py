@@ -115,11 +115,13 @@ def kept_text(folder: Path, cells: Sequence[Cell]) -> str:
 
     if not (folder / "events.jsonl").is_file():
         return ""
-    store = Store(folder)
-    finished = sum((store.folder("cells", *cell.name) / "stage.json").is_file() for cell in cells)
+    places = [Store(folder).folder("cells", *cell.name) for cell in cells]
+    finished = sum((place / "stage.json").is_file() for place in places)
+    answered = sum((place / "answers.json").is_file() for place in places) - finished
     count = f"{finished} of {len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
-    if finished == len(cells) and (folder / "result.json").is_file():
-        return "Holds a finished run: what has not changed since is kept, the rest is run again."
     if (folder / "result.json").is_file():
+        if finished == len(cells):
+            return "Holds a finished run: what has not changed since is kept, the rest is run again."
         return f"Holds a run in which {count} gave answers: these are kept unless changed, the rest is run again."
-    return f"Holds a run that was stopped after {count}: Run goes on from there."
+    kept = f" and the answers of {answered} more" if answered > 0 else ""
+    return f"Holds a run that was stopped: {count}{kept} are finished, and Run goes on from there."

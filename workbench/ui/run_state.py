@@ -9,7 +9,7 @@ from typing import Any, Literal
 LaneKind = Literal["waiting", "running", "done", "failed", "stopped"]
 PREPARATION = "Preparation"
 CELL_STAGES = ("Build", "Run", "Warm up")
-WARM_UP = "Warm up"
+ANSWERING, WARM_UP = "Run", "Warm up"
 SPEED = "Speed, "
 FAILED = "failed"
 NOT_AVAILABLE = "not_available"
@@ -135,7 +135,14 @@ class RunState:
             self._finish(lane_name, stage, kept=state == "kept")
         else:
             self._active = lane_name
+            self._rest(lane_name)
             self._set(lane_name, kind="running", stage=stage, text=str(event.get("text") or ""), **NO_COUNTS)
+
+    def _rest(self, active: str) -> None:
+        """Cells that have answered wait for the others before their speed is measured."""
+        for lane in list(self.lanes.values()):
+            if lane.kind == "running" and lane.stage == ANSWERING and lane.name != active:
+                self._set(lane.name, stage="Answered", text="", **NO_COUNTS)
 
     def _fail(self, name: str, stage: str, event: Mapping[str, Any]) -> None:
         log = tuple(str(line) for line in event.get("log_tail") or ())
@@ -155,7 +162,7 @@ class RunState:
 
     def _finish(self, name: str, stage: str, *, kept: bool) -> None:
         words = f"{stage} {'kept from before' if kept else 'done'}"
-        is_over = name == PREPARATION or stage == "Run"
+        is_over = name == PREPARATION or stage == ANSWERING
         self._set(name, kind="done" if is_over else "waiting", stage=words, text="", **NO_COUNTS)
 
     def _progress(self, event: Mapping[str, Any]) -> None:

@@ -59,12 +59,15 @@ def test_what_lies_in_the_folder_is_told(tmp_path: Path) -> None:
     cells = planned(study, {}).cells
     assert kept_text(tmp_path, cells) == ""
     (tmp_path / "events.jsonl").touch()
-    assert kept_text(tmp_path, cells) == "Holds a run that was stopped after 0 of 2 cells: Run goes on from there."
+    words = "Holds a run that was stopped: 0 of 2 cells are finished, and Run goes on from there."
+    assert kept_text(tmp_path, cells) == words
     for number, cell in enumerate(cells, 1):
         place = Store(tmp_path).folder("cells", *cell.name)
         place.mkdir(parents=True)
+        (place / "answers.json").touch()
+        assert f"{number - 1} of 2 cells and the answers of 1 more are finished" in kept_text(tmp_path, cells)
         (place / "stage.json").touch()
-        assert f"stopped after {number} of 2 cells" in kept_text(tmp_path, cells)
+        assert f"{number} of 2 cells are finished" in kept_text(tmp_path, cells)
     (tmp_path / "result.json").touch()
     assert kept_text(tmp_path, cells).startswith("Holds a finished run")
     (place / "stage.json").unlink()

@@ -94,7 +94,9 @@ def test_a_lane_shows_the_rate_and_the_seconds_while_its_clock_runs(state: RunSt
     state.begin(CELLS, seconds=5.0)
     for cell in CELLS:
         state.take(stage(f"Run {cell}"))
+    assert [state.lanes[cell].stage for cell in CELLS] == ["Answered", "Run"]
     state.take(stage(f"Warm up {CELLS[0]}"))
+    assert [state.lanes[cell].stage for cell in CELLS] == ["Warm up", "Answered"]
     assert state.measuring
     state.take(rate(CELLS[0], 90.0, phase="warm_up"))
     lane = state.lanes[CELLS[0]]
