@@ -86,6 +86,11 @@ class Progress:
 class EventLines:
     """Prints a study's events as JSON, one per line, for another program.
 
+    {"event": "stage", name, state: start | kept | done | failed, text, and of a failed one status, reason, remedy,
+    log_tail}; {"event": "progress", done, total, text, and cell where there is one}; {"event": "rate", cell, start_s,
+    seconds, per_s, phase: warm_up | block, and block: its number}, about once a second while a clock runs; each with
+    remaining_s (null: not known); at the end {"event": "finished", exit_code}.
+
     Attributes:
         stream: where to print. Counts come at most every LIVE_INTERVAL_S, stages always.
     """

@@ -8,7 +8,6 @@ from typing import Any
 
 from workbench.execution.jobs import Job, Outcome, Status
 
-
 _FAULT = "Try another version of it, or other options or fewer threads; its log has its last words."
 REMEDIES: Mapping[str, str] = {
     "SIGKILL": "It may have run out of memory.",
