@@ -68,11 +68,11 @@ def bert_base_size(seed: int = 0, batch: Batch = 1, layers: int = LAYERS) -> onn
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def image_feeds(n: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Return float32 [n,3,224,224]: smooth colour fields with noise, mean 0 and deviation near 1."""
+def image_feeds(n: int, seed: int = 0, side: int = 224) -> npt.NDArray[np.float32]:
+    """Return float32 [n,3,side,side]: smooth colour fields with noise, mean 0 and deviation near 1."""
     rng = np.random.default_rng(seed)
-    coarse = rng.standard_normal((n, 3, 14, 14), np.float32)
-    smooth = coarse.repeat(16, axis=2).repeat(16, axis=3)
+    coarse = rng.standard_normal((n, 3, side // 16 + 1, side // 16 + 1), np.float32)
+    smooth = coarse.repeat(16, axis=2).repeat(16, axis=3)[..., :side, :side]
     return np.asarray(smooth + 0.3 * rng.standard_normal(smooth.shape, np.float32))
 
 
