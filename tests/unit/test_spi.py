@@ -36,7 +36,7 @@ def test_read_back_of_something_that_is_no_model_is_one_line(tmp_path: Path) -> 
 
 
 def test_every_method_of_the_protocols_is_documented() -> None:
-    for protocol in (spi.Runtime, spi.Session, spi.Context):
+    for protocol in (spi.Runtime, spi.Session, spi.Context, spi.Quantizer):
         methods = [value for key, value in vars(protocol).items() if not key.startswith("_") and callable(value)]
         assert methods
         assert all(method.__doc__ for method in methods)

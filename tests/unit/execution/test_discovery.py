@@ -15,6 +15,8 @@ from workbench.execution.discovery import (
     Manifest,
     discover,
     find_plugin,
+    load_plugin,
+    load_quantizer,
     load_runtime,
     package_folder,
     read_manifest,
@@ -23,6 +25,9 @@ from workbench.execution.discovery import (
 from workbench.execution.jobs import PluginRef
 
 GOOD = 'id = "mine"\ntitle = "Mine"\nkind = "runtime"\nspi_version = 1\nschemes = ["S1"]\n'
+
+
+TOOL = 'id = "mine"\ntitle = "Mine"\nkind = "quantizer"\nspi_version = 1\nwrites = "qdq_onnx"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +49,20 @@ def test_a_good_manifest(tmp_path: Path) -> None:
     assert manifest.ref == PluginRef("mine", tmp_path / "mine", ("a==1",))
 
 
+def test_a_good_manifest_of_a_tool_chain(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", TOOL + '[options]\nmethod = ["a", "b"]\nshare = 99.9\n')
+    (folder / "quantizer.py").write_text("QUANTIZER = print\n", encoding="utf-8")
+    manifest, error = read_manifest(folder)
+    assert error == ""
+    assert manifest is not None
+    assert (manifest.kind, manifest.module, manifest.writes) == ("quantizer", "quantizer", "qdq_onnx")
+    assert manifest.options == {"method": ["a", "b"], "share": 99.9}
+    with pytest.raises(ContractError, match="lacks probe, quantize, read_back"):
+        load_quantizer(manifest.ref)
+    with pytest.raises(ContractError, match=r"defines no RUNTIME in quantizer\.py"):
+        load_runtime(manifest.ref)
+
+
 @pytest.mark.parametrize(
     ("manifest", "text"),
     [
@@ -62,6 +81,14 @@ def test_a_good_manifest(tmp_path: Path) -> None:
         (GOOD.replace('["S1"]', "[[1]]"), "expected a list of S1, S2"),
         (GOOD + 'platforms = ["beos"]\n', "expected a list of linux, windows, macos"),
         (GOOD + 'module = "engine"\n', "engine.py is missing beside plugin.toml"),
+        (GOOD.replace('schemes = ["S1"]\n', ""), "plugin.toml lacks 'schemes'"),
+        (GOOD + 'writes = "qdq_onnx"\n', "'writes' in plugin.toml belongs to a quantizer, this is a runtime"),
+        (GOOD + 'reads = ["Q DQ"]\n', "expected a list of formats"),
+        (TOOL + 'schemes = ["S1"]\n', "'schemes' in plugin.toml belongs to a runtime, this is a quantizer"),
+        (TOOL.replace("writes", "reads"), "reads = 'qdq_onnx' in plugin.toml; expected a list"),
+        (TOOL.replace('writes = "qdq_onnx"\n', ""), "plugin.toml lacks 'writes'"),
+        (TOOL + "[options]\ndepth = true\n", "expected a table of choices, numbers and texts"),
+        (TOOL, "quantizer.py is missing beside plugin.toml"),
         ("not toml [", "plugin.toml is not valid TOML"),
         ("\xff", "plugin.toml is not valid TOML"),
     ],
@@ -99,7 +126,9 @@ def test_discovery_finds_folders_from_the_environment_and_the_caller(
 
 def test_bundled_plugins_are_found() -> None:
     ids = {manifest.id for manifest, _, error in discover() if manifest and not error}
-    assert {"ort_cpu", "openvino"} <= ids
+    assert {"ort_cpu", "openvino", "ort_quantize_static", "nncf"} <= ids
+    tool = find_plugin("ort_quantize_static", kind="quantizer")
+    assert load_plugin(tool.ref) is load_quantizer(tool.ref)
     assert package_folder("workbench_plugins").name in {"plugins", "workbench_plugins"}
     with pytest.raises(ContractError, match="not installed"):
         package_folder("no_such_package_at_all")

@@ -36,6 +36,17 @@ def test_a_wrong_result_says_where(finished: Any, tmp_path: Path, damage: Any, t
     assert text in str(raised.value)
 
 
+def test_a_result_of_version_1_means_the_same(finished: Any, tmp_path: Path) -> None:
+    document = json.loads((finished.folder / "result.json").read_text())
+    for candidate in document["candidates"]:
+        del candidate["native"]
+    del document["exchanges"]
+    document["schema_version"] = 1
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    found = load_result(tmp_path / "result.json")
+    assert found.model_dump(mode="json") == finished.result.model_dump(mode="json")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x02garbage"])
 def test_a_file_that_is_no_result(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "result.json").write_bytes(content)

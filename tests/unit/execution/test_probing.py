@@ -10,10 +10,11 @@ import pytest
 
 from workbench.errors import JobCancelledError, StudyError
 from workbench.execution import probing
-from workbench.execution.discovery import Manifest, find_plugin
-from workbench.execution.probing import RuntimeState, find_runtime, probe
+from workbench.execution.discovery import Manifest, discover, find_plugin
+from workbench.execution.probing import RuntimeState, find_quantizer, find_runtime, probe, probe_all
 
-MANIFEST = 'id = "{0}"\ntitle = "{0}"\nkind = "{1}"\nspi_version = 1\nschemes = ["S1"]\n'
+MANIFEST = 'id = "{0}"\ntitle = "{0}"\nkind = "{1}"\nspi_version = 1\n'
+OWN = {"runtime": 'schemes = ["S1"]\n', "quantizer": 'writes = "qdq_onnx"\n[options]\nway = ["a", "b"]\n'}
 
 
 @pytest.fixture
@@ -27,15 +28,19 @@ def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     odd = "from workbench.spi import Availability\n" + sleepy.replace(
         "time.sleep(60)", "return Availability(True, versions={'a': 1})"
     )
+    maker = (
+        "from workbench.spi import Availability\n\nclass Q:\n    quantize = read_back = print\n\n"
+        "    def probe(self):\n        return Availability(False, 'no tool', 'pip install tool')\n\nQUANTIZER = Q()\n"
+    )
     for name, kind, tail, source in (
         ("elsewhere", "runtime", 'platforms = ["windows"]\n', code),
-        ("maker", "quantizer", "", code),
+        ("maker", "quantizer", "", maker),
         ("sleepy", "runtime", "", sleepy),
         ("odd", "runtime", "", odd),
     ):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "plugin.toml").write_text(MANIFEST.format(name, kind) + tail)
-        (tmp_path / name / "runtime.py").write_text(source)
+        (tmp_path / name / "plugin.toml").write_text(MANIFEST.format(name, kind) + tail + OWN[kind])
+        (tmp_path / name / f"{kind}.py").write_text(source)
     monkeypatch.setenv("INT8_WORKBENCH_PLUGINS", str(tmp_path))
     return tmp_path
 
@@ -50,8 +55,29 @@ def test_a_plugin_for_another_system_keeps_its_row_with_the_reason(extra: Path) 
 def test_a_wrong_id_is_the_users_mistake(extra: Path) -> None:
     with pytest.raises(StudyError, match="Did you mean 'sleepy'"):
         find_runtime("sleepi")
-    with pytest.raises(StudyError, match="is a quantizer, not a runtime"):
+    with pytest.raises(StudyError, match=r"'maker' is a native tool-chain, not a runtime\. Take it out"):
         find_runtime("maker")
+    with pytest.raises(StudyError, match="'odd' is a runtime, not a native tool-chain"):
+        find_quantizer("odd")
+    with pytest.raises(StudyError, match="Did you mean 'maker'"):
+        find_quantizer("makr")
+
+
+def test_a_tool_chain_is_probed_as_a_runtime_is(extra: Path) -> None:
+    manifest = find_quantizer("maker")
+    assert isinstance(manifest, Manifest)
+    state = probe(manifest)
+    assert (state.kind, state.ok, state.reason, state.remedy) == ("quantizer", False, "no tool", "pip install tool")
+    assert state.to_json()["options"] == {"way": ["a", "b"]}
+
+
+def test_runtimes_are_listed_before_tool_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [manifest for manifest, _, error in discover() if manifest and not error]
+    monkeypatch.setattr(probing, "probe", lambda manifest: RuntimeState(manifest.id, "", ok=True, kind=manifest.kind))
+    monkeypatch.setattr(probing, "discover", lambda: [(item, item.folder, "") for item in reversed(found)])
+    kinds = [state.kind for state in probe_all()]
+    assert kinds == sorted(kinds, key=["runtime", "quantizer"].index)
+    assert kinds.count("quantizer") >= 2
 
 
 def test_an_answer_of_a_wrong_form_is_a_reason(extra: Path) -> None:
