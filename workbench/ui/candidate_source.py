@@ -16,6 +16,8 @@ from workbench.ui.widgets import button, label, row
 
 MODELS = "Models (*.onnx *.pt2 *.pt)"
 OF_STUDY = "the study's model"
+LABEL_PX = 101
+"""Width of the titles, as in the scheme editor below."""
 
 
 class CandidateSource(QWidget):
@@ -41,6 +43,7 @@ class CandidateSource(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(6)
+        grid.setColumnMinimumWidth(0, LABEL_PX)
         grid.setColumnStretch(1, 1)
         model = QWidget()
         model.setLayout(row(self._model, choose, spacing=8))
@@ -53,8 +56,9 @@ class CandidateSource(QWidget):
     def show_candidate(self, item: dict[str, Any]) -> None:
         """Show one candidate's table."""
         self._table = model = item.get("model") or {}
-        self._state.setVisible(bool(model))
+        self._state.setVisible(bool(model.get("state")))
         self._state.show_state(model.get("state") or {})
+        self._recurrent.setEnabled(bool(model))
         source = model.get("path") or model.get("factory")
         self._model.setText(source or OF_STUDY)
         set_role(self._model, "mono" if source else "muted")
@@ -70,6 +74,9 @@ class CandidateSource(QWidget):
             ("The study's model", lambda: self.model_chosen.emit(None)),
         ):
             menu.addAction(text).triggered.connect(lambda _checked=False, do=do: do())
+        menu.addSeparator()
+        self._recurrent = menu.addAction("It is recurrent...")
+        self._recurrent.triggered.connect(lambda _checked=False: self._state.unfold())
         return menu
 
     def _choose_file(self) -> None:

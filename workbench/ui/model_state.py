@@ -13,8 +13,8 @@ HINT = "input = output, such as h_in = h_out, c_in = c_out"
 class ModelState(QWidget):
     """Folded until asked for, or until there is a state.
 
-    Signals:
-        edited: the state as a dict, None for none.
+    Attributes:
+        toggle: a button that unfolds it, for wherever there is room. edited: the state as a dict, None for none.
 
     Args:
         what: whose state it is, for screen readers; "" for the study's model.
@@ -27,12 +27,11 @@ class ModelState(QWidget):
         self._field, self._problem = QLineEdit(), label("", "bad", wrap=True)
         self._field.setPlaceholderText(HINT)
         self._field.setAccessibleName(f"Outputs fed back as state{what}")
-        self._toggle = button("Recurrent...", self._unfold, "quiet", f"The model is recurrent: name its state{what}")
-        self._line = QWidget()
-        self._line.setLayout(row(label("State", "muted"), self._field))
-        self.setLayout(column(row(self._toggle, None), self._line, self._problem, spacing=4))
+        self.toggle = button("Recurrent...", self.unfold, "quiet", f"The model is recurrent: name its state{what}")
+        self.toggle.setParent(self)  # where no page places it, it never is a window of its own
+        self.setLayout(column(row(label("State", "muted"), self._field), self._problem, spacing=4))
         self._field.editingFinished.connect(self._tell)
-        self._line.hide()
+        self.hide()
         say(self._problem, "")
 
     def show_state(self, state: dict[str, str]) -> None:
@@ -41,12 +40,13 @@ class ModelState(QWidget):
             self._field.setText(text_of(state))
             say(self._problem, "")
         if state:
-            self._line.show()
-        self._toggle.setVisible(self._line.isHidden())
+            self.show()
+        self.toggle.setVisible(self.isHidden())
 
-    def _unfold(self) -> None:
-        self._line.show()
-        self._toggle.hide()
+    def unfold(self) -> None:
+        """Show the field and go into it."""
+        self.show()
+        self.toggle.hide()
         self._field.setFocus()
 
     def _tell(self) -> None:

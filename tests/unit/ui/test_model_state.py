@@ -36,13 +36,13 @@ def editor(theme: Theme, qtbot: QtBot) -> ModelState:
 
 
 def test_it_is_folded_until_asked_for_or_there_is_a_state(editor: ModelState) -> None:
-    assert editor._line.isHidden()
-    editor._toggle.click()
-    assert not editor._line.isHidden()
-    assert editor._toggle.isHidden()
+    assert editor.isHidden()
+    editor.toggle.click()
+    assert not editor.isHidden()
+    assert editor.toggle.isHidden()
     other = ModelState()
     other.show_state({"h": "h_out"})
-    assert (other._line.isHidden(), other._field.text()) == (False, "h = h_out")
+    assert (other.isHidden(), other._field.text()) == (False, "h = h_out")
 
 
 def test_what_is_typed_is_told_and_half_a_pair_is_marked(editor: ModelState) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QVBoxLayout, QWidget
 
 from workbench.errors import UserError
-from workbench.ui.candidate_source import CandidateSource
+from workbench.ui.candidate_source import LABEL_PX, CandidateSource
 from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
@@ -91,7 +91,9 @@ class SchemePage(Page):
         self._own = QWidget()
         own = QVBoxLayout(self._own)
         own.setContentsMargins(0, 0, 0, 6)
-        own.addLayout(row(label("Name", "muted"), self._name))
+        title = label("Name", "muted")
+        title.setFixedWidth(LABEL_PX)
+        own.addLayout(row(title, self._name, spacing=14))
         own.addWidget(self._source)
         for widget in (self._own, self._editor, self._problem):
             inside.addWidget(widget)
