@@ -291,6 +291,19 @@ def matmul() -> onnx.ModelProto:
     return _dense("MatMul", transposed=False)
 
 
+def matmul_and_bias() -> onnx.ModelProto:
+    """Linear layers of a sequence, each a MatMul and an Add: one before a Relu, one before a Tanh, and the last."""
+    b = Builder(0)
+
+    def linear(name: str, tensor: str, n_in: int, n_out: int) -> str:
+        product = b.node("MatMul", [tensor, b.weight(f"{name}_w", n_in, n_out, gain=2.0)], f"{name}_product")
+        return b.node("Add", [product, b.constant(f"{name}_b", b.rng.standard_normal(n_out))], name)
+
+    y = b.node("Relu", [linear("one", "x", 24, 16)], "active")
+    linear("y", b.node("Tanh", [linear("two", y, 16, 16)], "bent"), 16, 10)
+    return model_of(b, {"x": ["N", 6, 24]}, ["y"])
+
+
 def embedding() -> onnx.ModelProto:
     """Tokens looked up in a table by Gather, then MatMuls."""
     b = Builder(0)
@@ -376,6 +389,7 @@ RULES: Mapping[str, Rule] = {
     "gemm": Rule(gemm),
     "gemm transB": Rule(gemm_transposed),
     "matmul": Rule(matmul),
+    "matmul and bias": Rule(matmul_and_bias, ("bent_node",)),
     "gather": Rule(embedding, ("looked_up_node",)),
     "einsum": Rule(einsum, ("mixed_node",)),
     "global mean": Rule(mean),

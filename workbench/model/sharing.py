@@ -15,13 +15,14 @@ Role = tuple[str, int | str]
 def separate_shared(graph: GraphProto) -> list[dict[str, Any]]:
     """Give initializers copies, in place, until each has one role.
 
-    Roles are: weight with a certain output-channel axis (several nodes may share it), bias of one compute node
-    (its grid depends on the node's input scale, so it is never shared), and anything else.
+    Roles are: weight with a certain output-channel axis (several nodes may share it), bias of one compute node or of
+    one Add behind a MatMul (its grid depends on the layer's input scale, so it is never shared), and anything else.
 
     Returns:
         One {"kind": "copy_initializer", "node": ..., "name": ..., "into": ...} per copy.
     """
     constants = constants_of(graph)
+    products = {name for node in graph.node if node.op_type == "MatMul" and not node.domain for name in node.output}
     first: dict[str, Role] = {}
     copies: dict[tuple[str, Role], str] = {}
     transforms = []
@@ -30,7 +31,8 @@ def separate_shared(graph: GraphProto) -> list[dict[str, Any]]:
         for index, name in enumerate(node.input):
             if name not in constants:
                 continue
-            role = _role(node, index, constants[name])
+            is_bias = node.op_type == "Add" and not products.isdisjoint(node.input)
+            role = ("bias", node.name) if is_bias else _role(node, index, constants[name])
             if first.setdefault(name, role) == role:
                 continue
             if (name, role) not in copies:

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from workbench.errors import ModelError
 from workbench.quant.parity import RealisedParameters
-from workbench.quant.passes.draft import CODES, DEQUANTIZED, SCALE
+from workbench.quant.passes.draft import BIAS, CODES, DEQUANTIZED, SCALE
 from workbench.quant.plan import TensorParameters, WeightParameters
 
 BIASED_OPS = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -26,8 +26,9 @@ CODE_RANGES: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255
 def read_qdq(artifact: Path) -> RealisedParameters:
     """Read tensors, weights and biases from a Q/DQ file, in the file's own dtypes.
 
-    Names are those of the scale and codes initializers without their suffix. Biases are those of Conv,
-    ConvTranspose and Gemm nodes whose weight is dequantized; an int32 bias is given as float32(code) * scale.
+    Names are those of the scale and codes initializers without their suffix. Biases are those of Conv, ConvTranspose
+    and Gemm nodes whose weight is dequantized, and those of Adds, told by their name; an int32 bias is given as
+    float32(code) * scale.
     A tensor whose Q and DQ nodes disagree appears a second time as "<T> at <node>".
 
     Raises:
@@ -44,6 +45,9 @@ def read_qdq(artifact: Path) -> RealisedParameters:
     for node in graph.node:
         if node.op_type in BIASED_OPS and len(node.input) > 2 and node.input[1] in dequantized:
             reader.float_bias(node.input[2])
+        for name in node.input if node.op_type == "Add" else ():
+            if str(name).endswith(BIAS):
+                reader.float_bias(name)
     return RealisedParameters(reader.tensors, reader.weights, reader.biases)
 
 
@@ -75,7 +79,7 @@ class _Reader:
     def float_bias(self, name: str) -> None:
         if name in self.initializers:
             values = self._array(name)
-            self.biases[name] = values.astype(np.float32).reshape(-1)
+            self.biases[name.removesuffix(BIAS)] = values.astype(np.float32).reshape(-1)
 
     def _constant(self, node: onnx.NodeProto) -> None:
         codes, scale, zero_point = (self._array(name) for name in node.input[:3])

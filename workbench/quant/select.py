@@ -1,8 +1,9 @@
 """Which nodes compute on integers and which stay in float, from the graph and the scheme alone, before any number.
 
-The rule for outputs, once: the output of a compute node (after the activation fused into it) is quantized, except
-that with `quantize_logits` off it stays float where no INT8 layer comes after it, and, for Gemm and MatMul, where
-only float nodes read it. NOT decided here: whether the ranges under a Concat allow one scale (`sharing`).
+The rule for outputs, once: the output of a compute node (after its bias and the activation fused into it) is quantized.
+Exceptions, each only where no INT8 node reads it: a Gemm or MatMul with an INT8 layer after it, for which runtimes have
+kernels with float outputs; and, with `quantize_logits` off, any layer with no INT8 layer after it. NOT decided here:
+whether the ranges under a Concat allow one scale (`sharing`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from workbench.model.graph import COMPUTE_OPS, GraphSummary, NodeSummary
 from workbench.quant.scheme import Scheme
 from workbench.quant.wiring import Wiring, wire
 
-Role = Literal["compute", "fused", "add", "pass", "concat", "mean"]
+Role = Literal["compute", "bias", "fused", "add", "pass", "concat", "mean"]
 
 SAME_VALUES: frozenset[str] = frozenset(
     {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Identity"}
@@ -63,13 +64,14 @@ class Selection:
     """What is quantized, in the graph's order.
 
     Attributes:
-        quantized_nodes: nodes that compute on integers; fused activations belong to them.
+        quantized_nodes: nodes that compute on integers; Adds of a bias and fused activations belong to them.
         float_nodes: every other node -> why, in words.
-        edges: quantized node -> indices of its quantized inputs; () for a fused activation.
+        edges: quantized node -> indices of its quantized inputs; () for a fused activation and the Add of a bias.
         tensors: activation tensors that carry codes.
         links: (node, tensors that must share one scale) of every pass-through op and Concat.
         weights: constants of the compute nodes.
-        roles: quantized node -> compute | fused | add | pass | concat | mean.
+        roles: quantized node -> compute | bias | fused | add | pass | concat | mean; a bias is the Add of a constant
+            [C] behind a MatMul, which has no third input for it.
         compute_inputs: compute node -> its input 0; link_outputs: node of a link -> its outputs.
     """
 
@@ -169,7 +171,7 @@ def _forward(wiring: Wiring, scheme: Scheme, reasons: dict[str, str]) -> dict[st
             reasons[node.name] = reason
             continue
         roles[node.name] = role
-        if role != "compute" or scheme.quantize_logits or node.outputs[0] in inner:
+        if role not in ("compute", "bias") or scheme.quantize_logits or node.outputs[0] in inner:
             integer.update(name for name in node.outputs if name)
     return roles
 
@@ -178,6 +180,8 @@ def _role(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role], integer:
     if node.op_type in COMPUTE_OPS:
         refusal = compute_refusal(node, wiring)
         return (None, refusal) if refusal else ("compute", "")
+    if bias_of(node, wiring) and roles.get(wiring.producer[_biased(node)].name) == "compute":
+        return "bias", ""
     reason = _unfit(node, wiring, integer)
     if reason:
         return None, reason
@@ -187,6 +191,24 @@ def _role(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role], integer:
     if is_mean(node, wiring):
         return "mean", ""
     return joining.get(node.op_type, "pass"), ""
+
+
+def bias_of(node: NodeSummary, wiring: Wiring) -> str:
+    """Return the constant [C] (or [1, .., C]) that an Add puts on the output of a MatMul with C columns, else ""."""
+    if node.op_type != "Add" or len(node.constant_inputs) != 1:
+        return ""
+    layer, bias = wiring.producer.get(_biased(node)), node.inputs[node.constant_inputs[0]]
+    if layer is None or layer.op_type != "MatMul" or 1 not in layer.constant_inputs:
+        return ""
+    channels, shape = wiring.graph.shapes.get(layer.inputs[1], ())[-1:], wiring.graph.shapes.get(bias, ())
+    is_row = shape[-1:] == channels and all(axis == 1 for axis in shape[:-1])
+    is_alone = wiring.is_only_reader(node, layer.outputs[0]) and len(wiring.readers(bias)) == 1
+    return bias if channels and is_row and is_alone else ""
+
+
+def _biased(node: NodeSummary) -> str:
+    """Return the input of an Add of a constant that is not constant."""
+    return node.inputs[1 - node.constant_inputs[0]]
 
 
 def _unfit(node: NodeSummary, wiring: Wiring, integer: Set[str]) -> str:
@@ -219,7 +241,7 @@ def _stranger(tensor: str, node: NodeSummary, wiring: Wiring) -> str:
 
 def _activation_role(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role]) -> tuple[Role | None, str]:
     producer = wiring.producer[node.inputs[0]]
-    fusible = roles[producer.name] in ("compute", "add") and wiring.is_only_reader(node, node.inputs[0])
+    fusible = roles[producer.name] in ("compute", "bias", "add") and wiring.is_only_reader(node, node.inputs[0])
     if node.op_type == "Relu":
         return ("fused" if fusible else "pass"), ""
     low, high = wiring.clip_bounds(node)
@@ -240,9 +262,9 @@ def _backward(wiring: Wiring, roles: dict[str, Role], reasons: dict[str, str]) -
     """Take the role from nodes that no quantized compute node comes after."""
     for node in reversed(wiring.graph.nodes):
         role = roles.get(node.name)
-        if role is None or role == "compute":
+        if role is None or role in ("compute", "bias"):
             continue
-        if role == "fused" and roles[wiring.producer[node.inputs[0]].name] == "compute":
+        if role == "fused" and roles[wiring.producer[node.inputs[0]].name] in ("compute", "bias"):
             continue
         if not any(
             index in _edges(reader, roles[reader.name]) or roles[reader.name] == "fused"
@@ -267,7 +289,7 @@ def _edges(node: NodeSummary, role: Role) -> tuple[int, ...]:
         return (0, 1)
     if role in ("add", "concat"):
         return tuple(range(len(node.inputs)))
-    return () if role == "fused" else (0,)
+    return () if role in ("bias", "fused") else (0,)
 
 
 def _selection(wiring: Wiring, scheme: Scheme, roles: Mapping[str, Role], reasons: Mapping[str, str]) -> Selection:
@@ -284,7 +306,7 @@ def _selection(wiring: Wiring, scheme: Scheme, roles: Mapping[str, Role], reason
         edges=edges,
         tensors=tuple(name for name in wiring.tensors if name in carried),
         links=tuple(links),
-        weights=tuple(_weight_use(node, wiring) for node in nodes if roles[node.name] == "compute"),
+        weights=tuple(_weight_use(node, wiring, roles) for node in nodes if roles[node.name] == "compute"),
         roles=dict(roles),
         compute_inputs={node.name: node.inputs[0] for node in nodes if roles[node.name] == "compute"},
         link_outputs={node.name: node.outputs for node in nodes if roles[node.name] in LINKS},
@@ -311,22 +333,33 @@ def _carried(
     for node in nodes:
         if _has_fused_reader(node, wiring, roles):
             continue
-        layer = wiring.producer[node.inputs[0]] if roles[node.name] == "fused" else node
-        optional = roles[layer.name] == "compute" and not scheme.quantize_logits
-        if optional and (layer.op_type in ("Gemm", "MatMul") or node.outputs[0] not in inner):
+        layer = _layer_of(node, wiring, roles)
+        is_linear, is_inside = layer.op_type in ("Gemm", "MatMul"), node.outputs[0] in inner
+        optional = is_linear if is_inside else not scheme.quantize_logits
+        if roles[layer.name] == "compute" and optional:
             continue
         carried.update(name for name in node.outputs if name)
     return carried
 
 
+def _layer_of(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role]) -> NodeSummary:
+    """Return the node that a bias or a fused activation belongs to; any other node itself."""
+    while roles[node.name] in ("bias", "fused"):
+        node = next(wiring.producer[name] for name in node.inputs if name in wiring.producer)
+    return node
+
+
 def _has_fused_reader(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role]) -> bool:
-    return any(roles.get(reader.name) == "fused" for reader, _ in wiring.readers(node.outputs[0]))
+    return any(roles.get(reader.name) in ("bias", "fused") for reader, _ in wiring.readers(node.outputs[0]))
 
 
-def _weight_use(node: NodeSummary, wiring: Wiring) -> WeightUse:
+def _weight_use(node: NodeSummary, wiring: Wiring, roles: Mapping[str, Role]) -> WeightUse:
     axis = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}.get(node.op_type, 0 if node.attributes.get("transB", 0) else 1)
     groups = int(node.attributes.get("group", 1)) if node.op_type == "ConvTranspose" else 1
-    bias = node.inputs[2] if len(node.inputs) > 2 else ""
+    added = [
+        bias_of(reader, wiring) for reader, _ in wiring.readers(node.outputs[0]) if roles.get(reader.name) == "bias"
+    ]
+    bias = node.inputs[2] if len(node.inputs) > 2 else "".join(added)
     return WeightUse(node.name, node.inputs[1], axis, bias, groups)
 
 
@@ -344,6 +377,6 @@ def _weights_only(graph: GraphSummary, wiring: Wiring, reasons: dict[str, str]) 
         quantized_nodes=tuple(node.name for node in chosen),
         float_nodes={node.name: reasons[node.name] for node in graph.nodes if node.name in reasons},
         edges={node.name: (1,) for node in chosen},
-        weights=tuple(replace(_weight_use(node, wiring), bias="") for node in chosen),
+        weights=tuple(replace(_weight_use(node, wiring, {}), bias="") for node in chosen),
         roles=dict.fromkeys((node.name for node in chosen), "compute"),
     )

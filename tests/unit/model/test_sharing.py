@@ -25,6 +25,22 @@ def test_each_compute_node_gets_its_own_bias() -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
+def test_each_add_behind_a_matmul_gets_its_own_bias_and_other_adds_share_theirs() -> None:
+    b = Builder(0)
+    bias = b.constant("bias", np.arange(4))
+    one = b.node("Add", [b.node("MatMul", ["x", b.weight("w1", 4, 4)], "p1"), bias], "a")
+    two = b.node("Add", [bias, b.node("MatMul", [one, b.weight("w2", 4, 4)], "p2")], "c")
+    b.node("Add", [b.node("Add", [two, bias], "d"), bias], "y")
+    model = b.model({"x": ["N", 4]}, {"y": ["N", 4]})
+    separate_shared(model.graph)
+    read = {node.name: set(node.input) & {t.name for t in model.graph.initializer} for node in model.graph.node}
+    assert read["a_node"] == {"bias"}
+    assert read["c_node"] == {"bias__c_node"}
+    assert read["d_node"] == read["y_node"]
+    assert len(model.graph.initializer) == 5
+    onnx.checker.check_model(model, full_check=True)
+
+
 def test_a_weight_on_one_axis_is_shared_on() -> None:
     b = Builder(0)
     weight = b.weight("w", 4, 4, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +28,14 @@ def node(text: str, **attributes: Any) -> NodeSummary:
     return NodeSummary(f"n_{outputs[0]}", op_type, names, outputs, attributes, constant_inputs=constant)
 
 
-def graph(*nodes: NodeSummary, outputs: tuple[str, ...] = (), dtype: str = "float32") -> GraphSummary:
+def graph(
+    *nodes: NodeSummary,
+    outputs: tuple[str, ...] = (),
+    dtype: str = "float32",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> GraphSummary:
     last = outputs or (nodes[-1].outputs[0],)
-    shapes = {name: (4, 4) for entry in nodes for name in entry.inputs}
+    shapes = {**{name: (4, 4) for entry in nodes for name in entry.inputs}, **(shapes or {})}
     return GraphSummary(
         nodes,
         (TensorSpec("x", dtype, ("N", 3, 8, 8)),),
@@ -45,7 +51,7 @@ def conv(out: str, source: str, bias: str = "") -> NodeSummary:
 
 
 def pick(*nodes: NodeSummary, **options: Any) -> Selection:
-    kwargs = {key: options.pop(key) for key in ("outputs", "dtype") if key in options}
+    kwargs = {key: options.pop(key) for key in ("outputs", "dtype", "shapes") if key in options}
     return choose(graph(*nodes, **kwargs), Scheme(**options))
 
 
@@ -253,13 +259,58 @@ def test_a_maxpool_whose_indices_are_read_stays_float() -> None:
 
 def test_without_quantized_logits_the_last_layer_ends_in_float() -> None:
     nodes = (conv("a", "x"), node("r = Relu(a)"), node("g = Gemm(r, W)"), node("e = Gelu(g)"), node("h = MatMul(e, V)"))
-    assert choose(graph(*nodes), Scheme()).tensors == ("x", "r", "g", "e", "h")
+    assert choose(graph(*nodes), Scheme()).tensors == ("x", "r", "e", "h")
     got = choose(graph(*nodes), Scheme(quantize_logits=False))
     assert got.tensors == ("x", "r", "e")
     assert got.quantized_nodes == ("n_a", "n_r", "n_g", "n_h")
     last = pick(conv("a", "x"), node("r = Relu(a)"), quantize_logits=False)
     assert last.tensors == ("x",)
     assert last.float_nodes == {"n_r": AFTER_LAST}
+
+
+def test_a_gemm_or_matmul_that_only_float_nodes_read_gives_floats_unless_it_is_the_last_layer() -> None:
+    got = pick(node("g = Gemm(x, W)"), node("e = Gelu(g)"), node("h = MatMul(e, V)"), node("s = Softmax(h)"))
+    assert got.tensors == ("x", "e", "h")
+    both = pick(node("g = Gemm(x, W)"), node("e = Gelu(g)"), node("j = Add(g, g)"), node("h = MatMul(j, V)"))
+    assert "g" in both.tensors
+    assert "a" in pick(conv("a", "x"), node("e = Gelu(a)"), conv("b", "e")).tensors
+
+
+def linear(name: str, tensor: str, weight: str, bias: str, *, swapped: bool = False) -> tuple[NodeSummary, NodeSummary]:
+    """A MatMul with a constant and the Add of a constant behind it, named n_<name>_product and n_<name>."""
+    inputs = f"{bias}, {name}_product" if swapped else f"{name}_product, {bias}"
+    return node(f"{name}_product = MatMul({tensor}, {weight})"), node(f"{name} = Add({inputs})")
+
+
+BIASED: Mapping[str, tuple[int, ...]] = {"W": (8, 4), "B": (4,), "ROW": (1, 1, 4), "WIDE": (3, 4), "ONE": (1,)}
+
+
+@pytest.mark.parametrize(("bias", "swapped"), [("B", False), ("B", True), ("ROW", False)])
+def test_the_add_of_a_row_behind_a_matmul_is_its_bias(bias: str, swapped: bool) -> None:
+    got = pick(*linear("a", "x", "W", bias, swapped=swapped), node("r = Relu(a)"), conv("b", "r"), shapes=BIASED)
+    assert [(use.node, use.bias) for use in got.weights] == [("n_a_product", bias), ("n_b", "")]
+    assert (got.roles["n_a"], got.roles["n_r"], got.edges["n_a"]) == ("bias", "fused", ())
+    assert got.tensors == ("x", "r", "b")
+    assert not got.float_nodes
+
+
+@pytest.mark.parametrize("bias", ["WIDE", "ONE"])
+def test_any_other_constant_behind_a_matmul_is_added_in_float(bias: str) -> None:
+    got = pick(*linear("a", "x", "W", bias), conv("b", "a"), shapes=BIASED)
+    assert got.float_nodes == {"n_a": "adds a constant"}
+    assert got.weights[0].bias == ""
+
+
+def test_a_bias_belongs_to_one_layer_that_is_quantized_and_read_by_nobody_else() -> None:
+    shared = (*linear("a", "x", "W", "B"), *linear("c", "a", "W", "B"))
+    assert {use.bias for use in pick(*shared, shapes=BIASED).weights} == {""}
+    tapped = (*linear("a", "x", "W", "B"), node("t = Sigmoid(a_product)"))
+    assert pick(*tapped, shapes=BIASED).weights[0].bias == ""
+    apart = pick(*linear("a", "x", "W", "B"), conv("b", "a"), shapes=BIASED, exclude_nodes=("n_a",))
+    assert apart.weights[0].bias == ""
+    assert "n_a" in apart.float_nodes
+    floats = pick(*linear("a", "x", "W", "B"), conv("b", "a"), shapes=BIASED, exclude_nodes=("n_a_product",))
+    assert floats.float_nodes["n_a"] == "adds a constant"
 
 
 def test_an_activation_between_a_float_output_and_a_float_node_stays_float() -> None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import numpy_helper
 
 from workbench.quant.affine import bias_grid
-from workbench.quant.passes.draft import CODES, DEQUANTIZED, SCALE, ZERO_POINT, Draft
+from workbench.quant.passes.draft import BIAS, CODES, DEQUANTIZED, SCALE, ZERO_POINT, Draft
 
 Float32 = npt.NDArray[np.float32]
 
 
 def put_biases(draft: Draft) -> None:
-    """Put the plan's rounded float32 values in place of the model's, in their shape."""
+    """Put the plan's rounded float32 values in place of the model's, in their shape.
+
+    A bias that an Add puts behind a MatMul is renamed `<B>__bias`: a file must tell it from any other constant.
+    """
     for name, values in draft.plan.biases.items():
         shape = tuple(draft.constants[name].dims)
         draft.set_constant(name, values.astype(np.float32).reshape(shape))
+    for node in draft.nodes:
+        for index, name in enumerate(node.input):
+            if node.op_type == "Add" and name in draft.plan.biases:
+                draft.add_constant(name + BIAS, draft.array(name))
+                node.input[index] = name + BIAS
 
 
 def code_biases(draft: Draft) -> None:
@@ -25,13 +34,16 @@ def code_biases(draft: Draft) -> None:
     The DequantizeLinear has one scale per channel, so that only a bias [C] or [1, C] has codes.
     """
     nodes: list[onnx.NodeProto] = []
+    producers = {name: node for node in draft.nodes for name in node.output}
     for node in draft.nodes:
-        name = node.input[2] if len(node.input) > 2 else ""
-        grid = _grid(draft, node) if name in draft.plan.biases else None
-        codes = None if grid is None else grid_codes(draft.plan.biases[name].astype(np.float32), grid)
-        if grid is not None and codes is not None:
-            nodes += _dequantized(draft, name, codes, grid)
-            node.input[2] = name + DEQUANTIZED
+        for index, name in enumerate(node.input):
+            bias = name.removesuffix(BIAS) if node.op_type == "Add" else name if index == 2 else ""
+            layer = producers.get(node.input[1 - index]) if node.op_type == "Add" else node
+            grid = _grid(draft, layer, bias) if bias in draft.plan.biases and layer is not None else None
+            codes = None if grid is None else grid_codes(draft.plan.biases[bias].astype(np.float32), grid)
+            if grid is not None and codes is not None:
+                nodes += _dequantized(draft, bias, codes, grid)
+                node.input[index] = bias + DEQUANTIZED
         nodes.append(node)
     draft.nodes = nodes
 
@@ -45,12 +57,12 @@ def grid_codes(bias: Float32, grid: Float32) -> npt.NDArray[np.int32] | None:
     return integers if np.array_equal(integers.astype(np.float32) * grid, bias) else None
 
 
-def _grid(draft: Draft, node: onnx.NodeProto) -> Float32 | None:
+def _grid(draft: Draft, layer: onnx.NodeProto, bias: str) -> Float32 | None:
     """Return the bias's step per channel, float32 [C], or None where input or weight stay float or shapes differ."""
-    tensor, weight = (name.removesuffix(DEQUANTIZED) for name in node.input[:2])
-    if tensor not in draft.plan.tensors or node.input[1] != weight + DEQUANTIZED:
+    tensor, weight = (name.removesuffix(DEQUANTIZED) for name in layer.input[:2])
+    if tensor not in draft.plan.tensors or layer.input[1] != weight + DEQUANTIZED:
         return None
-    dims, channels = draft.constants[node.input[2]].dims, draft.plan.biases[node.input[2]].size
+    dims, channels = draft.constants[bias].dims, draft.plan.biases[bias].size
     if channels != dims[-1] or channels % draft.plan.weights[weight].scale.size:
         return None
     return bias_grid(draft.plan.tensors[tensor].scale, draft.plan.weights[weight].scale, channels)

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from workbench.errors import PlanError
 from workbench.quant.plan import QuantPlan
 
-CODES, SCALE, ZERO_POINT = "__codes", "__scale", "__zero_point"
+CODES, SCALE, ZERO_POINT, BIAS = "__codes", "__scale", "__zero_point", "__bias"
 QUANTIZED, DEQUANTIZED, RAW = "__quantized", "__dequantized", "__float"
 QUANTIZE, DEQUANTIZE = "__quantize", "__dequantize"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 from workbench.model.canonical import canonical_graph
 from workbench.quant.dialect import SIMULATED, Dialect
+from workbench.quant.parity import compare_with_plan
 from workbench.quant.passes.biases import grid_codes
 from workbench.quant.qdq import write_qdq
+from workbench.quant.qdq_reader import read_qdq
 
 INTEGER = Dialect(bias="int32")
 
@@ -43,7 +46,7 @@ def test_a_bias_has_one_code_per_channel_or_stays_float(shape: list[int], is_int
 
 
 @pytest.mark.parametrize(
-    "name", ["shared weight", "conv transpose", "grouped conv transpose", "gemm transB", "1-D conv"]
+    "name", ["shared weight", "conv transpose", "grouped conv transpose", "gemm transB", "1-D conv", "matmul and bias"]
 )
 def test_codes_stand_for_the_float_values_of_the_plan(name: str) -> None:
     canonical, plan = rule_nets.planned_rule(name)
@@ -63,6 +66,19 @@ def test_a_bias_of_several_layers_has_codes_for_each_layers_grid() -> None:
     read = [node.input[2] for node in written.graph.node if node.op_type == "Conv"]
     assert len(set(read)) == len(plan.biases) == 3
     assert len({plan.tensors[name].scale for name in ("x", "one", "two")}) == 3
+
+
+@pytest.mark.parametrize("dialect", [SIMULATED, INTEGER], ids=["float32", "int32"])
+def test_a_bias_behind_a_matmul_is_told_by_its_name(dialect: Dialect, tmp_path: Path) -> None:
+    canonical, plan = rule_nets.planned_rule("matmul and bias")
+    written = write_qdq(canonical, plan, dialect)
+    constants = {item.name for item in written.graph.initializer}
+    read = {name for node in written.graph.node if node.op_type == "Add" for name in node.input}
+    suffix = "__codes" if dialect is INTEGER else "__bias"
+    assert {name + suffix for name in plan.biases} <= constants
+    assert not set(plan.biases) & (constants | read)
+    onnx.save(written, tmp_path / "model.onnx")
+    assert compare_with_plan(plan, read_qdq(tmp_path / "model.onnx"))[1] == []
 
 
 @given(st.integers(-(2**24), 2**24), st.floats(2.0**-14, 8.0, width=16), st.floats(2.0**-14, 8.0, width=16))
