@@ -69,15 +69,22 @@ class ProviderSession:
         self._old_tf32 = os.environ.get(TF32_VARIABLE)
         if not self.settings["tf32"]:
             os.environ[TF32_VARIABLE] = "0"
-        load_shipped(self.provider)
-        self._session = self.open(self.session_options())
-        self._names = [item.name for item in self._session.get_outputs()]
-        self._check()
+        try:
+            load_shipped(self.provider)
+            self._session = self.open(self.session_options())
+            self._names = [item.name for item in self._session.get_outputs()]
+            self._check()
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._session = None
         if self._old_tf32 is None:
             os.environ.pop(TF32_VARIABLE, None)
@@ -111,6 +118,10 @@ class ProviderSession:
     def provider_options(self) -> dict[str, str]:
         """Return the options given to the provider."""
         return {} if self.provider.name == CPU_PROVIDER else {"device_id": str(self.settings["device"])}
+
+    def next_providers(self) -> list[tuple[str, dict[str, str]]]:
+        """Return who gets the nodes that the provider does not take, before ONNX Runtime's CPU provider does."""
+        return []
 
     def assignment(self) -> dict[str, str]:
         """Return node name -> provider that took it, before the provider fuses anything."""
@@ -158,9 +169,9 @@ class ProviderSession:
             state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel,
             state.NoSuchFile, state.NotImplemented, state.RuntimeException, state.EPFail, RuntimeError, ValueError,
         )  # fmt: skip
-        providers = [(self.provider.name, self.provider_options())]
+        asked = [(self.provider.name, self.provider_options()), *self.next_providers()]
         try:
-            return ort.InferenceSession(str(self.artifact), options, providers=providers, enable_fallback=0)
+            return ort.InferenceSession(str(self.artifact), options, providers=asked, enable_fallback=0)
         except refusals as error:
             raise ModelError(
                 f"{self.artifact.name} is refused by ONNX Runtime with {self.provider.title}",

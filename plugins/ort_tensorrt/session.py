@@ -9,7 +9,7 @@ from typing import Any
 from workbench_plugins.ort_cpu.canonical_nodes import CanonicalNodes, load_nodes
 from workbench_plugins.ort_nvidia.binaries import needed_libraries
 from workbench_plugins.ort_nvidia.libraries import major_of
-from workbench_plugins.ort_nvidia.probing import Provider, provider_library
+from workbench_plugins.ort_nvidia.probing import CUDA, Provider, provider_library
 from workbench_plugins.ort_nvidia.session import COMMON_SETTINGS, CPU_PROVIDER, ProviderSession, moved
 from workbench_plugins.ort_tensorrt.inspector import SECOND_BUILD, BuildFlags, layer_information, tensorrt_package
 from workbench_plugins.ort_tensorrt.layers import placements_of, read_layers
@@ -56,6 +56,12 @@ class OrtTensorRtSession(ProviderSession):
             "trt_timing_cache_path": str(self.engines),
             **profile_options(flags.shapes),
         }
+
+    def next_providers(self) -> list[tuple[str, dict[str, str]]]:
+        """Return CUDA on the same GPU, with the same TF32."""
+        if self.provider.name == CPU_PROVIDER:
+            return []
+        return [(CUDA.name, {**super().provider_options(), "use_tf32": _digit(self.settings["tf32"])})]
 
     def flags(self) -> BuildFlags:
         """Return what the engine is built with."""

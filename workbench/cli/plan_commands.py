@@ -27,6 +27,7 @@ from workbench.cli.progress import Progress
 from workbench.errors import OutputError, RuntimeUnavailableError, StudyError
 from workbench.execution.artifacts import Artifact, CellFailedError, announced_deviations, make_artifact
 from workbench.execution.cells import Cell, native_target
+from workbench.execution.checks import can_verify
 from workbench.execution.discovery import Manifest, find_plugin
 from workbench.execution.preparation import PreparedModel, plan_of, prepare_data, prepare_model
 from workbench.execution.probing import probe
@@ -140,8 +141,9 @@ def _artifact(
     stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, plan: tuple[QuantPlan, Path]
 ) -> Artifact:
     state = probe(manifest)
-    if not state.ok:
-        raise RuntimeUnavailableError(f"{manifest.title} cannot be used here: {state.reason} {state.remedy}".strip())
+    if not state.ok and not can_verify(cell, state):
+        reason = f"{state.reason.rstrip('.')}. {state.remedy}".strip()
+        raise RuntimeUnavailableError(f"{manifest.title} cannot be used here: {reason}")
     try:
         return make_artifact(stages, cell, manifest, state.versions, model, plan)
     except CellFailedError as error:
@@ -157,7 +159,7 @@ def _announced(manifest: Manifest, model: PreparedModel, plan: QuantPlan) -> lis
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
 
     graph = graph_summary(onnx.load(str(model.canonical)))
-    found = announced_deviations(manifest, graph, plan.scheme)
+    found = announced_deviations(manifest, graph, plan.scheme, {})
     for deviation in found:
         if deviation.refuses:
             raise StudyError(f"{manifest.title} cannot realise {plan.scheme.title}", why=deviation.reason)

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net
 from helpers.small_studies import complaint, run_command
+from helpers.workers import PLUGINS
 
 from workbench.cli import plan_commands
 from workbench.cli.plan_commands import artifact_text, parity_text, plan_text
@@ -140,3 +141,13 @@ def test_an_unusable_runtime_is_told_with_its_remedy(
     command = ["quantize", place / "model.onnx", "--plan", place / "new" / "plan.json", "--runtime", "ort_cpu"]
     assert run_command([*command, "-o", tmp_path / "q.onnx"]) == 1
     assert "cannot be used here: No thing here. Install thing." in complaint(capsys.readouterr().err)
+
+
+def test_an_artifact_is_written_where_only_the_device_is_missing(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INT8_WORKBENCH_PLUGINS", str(PLUGINS))
+    command = ["quantize", place / "model.onnx", "--plan", place / "new" / "plan.json", "--runtime", "no_device"]
+    assert run_command([*command, "-o", tmp_path / "q.onnx"]) == 0
+    assert "same numbers as the plan: yes" in capsys.readouterr().out
+    assert (tmp_path / "q.onnx").is_file()

@@ -105,10 +105,11 @@ def test_nodes_elsewhere_are_told_or_refused(artifact: Path) -> None:
         Divided(Prepared(artifact), options, STAND_IN, {**settings, "fallback": "error"}).__enter__()
 
 
-def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_artifact_is_refused_and_leaves_the_environment_alone(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="is refused by ONNX Runtime with stand-in"):
         session(tmp_path / "model.onnx").__enter__()
+    assert module.TF32_VARIABLE not in os.environ
 
 
 def test_long_lists_of_nodes_are_cut() -> None:

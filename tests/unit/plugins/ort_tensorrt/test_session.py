@@ -59,6 +59,11 @@ def test_options_follow_precision_batch_and_row(artifact: Path) -> None:
     )  # fmt: skip
 
 
+def test_nodes_that_tensorrt_leaves_go_to_cuda_on_the_same_gpu(artifact: Path) -> None:
+    found = session(artifact, device=1).next_providers()
+    assert found == [("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "0"})]
+
+
 def test_the_float_row_never_computes_in_less(artifact: Path) -> None:
     found = session(artifact, "fp32", remainder="fp16").provider_options()
     assert (found["trt_int8_enable"], found["trt_fp16_enable"]) == ("0", "0")
