@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,24 +68,6 @@ def write_canonical_nodes(artifact: Path, names: Iterable[str]) -> None:
     """List the canonical graph's nodes in a file beside the artifact."""
     text = json.dumps({"schema_version": 1, "nodes": list(names)})
     (artifact.parent / CANONICAL_NODES).write_text(text, encoding="utf-8")
-
-
-def copy_model(model: Path, folder: Path) -> Path:
-    """Copy an ONNX file and the external data files it names into `folder`; return the copy's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for location in _external_files(model):
-        target = folder / location
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(model.parent / location, target)
-    return Path(shutil.copyfile(model, folder / "model.onnx"))
-
-
-def _external_files(model: Path) -> list[str]:
-    import onnx  # noqa: PLC0415  (probe and realise must not load it)
-    from onnx.external_data_helper import ExternalDataInfo, uses_external_data  # noqa: PLC0415  (as above)
-
-    graph = onnx.load(str(model), load_external_data=False).graph
-    return sorted({ExternalDataInfo(tensor).location for tensor in graph.initializer if uses_external_data(tensor)})
 
 
 def _constants(graph: Any) -> set[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from workbench_plugins.openvino.artifact import copy_model, write_canonical_nodes
-from workbench_plugins.openvino.ir import IR_FOLDER, write_canonical_graph
+from workbench_plugins.openvino.as_written import take
 from workbench_plugins.openvino.session import OpenVinoSession
 
 from workbench.spi import (
@@ -77,7 +76,9 @@ class OpenVinoRuntime:
         if context.precision != "int8":
             raise ValueError(f"openvino prepares fp32 and int8, not {context.precision!r}")
         if plan is None:
-            return _as_written(model, context)
+            artifact = take(model, context.graph, context.work_dir)
+            kind = "OpenVINO IR" if artifact.is_dir() else "ONNX"
+            return Prepared(artifact, notes={"format": f"{kind}, as the tool-chain wrote it"})
         artifact = context.qdq_model(DIALECT)
         return Prepared(
             artifact, notes={"format": "ONNX with QuantizeLinear/DequantizeLinear", "codes": "uint8, zero point 128"}
@@ -90,17 +91,6 @@ class OpenVinoRuntime:
     def open(self, prepared: Prepared, options: OpenOptions) -> Session:
         """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
         return OpenVinoSession(prepared, options)
-
-
-def _as_written(model: Path, context: Context) -> Prepared:
-    """Take a native tool-chain's artifact as it is: an ONNX file, or a folder with an IR."""
-    if model.is_dir():
-        artifact = Path(shutil.copytree(model, context.work_dir / IR_FOLDER))
-        write_canonical_graph(artifact, context.graph)
-        return Prepared(artifact, notes={"format": "OpenVINO IR, as the tool-chain wrote it"})
-    artifact = copy_model(model, context.work_dir)
-    write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))
-    return Prepared(artifact, notes={"format": "ONNX, as the tool-chain wrote it"})
 
 
 def _no_float16() -> Deviation:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from workbench_plugins.openvino.artifact import ArtifactGraph, read_artifact
-from workbench_plugins.openvino.ir import model_file, read_ir
+from workbench_plugins.openvino.as_written import is_as_written, model_file, read_as_written
 from workbench_plugins.openvino.library import load_openvino
 from workbench_plugins.openvino.placement import RuntimeOp, linear_layers_in_subgraphs, not_float32, place
 
@@ -67,7 +67,8 @@ class OpenVinoSession:
         self._flexible: _Compiled | None = None
 
     def __enter__(self) -> OpenVinoSession:
-        self._graph = read_ir(self._artifact) if self._artifact.is_dir() else read_artifact(self._artifact)
+        read = read_as_written if is_as_written(self._artifact) else read_artifact
+        self._graph = read(self._artifact)
         self._main = self._compile(self._config, static=True)
         if self._options.precision == "fp32":
             self._refuse_other_than_float32(self._main)

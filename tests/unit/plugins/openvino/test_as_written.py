@@ -1,4 +1,4 @@
-"""IR of a native tool-chain: the canonical graph is seen in it, it is placed and run as any other artifact."""
+"""What a native tool-chain wrote: the canonical graph is seen in it, it is placed and run as any other artifact."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 from helpers.contexts import PlainContext
 from helpers.onnx_models import conv_relu_net, random_feeds
 from helpers.plans import run_graph
-from workbench_plugins.openvino.ir import IR_MODEL, model_file, read_ir
+from workbench_plugins.openvino.as_written import IR_MODEL, is_as_written, model_file, read_as_written, take
 from workbench_plugins.openvino.library import load_openvino
 from workbench_plugins.openvino.runtime import OpenVinoRuntime
 
 from workbench.model.canonical import canonical_graph
+from workbench.model.summary import graph_summary
 from workbench.spi import OpenOptions, Prepared
 
 
@@ -41,7 +42,8 @@ def prepared(tmp_path: Path) -> tuple[Prepared, onnx.ModelProto]:
 
 def test_the_canonical_graph_is_seen_in_it(prepared: tuple[Prepared, onnx.ModelProto]) -> None:
     made, canonical = prepared
-    graph = read_ir(made.artifact)
+    assert is_as_written(made.artifact)
+    graph = read_as_written(made.artifact)
     assert [node.name for node in graph.nodes] == [node.name for node in canonical.graph.node]
     assert graph.outputs == tuple(item.name for item in canonical.graph.output)
     assert [node.op_type for node in graph.nodes if node.quantized] == ["Conv"]
@@ -64,5 +66,27 @@ def test_it_runs_and_every_node_has_a_place(prepared: tuple[Prepared, onnx.Model
 
 def test_a_graph_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "ir").mkdir()
+    assert not is_as_written(tmp_path / "ir")
     with pytest.raises(OSError, match="canonical_graph"):
-        read_ir(tmp_path / "ir")
+        read_as_written(tmp_path / "ir")
+
+
+def test_a_node_that_an_onnx_file_leaves_out_keeps_its_place(tmp_path: Path) -> None:
+    canonical, _ = canonical_graph(conv_relu_net())
+    without = onnx.ModelProto()
+    without.CopyFrom(canonical)
+    relu = next(node for node in without.graph.node if node.op_type == "Relu")
+    for node in without.graph.node:
+        for place, name in enumerate(node.input):
+            if name == relu.output[0]:
+                node.input[place] = relu.input[0]
+    without.graph.node.remove(relu)
+    onnx.save(without, tmp_path / "net.onnx")
+    work_dir = tmp_path / "work"
+    work_dir.mkdir()
+    artifact = take(tmp_path / "net.onnx", graph_summary(canonical), work_dir)
+    assert relu.name in [node.name for node in read_as_written(artifact).nodes]
+    with OpenVinoRuntime().open(Prepared(artifact), OpenOptions("int8", 1, 1, tmp_path)) as session:
+        placed = {row.node: row for row in session.placement() if row.node}
+    assert set(placed) == {node.name for node in canonical.graph.node}
+    assert placed[relu.name].op_type == "removed"
