@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -41,6 +41,7 @@ class Measured:
     rounds: list[tuple[float, ...]] = field(default_factory=list)
     told: int = 0
     telling_ns: int = 0
+    telling_cpu_ns: int = 0
     running_ns: int = 0
     after_ns: list[int] = field(default_factory=list)
     median_ns: list[float] = field(default_factory=list)
@@ -78,9 +79,10 @@ def timed(run_once: Callable[[], None], every_s: float, channel: Channel, found:
         runs[0] += 1
 
     def tell(rate: Rate) -> None:
-        before = perf_counter_ns()
+        before, cpu = perf_counter_ns(), thread_time_ns()
         channel.event("rate", start_s=rate.start_s, seconds=rate.seconds, per_s=rate.per_s, phase="block", block=0)
         found.telling_ns += perf_counter_ns() - before
+        found.telling_cpu_ns += thread_time_ns() - cpu
         told_after.append(runs[0])
 
     listener: Tell | None = tell if every_s else None
@@ -103,10 +105,11 @@ def row(session: str, kind: str, found: dict[str, Measured]) -> list[str]:
     this, silent = found[kind], found["silent"]
     ratio = "" if kind == "silent" else ratio_text(ratio_interval(this.rounds, silent.rounds), 4)
     each = f"{this.telling_ns / this.told / 1e3:.0f}" if this.told else ""
+    cpu = f"{this.telling_cpu_ns / this.told / 1e3:.0f}" if this.told else ""
     share = f"{100 * this.telling_ns / this.running_ns:.4f}" if this.told else ""
     slower = f"{np.median(this.after_ns) / np.median(this.median_ns):.2f}" if this.after_ns else ""
     rate = f"{np.median([value for windows_ in this.rounds for value in windows_]):,.0f}"
-    return [f"{session}, {kind}", rate, ratio, str(this.told), each, share, slower]
+    return [f"{session}, {kind}", rate, ratio, str(this.told), each, cpu, share, slower]
 
 
 def main() -> None:
@@ -122,7 +125,16 @@ def main() -> None:
             run_block(run_once, 1.0)
             found = measure(run_once, channel, rounds)
             rows += [row(session, kind, found) for kind in KINDS]
-    headers = ("session, told", "runs per s", "rate / silent", "told", "us each", "% of block", "next run / median")
+    headers = (
+        "session, told",
+        "runs per s",
+        "rate / silent",
+        "told",
+        "us each",
+        "CPU us",
+        "% of block",
+        "next run / median",
+    )
     print_table("Telling the rate between timed runs", headers, rows)
     say("\n% of block: time spent telling, which is left out of rates and blocks.")
     print_conditions(rounds=rounds, block_s=BLOCK_S)
