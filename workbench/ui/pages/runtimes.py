@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from workbench.ui.commands import Finished
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
 
@@ -36,6 +37,7 @@ class RuntimesPage(Page):
         super().__init__("Runtimes", "Each row is measured; two rows may use the same runtime with other settings.")
         self._desk = desk
         self._titles: dict[str, str] = {}
+        self._probes: dict[str, RuntimeProbe] = {}
         self._shown: list[tuple[str, str]] | None = None
         self._rows, self._usable, self._missing = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         for layout in (self._rows, self._usable, self._missing):
@@ -69,6 +71,9 @@ class RuntimesPage(Page):
         ]
         say(self._asking, "")
         self._titles = {state["id"]: state["title"] for state in states}
+        for probe in self._probes.values():
+            probe.setParent(self)  # results, and what runs, outlive the cards
+            probe.hide()
         clear(self._usable)
         clear(self._missing)
         for state in states:
@@ -106,7 +111,17 @@ class RuntimesPage(Page):
             remedy = label(state["remedy"], "mono", wrap=True, selectable=True)
             copy = copy_button(lambda: state["remedy"], self._desk.theme, f"the remedy for {state['title']}")
             inside.addLayout(row(remedy, copy, spacing=8))
+        if state["ok"] and can_be_probed(state):
+            probe = self._probe_of(state)
+            inside.addWidget(probe)
+            probe.show()  # only now: without a parent it would be a window of its own
         return frame
+
+    def _probe_of(self, state: dict[str, Any]) -> RuntimeProbe:
+        if state["id"] not in self._probes:
+            self._probes[state["id"]] = RuntimeProbe(self._desk, state["id"], state["title"])
+            self._probes[state["id"]].failed.connect(self.failed)
+        return self._probes[state["id"]]
 
     def _add(self, runtime_id: str) -> None:
         rows = self._desk.document.value("runtimes", default=[])
@@ -141,6 +156,12 @@ class RuntimesPage(Page):
         items = (self._rows.itemAt(place) for place in range(self._rows.count()))
         boxes = (item.widget() for item in items if item is not None)
         return any(box is not None and box.isAncestorOf(focused) for box in boxes)
+
+
+def can_be_probed(state: dict[str, Any]) -> bool:
+    """Whether a plugin's codes can be compared with the specification: a runtime that has INT8 and takes S1."""
+    is_runtime = state.get("kind", "runtime") == "runtime"
+    return is_runtime and "int8" in (state.get("precisions") or []) and "S1" in (state.get("schemes") or [])
 
 
 def facts_of(state: dict[str, Any]) -> list[str]:

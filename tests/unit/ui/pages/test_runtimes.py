@@ -10,7 +10,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from workbench.ui.pages.runtimes import PLANNED, RuntimesPage, facts_of
+from workbench.ui.pages.runtimes import PLANNED, RuntimesPage, can_be_probed, facts_of
+from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.window import Window
 
@@ -104,3 +105,23 @@ def test_a_runtime_without_plugin_has_a_reason_and_a_remedy(page: RuntimesPage) 
 def test_no_usable_runtime_is_said(page: RuntimesPage) -> None:
     page.show_runtimes(STATES[1:])
     assert page._asking.text().startswith("No runtime can be used here")
+
+
+def test_a_usable_runtime_can_be_probed_and_its_result_outlives_asking_again(page: RuntimesPage) -> None:
+    (probe,) = page.findChildren(RuntimeProbe)
+    result = {"ok": True, "summary": "no pattern departs", "first_departure": None, "patterns": []}
+    probe.show_result(result)
+    page.show_runtimes(STATES)
+    assert page.findChildren(RuntimeProbe) == [probe]
+    assert probe.isVisibleTo(page)
+    assert probe._summary.text() == "No pattern departs"
+    page.show_runtimes(STATES[1:])
+    assert not probe.isVisibleTo(page)
+
+
+def test_only_runtimes_with_int8_and_the_scheme_are_probed() -> None:
+    assert can_be_probed(STATES[0])
+    assert not can_be_probed(STATES[1])
+    assert not can_be_probed({**STATES[0], "kind": "quantizer"})
+    assert not can_be_probed({**STATES[0], "precisions": ["fp32"]})
+    assert not can_be_probed({**STATES[0], "schemes": ["fp32"]})
