@@ -11,7 +11,8 @@ from workbench.execution.result import RESULT_VERSION, Result
 from workbench.files import Migration, read_versioned_json
 
 MIGRATIONS: dict[int, Migration] = {1: dict}
-"""Version 2 added native tool-chains and what they change; what a version 1 file holds means the same."""
+"""Version 2 added native tool-chains and what they change, and sequences with their error by position; what a version 1
+file holds means the same."""
 
 
 def load_result(path: Path) -> Result:

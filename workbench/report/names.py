@@ -57,8 +57,10 @@ def several_candidates(result: Result) -> bool:
 
 
 def sample_word(result: Result) -> str:
-    """Return what a sample is called: "images" or "samples"."""
+    """Return what a sample is called: "images", "sequences" or "samples"."""
     evaluation = result.data.get("evaluation")
+    if evaluation is not None and evaluation.frames:
+        return "sequences"
     return "images" if evaluation is not None and evaluation.kind == "images" else "samples"
 
 

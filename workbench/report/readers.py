@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.execution.result import CandidateFacts, DataFacts, Estimate, Machine, Result, Run, Speedup
 from workbench.report import numbers
+from workbench.report.positions import position_text
 
 Reader = Callable[[Any, Result], Any]
 _SHARE_KEYS = ("share_beyond_clip", "beyond_clip", "share")
@@ -332,6 +333,11 @@ def error(name: str) -> Reader:
         return {"value": value, "interval": pair and list(pair), "n": run.n}
 
     return reader
+
+
+def by_position(run: Run, _result: Result) -> str | None:
+    """SQNR at the first, the middle and the last position of the sequences; None for independent samples."""
+    return None if run.error_by_position is None else position_text(run.error_by_position)
 
 
 def fact(*keys: str) -> Reader:

@@ -20,6 +20,7 @@ from workbench.report.names import (
     several_candidates,
     word_of,
 )
+from workbench.report.positions import position_lines
 from workbench.report.readers import speedup_of
 
 DOT = " \N{MIDDLE DOT} "
@@ -94,7 +95,8 @@ def resolution(result: Result) -> str:
 
 def notes(result: Result) -> list[str]:
     """Return the lines under the verdicts: disagreement, tool-chains, resolution, speed labels not SUSTAINED."""
-    return [*disagreements(result), *exchange_lines(result), *filter(None, [resolution(result)]), *_speed_notes(result)]
+    about_answers = [*disagreements(result), *exchange_lines(result), *position_lines(result)]
+    return [*about_answers, *filter(None, [resolution(result)]), *_speed_notes(result)]
 
 
 def headline(result: Result, spoken: Sequence[dict[str, Any]]) -> str:
@@ -272,7 +274,10 @@ def _scheme_words(result: Result) -> str:
 
 def _sample_words(result: Result) -> str:
     evaluation = result.data.get("evaluation")
-    return "no samples" if evaluation is None else f"{numbers.number(evaluation.n)} {sample_word(result)}"
+    if evaluation is None:
+        return "no samples"
+    frames = f" of {numbers.number(evaluation.frames)} frames" if evaluation.frames else ""
+    return f"{numbers.number(evaluation.n)} {sample_word(result)}{frames}"
 
 
 def _what_differs(result: Result) -> str:
