@@ -37,7 +37,7 @@ def assert_equal_codes(canonical: onnx.ModelProto, plan: QuantPlan, feeds: dict[
         np.testing.assert_array_equal(found[name], expected[name].codes, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(kinds, st.integers(0, 9), st.sampled_from(["S1", "S2"]))
 def test_a_certified_plan_is_simulated_bit_for_bit(steps: list[str], seed: int, scheme: str) -> None:
     model = chain(steps, seed)
