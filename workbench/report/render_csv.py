@@ -39,7 +39,8 @@ def rows(sheet: Sheet) -> Iterator[tuple[Any, ...]]:
             yield (name, "problem", run.problem.message, "", None, None, None, "")
         if run.word:
             yield (name, "evidence", run.word, "", None, None, None, "")
-        yield from _of(name, fields_of("run", run.precision) if run.status == "ok" else (), run.fields)
+        known = fields_of("run", run.precision)
+        yield from _of(name, tuple(f for f in known if run.status == "ok" or f.key in run.fields), run.fields)
 
 
 def _of(name: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -62,7 +62,7 @@ def _bar(cells: list[str]) -> str:
 
 def _section(section: Section) -> str:
     lines = [f"- {_escape(line.label)}: {_value(line)}" for line in section.lines]
-    body = "\n".join(lines) or _escape(section.note)
+    body = "\n\n".join(part for part in (_escape(section.note), "\n".join(lines)) if part)
     return f"### {_escape(section.title)}\n\n{body}"
 
 

@@ -264,8 +264,6 @@ def _machine(machine: Any, result: Result, include: frozenset[str]) -> dict[str,
 
 def _run(run: Run, result: Result, include: frozenset[str]) -> dict[str, Any]:
     shown = run.model_copy(update={"facts": scrub.public_facts(run.facts, keep_host="host" in include)})
-    finished = run.status == "ok"
-    fields = {f.key: disclose(f, shown, result) for f in fields_of("run", run.precision)} if finished else {}
     problem = run.problem.model_dump() if run.problem else None
     if problem and "logs" not in include:
         problem["log_tail"] = []
@@ -275,13 +273,25 @@ def _run(run: Run, result: Result, include: frozenset[str]) -> dict[str, Any]:
         "title": names.run_title(run),
         "refused": next((entry.reason for entry in run.deviations if entry.refuses), ""),
         "problem": problem,
-        "fields": fields,
+        "fields": _run_fields(shown, result),
         "mismatches": _mismatches(run),
         "findings": list(run.findings),
         "samples": [dict(entry) for entry in run.worst_samples] if "samples" in include else [],
     }
 
 
+def _run_fields(run: Run, result: Result) -> dict[str, Any]:
+    """Return a run's fields; of one that could not take place those of its artifact, where that was verified."""
+    known = fields_of("run", run.precision)
+    if run.status == "ok":
+        return {field.key: disclose(field, run, result) for field in known}
+    kept = [field for field in known if field.key in ARTIFACT_FIELDS] if run.parity else []
+    told = {field.key: disclose(field, run, result) for field in kept}
+    return {key: value for key, value in told.items() if is_disclosed(value)}
+
+
+ARTIFACT_FIELDS = ("realised", "parity", "artifact_bytes", "artifact_sha256", "versions", "facts")
+"""Fields that an artifact has although nothing ran."""
 _RUN_KEYS = ("runtime", "label", "candidate", "precision", "machine", "status", "required", "threads", "batch")
 
 

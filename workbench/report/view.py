@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its fields; `note` stands where there are none, as for a run that did not finish."""
+    """A heading with its fields; `note` stands before them, where a run did not finish."""
 
     title: str
     lines: tuple[Line, ...]
@@ -97,7 +97,8 @@ def _run_section(run: SheetRun, several: bool) -> Section:
     parts += [] if run.status == "ok" else [STATUS_WORDS[run.status]]
     title = DOT.join(parts)
     if run.status != "ok":
-        return Section(title, (), _problem(run))
+        known = tuple(field for field in fields_of("run", run.precision) if field.key in run.fields)
+        return Section(title, _lines(known, run.fields), _problem(run))
     extra = [Line("Mismatch", text, True, False, True, "") for text in run.mismatches]
     extra += [Line("Finding", text, True, False, False, "") for text in run.findings]
     extra += [

@@ -12,7 +12,15 @@ from helpers import results
 from workbench.errors import FileFormatError, SheetError
 from workbench.execution.result import Result
 from workbench.report import sheet as sheets
-from workbench.report.sheet import build_sheet, first_line, load_sheet, save_sheet, sheet_hash, to_document
+from workbench.report.sheet import (
+    build_sheet,
+    first_line,
+    load_sheet,
+    missing_fields,
+    save_sheet,
+    sheet_hash,
+    to_document,
+)
 
 PLANTED_HOST = "lab-box-7"
 
@@ -120,3 +128,17 @@ def test_migrations_lead_to_this_version(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sheets, "SHEET_VERSION", 2)
     monkeypatch.setitem(sheets.MIGRATIONS, 1, lambda old: {**old, "title": "raised"})
     assert sheets.sheet_from_document(document).title == "raised"
+
+
+def test_a_run_that_could_not_take_place_tells_of_its_verified_artifact() -> None:
+    document = results.ordinary_document()
+    absent = next(run for run in document["runs"] if run["status"] == "not_available")
+    absent["parity"] = {"checked": 13, "mismatches": []}
+    sheet = build_sheet(Result.model_validate(document), hosts=())
+    found = next(run for run in sheet.runs if run.label == absent["label"])
+    assert found.fields["parity"] == {"checked": 13, "mismatches": 0}
+    assert "throughput" not in found.fields
+    assert not [line for line in missing_fields(sheet) if line.startswith(absent["label"])]
+    absent["parity"] = None
+    sheet = build_sheet(Result.model_validate(document), hosts=())
+    assert next(run for run in sheet.runs if run.label == absent["label"]).fields == {}
