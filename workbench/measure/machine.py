@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,6 +48,8 @@ PROFILE = Path("/sys/firmware/acpi/platform_profile")
 CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 HYPERVISOR = Path("/sys/hypervisor/type")
 DMI_PRODUCT = Path("/sys/class/dmi/id/product_name")
+NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
+NVIDIA_DRIVER = Path("/sys/module/nvidia/version")
 _COMMAND_TIMEOUT_S = 5
 
 
@@ -163,6 +166,22 @@ def memory() -> str:
     return f"{psutil.virtual_memory().total / 2**30:.1f} GiB"
 
 
+def gpus() -> str:
+    """Names of the NVIDIA GPUs that the loaded driver lists (Linux), "2 x NAME" where several are alike.
+
+    Source: NVIDIA driver README, "The /proc filesystem interface".
+    """
+    files = sorted(NVIDIA_GPUS.glob("*/information"))
+    lines = [line.partition(":") for path in files for line in _text_of(path).splitlines()]
+    counts = Counter(value.strip() for key, _, value in lines if key.strip() == "Model")
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+
+
+def gpu_driver() -> str:
+    """Version of the loaded NVIDIA driver (Linux)."""
+    return _text_of(NVIDIA_DRIVER)
+
+
 FACTS: tuple[Fact, ...] = (
     Fact("os", "Operating system", "name and version", os_name),
     Fact("kernel", "Kernel", "release of the kernel", platform.release),
@@ -171,6 +190,8 @@ FACTS: tuple[Fact, ...] = (
     Fact("cores", "Cores", "physical cores, hardware threads, and those this process may use", cores),
     Fact("isa_flags", "ISA flags", "vector extensions that decide which integer kernels run", isa_flags),
     Fact("memory", "Memory", "installed memory", memory),
+    Fact("gpu", "GPU", "names of the NVIDIA GPUs that the loaded driver lists", gpus),
+    Fact("gpu_driver", "GPU driver", "version of the loaded NVIDIA driver", gpu_driver),
     Fact("power_mode", "Power mode", "frequency governor or power plan", power_mode),
     Fact("power_source", "Power source", "mains or battery", power_source),
     Fact("virtualization", "Virtualization", "hypervisor or container, as far as the system tells", virtualization),

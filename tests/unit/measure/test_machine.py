@@ -25,7 +25,16 @@ ARM_CPUINFO = "processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\nCPU part\t: 0x
 def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Linux machine made of files."""
     monkeypatch.setattr(machine, "SYSTEM", "linux")
-    for name in ("CPUINFO", "GOVERNOR", "PROFILE", "CLOCK_SOURCE", "HYPERVISOR", "DMI_PRODUCT"):
+    for name in (
+        "CPUINFO",
+        "GOVERNOR",
+        "PROFILE",
+        "CLOCK_SOURCE",
+        "HYPERVISOR",
+        "DMI_PRODUCT",
+        "NVIDIA_GPUS",
+        "NVIDIA_DRIVER",
+    ):
         monkeypatch.setattr(machine, name, tmp_path / name)
     (tmp_path / "CPUINFO").write_text(CPUINFO)
     return tmp_path
@@ -124,3 +133,14 @@ def test_unreadable_facts_are_left_out(linux: Path, monkeypatch: pytest.MonkeyPa
         machine, "FACTS", (machine.Fact("a", "A", "h", lambda: " x "), machine.Fact("b", "B", "h", str))
     )
     assert machine.machine_facts() == {"a": "x"}
+
+
+def test_gpus_are_those_that_the_driver_lists(linux: Path) -> None:
+    assert (machine.gpus(), machine.gpu_driver()) == ("", "")
+    for bus in ("0000:01:00.0", "0000:02:00.0"):
+        folder = linux / "NVIDIA_GPUS" / bus
+        folder.mkdir(parents=True)
+        (folder / "information").write_text("Model: \t NVIDIA L4\nGPU UUID: GPU-1234\n")
+    (linux / "NVIDIA_DRIVER").write_text("580.95.05\n")
+    facts = machine.machine_facts()
+    assert (facts["gpu"], facts["gpu_driver"]) == ("2 x NVIDIA L4", "580.95.05")
