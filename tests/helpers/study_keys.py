@@ -83,6 +83,7 @@ EXACT = {"preprocess": {"resize": [8, 8]}}
 DIVERGENCE = {"task": {"kind": "divergence"}}
 STATE = {"model": {"path": "net.onnx", "state": {"h": "h_out"}}, **DIVERGENCE}
 OWN_MODEL = {"candidates": [{"name": "first", "model": {"path": "other.onnx", "state": {"h": "o"}}}], **DIVERGENCE}
+NATIVE = {"candidates": [{"name": "tool", "native": "ort_quantize_static"}, {"name": "second"}]}
 CLASSES = {"task": {"kind": "classification"}}
 GUESS = {"preprocess": {"mean": [0.0], "std": [1.0]}}
 
@@ -157,6 +158,11 @@ EDITORS: dict[str, Editor] = {
     **_scheme("candidates.scheme", ("candidates", 0, "scheme"), TWO),
     "candidates.plan": Editor("scheme", "Choose a ready plan for this candidate", found=File("plan.json"),
                               answer=File("plan.json"), before=TWO, place=("candidates", 0, "plan")),
+    "candidates.native": Editor("scheme", "Native tool-chain", "OpenVINO NNCF", "nncf", before=NATIVE,
+                                place=("candidates", 0, "native")),
+    "candidates.native_options": Editor("scheme", "Native tool-chain: calibrate_method", "Entropy",
+                                        {"calibrate_method": "Entropy"}, before=NATIVE,
+                                        place=("candidates", 0, "native_options")),
     "runtimes.id": Editor("runtimes", "Add a row for ort_cpu", found="ort_cpu", place=("runtimes", 1, "id")),
     "runtimes.name": Editor("runtimes", "Row 1: name", "ort 1.31"),
     "runtimes.threads": Editor("runtimes", "Row 1: threads", 2),

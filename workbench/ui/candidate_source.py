@@ -50,7 +50,8 @@ class CandidateSource(QWidget):
         grid.addWidget(label("Model", "muted"), 0, 0)
         grid.addWidget(model, 0, 1)
         grid.addWidget(self._state, 1, 1)
-        grid.addWidget(label("Plan", "muted"), 2, 0)
+        self._plan_title = label("Plan", "muted")
+        grid.addWidget(self._plan_title, 2, 0)
         grid.addWidget(self._plan, 2, 1)
 
     def show_candidate(self, item: dict[str, Any]) -> None:
@@ -62,6 +63,8 @@ class CandidateSource(QWidget):
         source = model.get("path") or model.get("factory")
         self._model.setText(source or OF_STUDY)
         set_role(self._model, "mono" if source else "muted")
+        for widget in (self._plan_title, self._plan):
+            widget.setVisible(not item.get("native"))
         self._plan.blockSignals(True)
         self._plan.set_path(Path(item["plan"]) if item.get("plan") else None)
         self._plan.blockSignals(False)

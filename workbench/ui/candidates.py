@@ -48,6 +48,14 @@ def without_candidate(values: Values, place: int) -> dict[str, Any]:
     return {"candidates": candidates or None}
 
 
+def with_item(values: Values, place: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables to change so that a candidate is `item`; its name is made unique."""
+    candidates = candidates_of(values)
+    others = candidates[:place] + candidates[place + 1 :]
+    candidates[place] = {**item, "name": unique_name(str(item["name"]), others)}
+    return {"candidates": candidates}
+
+
 def with_change(values: Values, place: int, key: str, value: Any) -> dict[str, Any]:
     """Return the tables to change so that a candidate's `key` is `value`; None removes it."""
     if not values.get("candidates"):

@@ -98,6 +98,8 @@ class Forecast(QWidget):
 
 def head_line(item: dict[str, Any]) -> str:
     """Return how much becomes INT8, in a sentence."""
+    if item.get("native"):
+        return "The tool-chain chooses by itself what becomes INT8; what it chose is told after the run."
     share = item["mac_share"]
     if share is None or not item["quantized_nodes"]:
         return "Nothing becomes INT8 with this scheme."

@@ -55,6 +55,8 @@ def scheme_state(values: Mapping[str, Any]) -> State:
     candidates = values.get("candidates") or []
     if len(candidates) > 1:
         return f"{len(candidates)} candidates", ""
+    if candidates and candidates[0].get("native"):
+        return str(candidates[0]["name"]), ""
     scheme = (candidates[0].get("scheme") if candidates else None) or values.get("scheme") or {}
     name = scheme.get("name", "S1")
     method = f" · {scheme.get('method', 'mse')}" if name in ("S1", "S2") else ""

@@ -88,7 +88,7 @@ class RuntimesPage(Page):
 
     def _probed(self, done: Finished) -> None:
         if isinstance(done.document, list):
-            self.show_runtimes(done.document)
+            self.show_runtimes([state for state in done.document if state.get("kind", "runtime") == "runtime"])
         elif not done.cancelled:
             say(self._asking, "The runtimes could not be asked.", "bad")
             self.failed.emit(done.error, done.log_tail)

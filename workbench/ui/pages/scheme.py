@@ -1,4 +1,4 @@
-"""The Scheme page: candidates as tabs, each with its scheme; beside it, at once, what each runtime would make of it."""
+"""The Scheme page: candidates as tabs, each with its scheme or its native tool-chain; beside it what runtimes say."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QSizeP
 
 from workbench.errors import UserError
 from workbench.ui.candidate_source import LABEL_PX, CandidateSource
-from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
+from workbench.ui.candidates import (
+    candidates_of,
+    unique_name,
+    with_candidate,
+    with_change,
+    with_item,
+    without_candidate,
+)
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.forecast import Forecast
+from workbench.ui.native_editor import NativeEditor
+from workbench.ui.native_tools import candidate_of, known_tools, menu_text, title_of, tools_among
 from workbench.ui.scheme_editor import SchemeEditor
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
 
@@ -38,8 +47,9 @@ class SchemePage(Page):
         self._answer: dict[str, Any] = {}
         self._asked: Any = None
         self._command: Command | None = None
+        self._tools, self._tools_asked = known_tools(), False
         self._tabs, self._editor, self._forecast = QTabBar(), SchemeEditor("Scheme"), Forecast(desk.theme)
-        self._name, self._source = QLineEdit(), CandidateSource()
+        self._name, self._source, self._native = QLineEdit(), CandidateSource(), NativeEditor(desk.theme)
         self._problem = label("", "bad", wrap=True)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._ask)
@@ -71,7 +81,9 @@ class SchemePage(Page):
         self._tabs.setDrawBase(False)
         self._tabs.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         add = themed_icon(
-            button("Add candidate", role="quiet", tip="Add another scheme, model or plan"), self._desk.theme, "add"
+            button("Add candidate", role="quiet", tip="Add another scheme, model, plan or tool-chain"),
+            self._desk.theme,
+            "add",
         )
         add.setMenu(self._add_menu())
         self._remove = button("Remove", self._remove_candidate, "quiet", "Remove this candidate")
@@ -95,7 +107,7 @@ class SchemePage(Page):
         title.setFixedWidth(LABEL_PX)
         own.addLayout(row(title, self._name, spacing=14))
         own.addWidget(self._source)
-        for widget in (self._own, self._editor, self._problem):
+        for widget in (self._own, self._editor, self._native, self._problem):
             inside.addWidget(widget)
         return frame
 
@@ -107,11 +119,25 @@ class SchemePage(Page):
             ("A ready plan...", self._add_plan),
         ):
             menu.addAction(text).triggered.connect(lambda _checked=False, do=do: do())
+        self._tool_menu = menu.addMenu("Native tool-chain")
+        menu.aboutToShow.connect(self._ask_tools)
+        self._fill_tool_menu()
         return menu
+
+    def _fill_tool_menu(self) -> None:
+        self._tool_menu.clear()
+        for tool in self._tools:
+            action = self._tool_menu.addAction(menu_text(tool))
+            action.triggered.connect(
+                lambda _checked=False, tool=tool: self._add(candidate_of(tool, {}), "add a tool-chain")
+            )
+        self._tool_menu.setEnabled(bool(self._tools))
 
     def _connect(self) -> None:
         self._tabs.currentChanged.connect(lambda _place: self._show_candidate())
         self._editor.edited.connect(lambda table: self._change("scheme", table, "change the scheme"))
+        self._native.tool_chosen.connect(lambda tool_id: self._set_tool(tool_id, {}))
+        self._native.edited.connect(lambda options: self._set_tool("", options))
         self._name.editingFinished.connect(self._rename)
         self._source.model_chosen.connect(lambda model: self._change("model", model, "choose the candidate's model"))
         self._source.plan_chosen.connect(lambda plan: self._change("plan", plan, "choose the candidate's plan"))
@@ -140,7 +166,14 @@ class SchemePage(Page):
         self._own.setVisible(bool(values.get("candidates")))
         self._name.setText(item["name"])
         self._source.show_candidate(item)
-        self._editor.show_table(item.get("scheme") or values.get("scheme") or {})
+        native = item.get("native") or ""
+        self._editor.setVisible(not native)
+        self._native.setVisible(bool(native))
+        if native:
+            self._native.show_candidate(self._tools, native, item.get("native_options") or {})
+            self._ask_tools()
+        else:
+            self._editor.show_table(item.get("scheme") or values.get("scheme") or {})
         self._show_forecast()
 
     def _show_forecast(self) -> None:
@@ -154,6 +187,31 @@ class SchemePage(Page):
 
     def _change(self, key: str, value: Any, what: str) -> None:
         self._desk.document.update(what, with_change(self._desk.document.values, self._place, key, value))
+
+    def _set_tool(self, tool_id: str, options: dict[str, Any]) -> None:
+        """Give the candidate another tool-chain ("" keeps it) and options; a name that told the old ones follows."""
+        values = self._desk.document.values
+        item = candidates_of(values)[self._place]
+        tools = {tool["id"]: tool for tool in self._tools}
+        old = tools.get(item["native"])
+        old_title = title_of(old, item.get("native_options") or {}) if old else ""
+        tool = tools[tool_id or item["native"]]
+        made = candidate_of(tool, options, {**item, "native_title": old_title})
+        self._desk.document.update("change the tool-chain", with_item(values, self._place, made))
+
+    def _ask_tools(self) -> None:
+        """Ask, once, in other processes, which tool-chains can be used here."""
+        if not self._tools_asked:
+            self._tools_asked = True
+            self._desk.bridge.run(["runtimes", "--json"], self._tools_answered)
+
+    def _tools_answered(self, done: Finished) -> None:
+        if not isinstance(done.document, list):
+            self._tools_asked = False
+            return
+        self._tools = tools_among(done.document)
+        self._fill_tool_menu()
+        self._show_candidate()
 
     def _rename(self) -> None:
         candidates = candidates_of(self._desk.document.values)

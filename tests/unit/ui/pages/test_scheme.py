@@ -12,6 +12,7 @@ from helpers.studies import document, write_study
 from helpers.words import words_of
 from pytestqt.qtbot import QtBot
 
+from workbench.ui.commands import Finished
 from workbench.ui.pages.scheme import SchemePage
 from workbench.ui.window import Window
 
@@ -64,3 +65,40 @@ def test_editing_without_candidates_changes_the_scheme(page: SchemePage, window:
     page._editor.edited.emit({"name": "S3", "method": "mse"})
     assert window.desk.document.value("scheme") == {"name": "S3", "method": "mse"}
     assert window.rail.buttons["scheme"].state == "S3 W8 weight-only"
+
+
+def test_a_native_tool_chain_is_a_candidate_with_its_own_editor(
+    page: SchemePage, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(window.desk.bridge, "run", lambda arguments, *_: asked.append(arguments))
+    titles = [action.text() for action in page._tool_menu.actions()]
+    assert {"ONNX Runtime quantize_static", "OpenVINO NNCF quantize"} <= set(titles)
+    page._tool_menu.actions()[titles.index("ONNX Runtime quantize_static")].trigger()
+    assert page._tabs.tabText(1) == "ONNX Runtime quantize_static, MinMax"
+    assert (page._editor.isHidden(), page._native.isHidden()) == (True, False)
+    assert asked[0] == ["runtimes", "--json"]
+    page._native.edited.emit({"calibrate_method": "Entropy"})
+    assert window.desk.document.value("candidates", 1) == {
+        "name": "ONNX Runtime quantize_static, Entropy",
+        "native": "ort_quantize_static",
+        "native_options": {"calibrate_method": "Entropy"},
+    }
+    page._name.setText("mine")
+    page._rename()
+    page._native.tool_chosen.emit("nncf")
+    assert window.desk.document.value("candidates", 1) == {"name": "mine", "native": "nncf"}
+    page._tabs.setCurrentIndex(0)
+    assert (page._editor.isHidden(), page._native.isHidden()) == (False, True)
+    for _ in range(4):
+        window.desk.document.undo_stack.undo()
+    assert window.desk.document.is_empty
+
+
+def test_the_answer_tells_which_tool_chain_cannot_be_used(page: SchemePage, window: Window) -> None:
+    states = [
+        {**tool, "kind": "quantizer", "ok": tool["id"] != "nncf", "reason": "nncf is not installed"}
+        for tool in page._tools
+    ]
+    page._tools_answered(Finished(0, False, False, states, "", ()))
+    assert "OpenVINO NNCF quantize (not usable here)" in [action.text() for action in page._tool_menu.actions()]
