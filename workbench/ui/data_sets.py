@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Part = Literal["calibration", "evaluation"]
+Sets = dict[Part, dict[str, Any]]
 FOLDERS: dict[Part, tuple[str, ...]] = {
     "evaluation": ("evaluation", "eval", "validation", "val", "test"),
     "calibration": ("calibration", "calib"),
@@ -15,7 +16,7 @@ WITH_RANGES = ("S1", "S2")
 """Schemes whose activation ranges come from calibration samples."""
 
 
-def sets_at(path: Path, wanted: Part) -> dict[str, dict[str, Any]]:
+def sets_at(path: Path, wanted: Part) -> Sets:
     """Return the [data] tables for a file or folder that was dropped or chosen.
 
     A folder may hold both sets: as sub-folders `evaluation` and `calibration`, or as lists `evaluation.csv` and
@@ -25,8 +26,8 @@ def sets_at(path: Path, wanted: Part) -> dict[str, dict[str, Any]]:
     part: Part = "calibration" if path.stem.lower().startswith(FOLDERS["calibration"][1]) else wanted
     if not path.is_dir():
         return {part: {"kind": "arrays", "path": str(path)}}
-    folders = {name: table for name, names in FOLDERS.items() if (table := _sub_folder(path, names))}
-    lists = {name: table for name in FOLDERS if (table := _listed(path, name))}
+    folders: Sets = {name: table for name, names in FOLDERS.items() if (table := _sub_folder(path, names))}
+    lists: Sets = {name: table for name in FOLDERS if (table := _listed(path, name))}
     return (folders if len(folders) == len(FOLDERS) else {}) or lists or {part: {"kind": "images", "path": str(path)}}
 
 

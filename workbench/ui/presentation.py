@@ -69,11 +69,12 @@ class Presentation(QDialog):
         self._theme = theme
         self._sized: list[Sized] = []
         self.slides = QStackedWidget()
-        self._type: list[list[Sized]] = []
+        self._type: list[tuple[QWidget, list[Sized]]] = []
         for make in (self._verdicts, self._picture, self._claim):
             self._sized = []
-            self.slides.addWidget(make(sheet))
-            self._type.append(self._sized)
+            slide = make(sheet)
+            self.slides.addWidget(slide)
+            self._type.append((slide, self._sized))
         self._place = label("", "small")
         back = button("Back", lambda: self.go(-1), "quiet", "Previous slide")
         forward = button("Next", lambda: self.go(1), "quiet", "Next slide")
@@ -111,8 +112,8 @@ class Presentation(QDialog):
         if (layout := self.layout()) is not None:
             layout.activate()
         scale = scale_of(self.width(), self.height())
-        for place, sized in enumerate(self._type):
-            _fit(self.slides.widget(place), sized, scale, self.slides.size())
+        for slide, sized in self._type:
+            _fit(slide, sized, scale, self.slides.size())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  (Qt's name)
         """Go through the slides by keyboard."""
