@@ -117,7 +117,8 @@ def study_gaps(folder: Path) -> dict[str, list[float]]:
     wait(application, lambda: window.desk.bridge.running == 0)
     page = window.page("run")
     assert isinstance(page, RunPage)
-    page._chosen = folder / "study"
+    page.options.set_folder(folder / "study")
+    window.show_page("run")
     gaps.begin("the study runs")
     page.state.connect(lambda text, _kind: gaps.begin("its result is shown") if text.startswith("finished") else None)
     page.start()

@@ -19,7 +19,7 @@ import numpy as np
 
 from workbench.errors import JobFailedError
 from workbench.execution.artifacts import Artifact
-from workbench.execution.cells import Cell
+from workbench.execution.cells import ROUNDS, Cell
 from workbench.execution.contract import broken_contract
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import Worker
@@ -34,7 +34,6 @@ LOAD_LIMIT_S = 3600.0
 BLOCK_GRACE_S = 120.0
 KEPT = ("n", "wall_s", "run_s", "outputs", "outputs_sha256", "samples_sha256")
 """What a worker tells of its accuracy pass that another session may keep; the rest belongs to the session."""
-ROUNDS: Mapping[str, int] = {"quick": 5, "standard": 6, "full": 10, "none": 0}
 
 
 @dataclass(frozen=True)

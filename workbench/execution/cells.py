@@ -15,6 +15,8 @@ from workbench.execution.study import Candidate, RuntimeSection, Study
 FLOAT = ("fp32", "fp16")
 LOAD_S = 1.0
 WARM_UP_S = 2.3
+ROUNDS: Mapping[str, int] = {"quick": 5, "standard": 6, "full": 10, "none": 0}
+"""Timed blocks per cell by profile; the cells of a group take turns."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from workbench.execution import assemble
 from workbench.execution import result as records
 from workbench.execution.artifacts import CellFailedError, make_artifact
 from workbench.execution.assemble import CellState
-from workbench.execution.cell_run import ROUNDS, CellJob, groups_of, run_group
-from workbench.execution.cells import FLOAT, Cell, cells_of
+from workbench.execution.cell_run import CellJob, groups_of, run_group
+from workbench.execution.cells import FLOAT, ROUNDS, Cell, cells_of
 from workbench.execution.checks import (
     can_verify,
     check_labels,

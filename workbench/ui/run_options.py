@@ -90,11 +90,15 @@ class RunOptions(QFrame):
         inside.addWidget(self._code)
         inside.addStretch(1)
 
+    def set_folder(self, folder: Path) -> None:
+        """Let results go to another folder."""
+        self._chosen = folder
+        self.changed.emit()
+
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Folder for results", str(self.folder.parent))
         if name:
-            self._chosen = Path(name)
-            self.changed.emit()
+            self.set_folder(Path(name))
 
     def _reset(self) -> None:
         self._chosen = None

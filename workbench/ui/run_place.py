@@ -98,12 +98,15 @@ def planned(study: Study, titles: Mapping[str, str], *, quick: bool = False) -> 
     Args:
         titles: of runtimes, see `runtime_titles`.
     """
-    from workbench.execution.cell_run import ROUNDS  # noqa: PLC0415  (not before the first paint)
-    from workbench.execution.cells import cells_of  # noqa: PLC0415  (with the above)
-    from workbench.execution.native import with_tool_names  # noqa: PLC0415  (with the above)
+    from workbench.execution.cells import ROUNDS, cells_of  # noqa: PLC0415  (not before the first paint)
     from workbench.execution.study import with_row_names  # noqa: PLC0415  (with the above)
 
-    cells = tuple(cells_of(with_tool_names(with_row_names(study, titles))))
+    study = with_row_names(study, titles)
+    if any(candidate.native for candidate in study.file.candidates):
+        from workbench.execution.native import with_tool_names  # noqa: PLC0415  (loads onnx, only where it must)
+
+        study = with_tool_names(study)
+    cells = tuple(cells_of(study))
     profile, budget = ("quick" if quick else study.file.measure.profile), study.file.measure.budget_s
     seconds = SECONDS[profile] if budget is None else min(SECONDS[profile], budget / len(cells))
     return Planned(cells, seconds, ROUNDS[profile] if seconds else 0)

@@ -21,6 +21,7 @@ MODULES = (
     "workbench.measure.latency",
     "pyqtgraph",
     "workbench.ui.charts.base",
+    "workbench.ui.charts.live",
     "workbench.ui.charts.scatter",
     "workbench.ui.pages.compare",
     "workbench.ui.pages.speed",

@@ -66,6 +66,11 @@ class RunPage(Page):
         self._refresh()
 
     @property
+    def options(self) -> RunOptions:
+        """What holds for one run."""
+        return self._options
+
+    @property
     def is_running(self) -> bool:
         """Whether a study runs now."""
         return self._command is not None
