@@ -48,7 +48,8 @@ __all__ = [
     "read_back_qdq",
 ]
 
-SPI_VERSION = 1
+SPI_VERSION = 2
+"""Version 2: `realise` gets the row's options; plugins of version 1 are asked without them."""
 Precision = Literal["fp32", "fp16", "int8"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -124,11 +125,13 @@ class Prepared:
         artifact: the file or folder the runtime loads, inside the context's work_dir.
         deviations: found while lowering, on top of `realise`.
         notes: facts for the sheet (opset, passes removed, ...).
+        declared: tensors with other parameters than the plan's, which a deviation announces; parity is judged by them.
     """
 
     artifact: Path
     deviations: tuple[Deviation, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    declared: Mapping[str, TensorParameters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,12 @@ class Context(Protocol):
     def qdq_model(self, dialect: Dialect) -> Path:
         """Write the plan as a Q/DQ ONNX file into `work_dir` and return its path."""
 
+    def declared_tensors(self, dialect: Dialect) -> Mapping[str, TensorParameters]:
+        """Return the tensors that this dialect writes with other numbers than the plan's; {} unless it deviates."""
+
+    def copy_model(self, model: Path) -> Path:
+        """Copy an ONNX file and the external data it names into `work_dir`; return the copy's path."""
+
     def simulated_outputs(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Run the plan in float (the simulated reference) on `feeds`."""
 
@@ -224,8 +233,12 @@ class Runtime(Protocol):
     def probe(self) -> Availability:
         """Say whether it can be used; cheap, never raises, loads no device."""
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
-        """Say what this runtime would refuse or change; pure, imports no runtime, answers at once."""
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
+        """Say what this runtime would refuse or change; pure, imports no runtime, answers at once.
+
+        Args:
+            settings: the runtime row's `options` table. Raises ValueError on unknown options.
+        """
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
         """Write the artifact.

@@ -10,20 +10,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from workbench_plugins.openvino.artifact import ArtifactGraph, ArtifactNode, copy_model
+from workbench_plugins.openvino.artifact import ArtifactGraph, ArtifactNode
 from workbench_plugins.openvino.library import load_openvino
 
-from workbench.spi import GraphSummary
+from workbench.spi import Context, GraphSummary
 
 IR_FOLDER, IR_MODEL = "ir", "model.xml"
 CANONICAL_GRAPH = "canonical_graph.json"
 
 
-def take(model: Path, graph: GraphSummary, work_dir: Path) -> Path:
+def take(model: Path, context: Context) -> Path:
     """Copy an artifact (an ONNX file, or a folder with an IR) into `work_dir`; list the canonical nodes beside it."""
-    is_ir = model.is_dir()
-    artifact = Path(shutil.copytree(model, work_dir / IR_FOLDER)) if is_ir else copy_model(model, work_dir)
-    (work_dir / CANONICAL_GRAPH).write_text(json.dumps(_document(graph)), encoding="utf-8")
+    is_ir, folder = model.is_dir(), context.work_dir
+    artifact = Path(shutil.copytree(model, folder / IR_FOLDER)) if is_ir else context.copy_model(model)
+    (folder / CANONICAL_GRAPH).write_text(json.dumps(_document(context.graph)), encoding="utf-8")
     return artifact
 
 

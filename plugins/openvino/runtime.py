@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from workbench_plugins.openvino.artifact import copy_model, write_canonical_nodes
+from workbench_plugins.openvino.artifact import write_canonical_nodes
 from workbench_plugins.openvino.as_written import take
 from workbench_plugins.openvino.session import OpenVinoSession
 
@@ -51,7 +52,7 @@ class OpenVinoRuntime:
             ok=True, reason=reason, versions={"openvino": version}, devices=(f"CPU: {platform.machine()}",)
         )
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         """List what differs: float16 is refused; codes are unsigned; a Conv before a residual Add is not rounded."""
         if scheme.name == "fp16":
             return [_no_float16()]
@@ -70,13 +71,13 @@ class OpenVinoRuntime:
         if context.target not in TARGETS:
             raise ValueError(f"openvino prepares for {', '.join(TARGETS)}, not {context.target!r}")
         if context.precision == "fp32":
-            artifact = copy_model(model, context.work_dir)
+            artifact = context.copy_model(model)
             write_canonical_nodes(artifact, (node.name for node in context.graph.nodes))
             return Prepared(artifact, notes={"format": "ONNX, unchanged"})
         if context.precision != "int8":
             raise ValueError(f"openvino prepares fp32 and int8, not {context.precision!r}")
         if plan is None:
-            artifact = take(model, context.graph, context.work_dir)
+            artifact = take(model, context)
             kind = "OpenVINO IR" if artifact.is_dir() else "ONNX"
             return Prepared(artifact, notes={"format": f"{kind}, as the tool-chain wrote it"})
         artifact = context.qdq_model(DIALECT)

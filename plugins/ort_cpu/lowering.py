@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from workbench.spi import Deviation, Dialect, GraphSummary, QuantPlan, Scheme
 
@@ -16,18 +17,30 @@ FLOAT_ONLY_OPS = frozenset({"ConvTranspose"})
 """Ops of the schemes that ONNX Runtime computes in float between a DequantizeLinear and a QuantizeLinear."""
 
 
-def dialect_for(target: str) -> Dialect:
-    """Return the spelling for a target. Raises ValueError for one this runtime does not run on."""
+def dialect_for(target: str, *, full_range_relu: bool = False) -> Dialect:
+    """Return the spelling for a target.
+
+    Raises:
+        ValueError: this runtime does not run on the target, or `full_range_relu` is asked for where codes are signed.
+    """
     if target not in DIALECTS:
         raise ValueError(f"ort_cpu prepares for {', '.join(DIALECTS)}, not {target!r}")
-    return DIALECTS[target]
+    dialect = DIALECTS[target]
+    if full_range_relu and dialect.activation != "uint8":
+        raise ValueError(f"ort_cpu option full_range_relu needs unsigned codes; on {target} they are signed")
+    return replace(dialect, full_range_relu=full_range_relu)
 
 
-def quantized_deviations(graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
-    """Return what is known before any number is: spelling of the codes, ops without an integer kernel."""
+def quantized_deviations(graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
+    """Return what is known before any number is: spelling of the codes, ops without an integer kernel.
+
+    Args:
+        settings: options of the row, all of them (`session.checked_settings`).
+    """
     if not scheme.quantizes_activations:
         return [_weight_only()]
     spelled = [_shifted_codes()] if scheme.name == "S1" else []
+    spelled += [_full_range_relu()] if scheme.name == "S1" and settings["full_range_relu"] else []
     return spelled + [
         _float_op(node.name, node.op_type)
         for node in graph.nodes
@@ -52,24 +65,6 @@ def target_deviations(target: str, plan: QuantPlan) -> tuple[Deviation, ...]:
     )
 
 
-def copy_model(model: Path, folder: Path) -> Path:
-    """Copy an ONNX file and the external data files it names into `folder`; return the copy's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for location in _external_files(model):
-        target = folder / location
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(model.parent / location, target)
-    return Path(shutil.copyfile(model, folder / "model.onnx"))
-
-
-def _external_files(model: Path) -> list[str]:
-    import onnx  # noqa: PLC0415  (realise must not load it)
-    from onnx.external_data_helper import ExternalDataInfo, uses_external_data  # noqa: PLC0415  (as above)
-
-    graph = onnx.load(str(model), load_external_data=False).graph
-    return sorted({ExternalDataInfo(tensor).location for tensor in graph.initializer if uses_external_data(tensor)})
-
-
 def _shifted_codes() -> Deviation:
     return Deviation(
         node=None,
@@ -77,6 +72,16 @@ def _shifted_codes() -> Deviation:
         realised="uint8 activations, zero point 128 (x64)",
         reason="x64 integer kernels take unsigned activations; every code is shifted by 128, the reals are the same",
         codes_change=False,
+    )
+
+
+def _full_range_relu() -> Deviation:
+    return Deviation(
+        node=None,
+        requested="int8 activations after ReLU, clamped at code 127",
+        realised="uint8 activations after ReLU, zero point 0, clamped at code 255 (x64)",
+        reason="option full_range_relu: saturation is the ReLU, no Clip is left; values beyond the clamp are kept",
+        codes_change=True,
     )
 
 

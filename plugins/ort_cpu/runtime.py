@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_cpu.cpu import Cpu, this_cpu
-from workbench_plugins.ort_cpu.lowering import copy_model, dialect_for, quantized_deviations, target_deviations
+from workbench_plugins.ort_cpu.lowering import dialect_for, quantized_deviations, target_deviations
 from workbench_plugins.ort_cpu.session import OrtCpuSession, checked_settings
 
 from workbench.spi import (
@@ -25,6 +27,7 @@ from workbench.spi import (
     read_back_qdq,
 )
 
+COPIED = {"fp32": "ONNX, unchanged", "int8": "ONNX, as the tool-chain wrote it"}
 PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 REMEDY = 'pip install "onnxruntime==1.31.1"'
 SATURATES = "no VNNI: u8 x s8 products may saturate; option x64_quant_precision = true avoids it"
@@ -42,11 +45,12 @@ class OrtCpuRuntime:
             return Availability(False, "ONNX Runtime is not installed", REMEDY, versions, (f"CPU: {cpu}",), ())
         return Availability(True, isa_note(cpu), "", versions, (f"CPU: {cpu}",), ("fp32", "int8"))
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         """List what differs on x64; refuses fp16, for which this provider has no kernels."""
+        options = checked_settings(settings)
         if scheme.name == "fp16":
             return [_no_float16()]
-        return quantized_deviations(graph, scheme) if scheme.is_quantized else []
+        return quantized_deviations(graph, scheme, options) if scheme.is_quantized else []
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
         """Write the float model, or a native tool-chain's, as it is, or the plan as Q/DQ for the target.
@@ -54,19 +58,15 @@ class OrtCpuRuntime:
         Raises:
             ValueError: fp16, an unknown target or unknown options.
         """
-        checked_settings(context.settings)
+        options = checked_settings(context.settings)
         context.check_cancelled()
-        if context.precision == "fp32":
-            artifact = copy_model(model, context.work_dir)
-            save_nodes(nodes_of(context.graph, None), artifact)
-            return Prepared(artifact, notes={"format": "ONNX, unchanged"})
-        if context.precision != "int8":
+        if context.precision not in ("fp32", "int8"):
             raise ValueError(f"ort_cpu prepares fp32 and int8, not {context.precision!r}")
-        if plan is None:
-            artifact = copy_model(model, context.work_dir)
+        if context.precision == "fp32" or plan is None:
+            artifact = context.copy_model(model)
             save_nodes(nodes_of(context.graph, None), artifact)
-            return Prepared(artifact, notes={"format": "ONNX, as the tool-chain wrote it"})
-        dialect = dialect_for(context.target)
+            return Prepared(artifact, notes={"format": COPIED[context.precision]})
+        dialect = dialect_for(context.target, full_range_relu=options["full_range_relu"])
         artifact = context.qdq_model(dialect)
         save_nodes(nodes_of(context.graph, plan), artifact)
         notes = {
@@ -75,7 +75,9 @@ class OrtCpuRuntime:
             "activation codes": dialect.activation,
             "activation functions": dialect.activation_function,
         }
-        return Prepared(artifact, target_deviations(context.target, plan), notes)
+        declared = context.declared_tensors(dialect)
+        notes |= {"tensors after ReLU clamped at 255": str(len(declared))} if dialect.full_range_relu else {}
+        return Prepared(artifact, target_deviations(context.target, plan), notes, declared)
 
     def read_back(self, artifact: Path) -> RealisedParameters:
         """Read the parameters from the Q/DQ file that ONNX Runtime itself reads. Raises ModelError."""

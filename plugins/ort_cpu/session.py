@@ -21,6 +21,7 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "allow_spinning": (False, True),
     "graph_optimization_level": ("all", "extended", "basic", "disable"),
     "x64_quant_precision": (False, True),
+    "full_range_relu": (False, True),
 }
 """Known options with their allowed values, the default first."""
 LEVELS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_cuda.session import SETTINGS, OrtCudaSession
 from workbench_plugins.ort_nvidia.probing import CUDA, Provider, availability
-from workbench_plugins.ort_nvidia.session import checked_settings, copied
+from workbench_plugins.ort_nvidia.session import checked_settings
 
 from workbench.spi import (
     Availability,
@@ -69,7 +69,7 @@ class OrtCudaRuntime:
             artifact = write_float16(model, context.work_dir)
             notes = {"format": "ONNX in float16, inputs and outputs float32"}
         else:
-            artifact, notes = copied(model, context.work_dir), {"format": "ONNX, unchanged"}
+            artifact, notes = context.copy_model(model), {"format": "ONNX, unchanged"}
         save_nodes(nodes_of(context.graph, plan), artifact)
         return Prepared(artifact, notes=notes)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -228,13 +227,6 @@ def moved(placements: list[Placement], strangers: Mapping[str, str], device: str
             Placement(item.node, item.op_type, where, item.precision, item.fused_into, reason, item.time_share)
         )
     return found
-
-
-def copied(model: Path, folder: Path) -> Path:
-    """Return the path of a float model's copy in `folder`, with its external data."""
-    from workbench_plugins.ort_cpu.lowering import copy_model  # noqa: PLC0415  (loads onnx)
-
-    return copy_model(model, folder)
 
 
 def _group_words(provider: str, names: list[str]) -> str:

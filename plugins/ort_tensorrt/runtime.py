@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, availability, is_ready
-from workbench_plugins.ort_nvidia.session import checked_settings, copied
+from workbench_plugins.ort_nvidia.session import checked_settings
 from workbench_plugins.ort_tensorrt.file_rules import check_file
 from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
 from workbench_plugins.ort_tensorrt.session import SETTINGS, OrtTensorRtSession, provider_major
@@ -66,7 +66,7 @@ class OrtTensorRtRuntime:
             artifact = context.qdq_model(DIALECT)
             notes = {"format": "ONNX with explicit QuantizeLinear/DequantizeLinear", **self._judged(artifact)}
         else:
-            artifact, notes = copied(model, context.work_dir), {"format": "ONNX, unchanged"}
+            artifact, notes = context.copy_model(model), {"format": "ONNX, unchanged"}
         save_nodes(nodes_of(context.graph, plan), artifact)
         return Prepared(artifact, notes={**notes, "engine": self._build(artifact, context)})
 

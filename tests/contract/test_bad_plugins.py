@@ -130,7 +130,7 @@ def test_a_missing_library_says_what_to_install(contract_files: Files, tmp_path:
 
 def test_another_plugin_surface_is_refused_before_loading() -> None:
     errors = {folder.name: error for _, folder, error in discover([PLUGINS])}
-    assert errors["wrong_spi"].startswith("It was written for plugin surface version 99, this program has version 1")
+    assert errors["wrong_spi"].startswith("It was written for plugin surface version 99, this program has version 2")
     assert not any(error for name, error in errors.items() if name in {"echo", "crash", "hang"})
 
 

@@ -38,10 +38,10 @@ from workbench.quant.scheme import Scheme
 image = TensorSpec("x", "float32", ("N", 3, 8, 8))
 node = NodeSummary("conv", "Conv", ("x", "w"), ("y",), {"group": 1}, 100, (1,))
 graph = GraphSummary((node,), (image,), (TensorSpec("y", "float32", ("N", 4, 8, 8)),), {"x": image.shape}, 17)
-runtime = load_runtime(PluginRef(sys.argv[1], Path(sys.argv[2])))
-deviations = [runtime.realise(graph, Scheme(name)) for name in ("S1", "S2", "S3", "fp32", "fp16")]
-assert deviations == [runtime.realise(graph, Scheme(name)) for name in ("S1", "S2", "S3", "fp32", "fp16")]
-print(json.dumps([name for name in sys.argv[3:] if name in sys.modules]))
+runtime = load_runtime(PluginRef(sys.argv[1], Path(sys.argv[2]), spi_version=int(sys.argv[3])))
+deviations = [runtime.realise(graph, Scheme(name), {}) for name in ("S1", "S2", "S3", "fp32", "fp16")]
+assert deviations == [runtime.realise(graph, Scheme(name), {}) for name in ("S1", "S2", "S3", "fp32", "fp16")]
+print(json.dumps([name for name in sys.argv[4:] if name in sys.modules]))
 """
 
 
@@ -64,7 +64,9 @@ def test_probe_answers_in_a_worker(subject: Any, tmp_path: Path) -> None:
 
 
 def test_realise_imports_no_runtime_and_repeats(subject: Any) -> None:
-    command = [sys.executable, "-c", REALISE, subject.manifest.id, str(subject.manifest.folder), *RUNTIME_MODULES]
+    manifest = subject.manifest
+    where = [manifest.id, str(manifest.folder), str(manifest.spi_version)]
+    command = [sys.executable, "-c", REALISE, *where, *RUNTIME_MODULES]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
@@ -74,7 +76,7 @@ def test_realise_names_nodes_of_the_graph(subject: Any, tmp_path: Path) -> None:
     graph = subject.context("int8", tmp_path / "work").graph
     names = {node.name for node in graph.nodes}
     for scheme in ("S1", "S2", "S3", "fp32"):
-        for deviation in subject.runtime.realise(graph, Scheme(scheme)):  # type: ignore[arg-type]
+        for deviation in subject.runtime.realise(graph, Scheme(scheme), {}):  # type: ignore[arg-type]
             assert isinstance(deviation, Deviation)
             assert deviation.node is None or deviation.node in names
             assert deviation.requested

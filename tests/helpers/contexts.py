@@ -9,12 +9,13 @@ from typing import Any
 
 import onnx
 
+from workbench.model.external import copy_with_data
 from workbench.model.graph import GraphSummary
 from workbench.model.load import save_proto
 from workbench.model.summary import graph_summary
 from workbench.quant.dialect import Dialect
-from workbench.quant.plan import QuantPlan
-from workbench.quant.qdq import write_qdq
+from workbench.quant.plan import QuantPlan, TensorParameters
+from workbench.quant.qdq import declared_tensors, write_qdq
 from workbench.spi import Prepared, Runtime
 
 
@@ -39,6 +40,13 @@ class PlainContext:
         path = self.work_dir / "qdq.onnx"
         save_proto(write_qdq(self.canonical, self.plan, dialect), path)
         return path
+
+    def declared_tensors(self, dialect: Dialect) -> Mapping[str, TensorParameters]:
+        assert self.plan is not None
+        return declared_tensors(self.canonical, self.plan, dialect)
+
+    def copy_model(self, model: Path) -> Path:
+        return copy_with_data(model, self.work_dir)
 
     def simulated_outputs(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedError

@@ -122,10 +122,9 @@ def artifact_text(path: Path, title: str, artifact: Artifact, changes: list[dict
     """Return where an artifact is, whether it holds the plan's numbers, and what the runtime changed."""
     record = artifact.record
     found = record["parity"]
-    answer = "yes" if not found["mismatches"] else f"NO, {len(found['mismatches'])} differ"
     lines = [
         f"{path}: {record['artifact_bytes']:,} bytes for {title}",
-        f"  same numbers as the plan: {answer} ({found['checked']} checked)",
+        f"  same numbers as the plan: {_same(found)} ({found['checked']} checked)",
         f"  SHA-256 {record['artifact_sha256']}",
     ]
     lines += [f"  changed by the runtime: {_deviation(item)}" for item in changes]
@@ -265,6 +264,14 @@ def parity_rows(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def _same(found: dict[str, Any]) -> str:
+    """Return whether an artifact holds the plan's numbers, in words."""
+    if found["mismatches"]:
+        return f"NO, {len(found['mismatches'])} differ"
+    declared = found.get("declared", 0)
+    return f"yes, but for {declared} that a deviation declares" if declared else "yes"
+
+
 def parity_text(rows: list[dict[str, Any]]) -> str:
     """Return the parity result for a person, every mismatch in a line."""
     lines = [
@@ -272,7 +279,7 @@ def parity_text(rows: list[dict[str, Any]]) -> str:
             row["label"],
             row["candidate"],
             f"{row['checked']} checked",
-            "same numbers: yes" if not row["mismatches"] else f"same numbers: NO, {len(row['mismatches'])} differ",
+            f"same numbers: {_same(row)}",
         ]
         for row in rows
     ]

@@ -207,19 +207,19 @@ def _row(
     candidate: Candidate,
     tool: Tool | None,
 ) -> dict[str, Any]:
-    head = {"id": row.id, "label": row.label, "unavailable": "", "deviations": []}
+    head = {"id": row.id, "label": row.label, "unavailable": "", "native": bool(tool), "deviations": []}
     if isinstance(runtime, RuntimeState):
         return {**head, "unavailable": runtime.reason}
     if "int8" not in row.precisions and candidate.is_quantized:
         return head
-    found = _unread(tool, runtime) if tool else announced_deviations(runtime, graph, candidate.scheme)
+    found = _unread(tool, runtime) if tool else announced_deviations(runtime, graph, candidate.scheme, row.options)
     return {**head, "deviations": [vars(item) for item in found]}
 
 
 def _unread(tool: Tool, runtime: Manifest) -> list[Deviation]:
     """Return the refusal of a runtime that cannot run what a tool-chain writes."""
     reason = why_not_read(tool, runtime)
-    return [Deviation(None, tool.title, "nothing is run", reason, refuses=True)] if reason else []
+    return [Deviation(None, "what the tool-chain wrote", "nothing is run", reason, refuses=True)] if reason else []
 
 
 def _candidate_text(item: dict[str, Any]) -> str:
@@ -242,6 +242,8 @@ def _row_words(row: dict[str, Any]) -> str:
         return f"cannot be asked: {row['unavailable']}"
     if any(deviation["refuses"] for deviation in row["deviations"]):
         return "refuses"
+    if row["native"]:
+        return "runs it as it is"
     count = len(row["deviations"])
     return f"{count} {'thing' if count == 1 else 'things'} changed" if count else "as asked"
 

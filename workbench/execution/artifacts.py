@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from workbench.execution.discovery import Manifest, load_runtime
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.preparation import PreparedModel
-from workbench.execution.realised import load_realised
+from workbench.execution.realised import load_realised, tensors_from_json
 from workbench.execution.stages import Stages
 from workbench.quant.parity import compare_with_plan
 from workbench.quant.plan import QuantPlan
@@ -53,9 +53,22 @@ class Artifact:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def announced_deviations(manifest: Manifest, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
-    """Ask a plugin in this process, without its runtime, what it would refuse or change."""
-    return _accepted(manifest, scheme, load_runtime(manifest.ref).realise(graph, scheme))
+def announced_deviations(
+    manifest: Manifest, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]
+) -> list[Deviation]:
+    """Ask a plugin in this process, without its runtime, what it would refuse or change.
+
+    Args:
+        settings: the runtime row's `options` table.
+
+    Raises:
+        StudyError: the plugin does not know one of the settings.
+    """
+    try:
+        found = load_runtime(manifest.ref).realise(graph, scheme, settings)
+    except ValueError as error:
+        raise StudyError(f"{manifest.title} cannot be asked", why=str(error), how="Mend options of its row.") from error
+    return _accepted(manifest, scheme, found)
 
 
 def _accepted(manifest: Manifest, scheme: Scheme, deviations: list[Deviation]) -> list[Deviation]:
@@ -104,7 +117,8 @@ def make_artifact(
         record = _prepare(stages, cell, manifest, (source, model.canonical), plan[1] if plan else None, place)
         record["announced"] = [asdict(item) for item in announced]
         if plan:
-            record["parity"] = _parity(stages, cell, manifest, plan[0], Path(record["artifact"]), place)
+            refuse_undeclared(manifest, record)
+            record["parity"] = _parity(stages, cell, manifest, plan[0], record, place)
         return {**record, "artifact": str(Path(record["artifact"]).relative_to(place))}
 
     record = stages.keep(f"Build {cell.title}", folder, key, work)
@@ -115,7 +129,7 @@ def _announced(
     stages: Stages, cell: Cell, manifest: Manifest, model: PreparedModel, scheme: Scheme, place: Path
 ) -> list[Deviation]:
     """Ask in a worker of the row's interpreter: a plugin's code never runs in the program itself here."""
-    arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json()}
+    arguments = {"canonical": str(model.canonical), "scheme": scheme.to_json(), "settings": cell.row.options}
     folder = place / "realise"
     answer = answer_of(
         manifest, stages.plugin_job("realise", manifest, arguments, folder, cell.python, REALISE_TIMEOUT_S)
@@ -144,16 +158,35 @@ def _prepare(
 
 
 def _parity(
-    stages: Stages, cell: Cell, manifest: Manifest, plan: QuantPlan, artifact: Path, place: Path
+    stages: Stages, cell: Cell, manifest: Manifest, plan: QuantPlan, record: Mapping[str, Any], place: Path
 ) -> dict[str, Any]:
     """Read the artifact's parameters back in a worker that gets its path alone, and compare them here."""
-    arguments = {"artifact": str(artifact)}
+    arguments = {"artifact": str(record["artifact"])}
     value = answer_of(
         manifest,
         stages.plugin_job("read_back", manifest, arguments, place / "read_back", cell.python, READ_BACK_TIMEOUT_S),
     )
-    checked, mismatches = compare_with_plan(plan, load_realised(Path(value["parameters"])))
-    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
+    return parity_record(plan, record, Path(value["parameters"]))
+
+
+def parity_record(plan: QuantPlan, record: Mapping[str, Any], parameters: Path) -> dict[str, Any]:
+    """Compare what was read back with the plan, and for tensors that `prepare` declared with what it declared.
+
+    Args:
+        record: prepare's answer; parameters: what `save_realised` wrote.
+    """
+    declared = tensors_from_json(record.get("declared", {}))
+    expected = replace(plan, tensors={**plan.tensors, **declared})
+    checked, mismatches = compare_with_plan(expected, load_realised(parameters))
+    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches], "declared": len(declared)}
+
+
+def refuse_undeclared(manifest: Manifest, record: Mapping[str, Any]) -> None:
+    """Raise CellFailedError where a plugin writes other numbers than the plan's and no deviation says so."""
+    told = any(item["codes_change"] for item in (*record["announced"], *record["deviations"]))
+    if record["declared"] and not told:
+        message = f"{manifest.id} declares other numbers than the plan's, and no deviation says that codes change"
+        raise CellFailedError(Outcome("failed", error_kind="ContractError", message=message))
 
 
 def read_back_and_compare(cell: Cell, manifest: Manifest, plan: QuantPlan, place: Path) -> dict[str, Any]:
@@ -172,8 +205,7 @@ def read_back_and_compare(cell: Cell, manifest: Manifest, plan: QuantPlan, place
         outcome = run_job(job)
         if not outcome.is_ok:
             raise StudyError(f"{cell.title}: the artifact cannot be read back", why=outcome.message, how=outcome.remedy)
-        checked, mismatches = compare_with_plan(plan, load_realised(Path((outcome.value or {})["parameters"])))
-    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches]}
+        return parity_record(plan, record, Path((outcome.value or {})["parameters"]))
 
 
 def answer_of(manifest: Manifest, outcome: Outcome) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from workbench.errors import ContractError
 from workbench.execution.worker import Channel
 from workbench.quant.dialect import SIMULATED, Dialect
-from workbench.quant.plan import QuantPlan
+from workbench.quant.plan import QuantPlan, TensorParameters
 from workbench.spi import Arrays, GraphSummary
 
 if TYPE_CHECKING:
@@ -57,10 +57,32 @@ class WorkerContext:
         """
         from workbench.model.load import save_proto  # noqa: PLC0415  (loads onnx)
 
-        words = (dialect.activation, dialect.activation_function, f"{dialect.bias}_bias", f"opset{dialect.opset}")
+        words = [dialect.activation, dialect.activation_function, f"{dialect.bias}_bias", f"opset{dialect.opset}"]
+        words += ["full_range_relu"] if dialect.full_range_relu else []
         path = self.work_dir / f"model.{'.'.join(words)}.onnx"
         save_proto(self._qdq(dialect), path)
         return path
+
+    def declared_tensors(self, dialect: Dialect) -> Mapping[str, TensorParameters]:
+        """Return the tensors that a dialect writes with other numbers than the plan's.
+
+        Raises:
+            ContractError: there is no plan.
+        """
+        from workbench.quant.qdq import declared_tensors  # noqa: PLC0415  (loads onnx)
+
+        return declared_tensors(self._proto, self._given_plan(), dialect)
+
+    def copy_model(self, model: Path) -> Path:
+        """Copy an ONNX file and the external data it names into `work_dir`.
+
+        Raises:
+            ModelError: an external file is missing or lies outside the model's folder.
+            OSError: the folder cannot be written.
+        """
+        from workbench.model.external import copy_with_data  # noqa: PLC0415  (loads onnx)
+
+        return copy_with_data(model, self.work_dir)
 
     def simulated_outputs(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Run the plan's Q/DQ graph in float, without graph optimizations, on `feeds`.
@@ -92,6 +114,9 @@ class WorkerContext:
     def _qdq(self, dialect: Dialect) -> onnx.ModelProto:
         from workbench.quant.qdq import write_qdq  # noqa: PLC0415  (loads onnx)
 
+        return write_qdq(self._proto, self._given_plan(), dialect)
+
+    def _given_plan(self) -> QuantPlan:
         if self.plan is None:
             raise ContractError(f"prepare asked for a Q/DQ graph, but {self.precision} has no plan")
-        return write_qdq(self._proto, self.plan, dialect)
+        return self.plan

@@ -26,8 +26,9 @@ from workbench.execution.bootstrap import install_finder
 from workbench.execution.jobs import PLUGIN_PACKAGE, PluginRef
 from workbench.execution.tool_options import is_declaration
 from workbench.quant.scheme import SCHEME_TITLES
-from workbench.spi import SPI_VERSION, Quantizer, Runtime
+from workbench.spi import SPI_VERSION, Deviation, GraphSummary, Quantizer, Runtime, Scheme
 
+OLDEST_SPI_VERSION = 1
 ENTRY_POINTS = "int8_workbench.runtimes"
 FOLDERS_VARIABLE = "INT8_WORKBENCH_PLUGINS"
 MANIFEST = "plugin.toml"
@@ -78,7 +79,7 @@ class Manifest:
     @property
     def ref(self) -> PluginRef:
         """What a job needs to name this plugin."""
-        return PluginRef(self.id, self.folder, self.requirements, self.module)
+        return PluginRef(self.id, self.folder, self.requirements, self.module, self.spi_version)
 
 
 def discover(extra_dirs: Sequence[Path] = ()) -> list[Found]:
@@ -148,7 +149,23 @@ def load_runtime(plugin: PluginRef) -> Runtime:
         ImportError: the plugin's module or something it needs at the top cannot be imported.
         ContractError: `RUNTIME` is missing or lacks a method.
     """
-    return cast("Runtime", _load(plugin, ("RUNTIME",)))
+    runtime = cast("Runtime", _load(plugin, ("RUNTIME",)))
+    return runtime if plugin.spi_version > 1 else cast("Runtime", _Version1(runtime))
+
+
+class _Version1:
+    """A runtime written for version 1 of the plugin surface, whose `realise` knows no options."""
+
+    def __init__(self, runtime: Any) -> None:
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
+        """Ask without the settings."""
+        found: list[Deviation] = self._runtime.realise(graph, scheme)
+        return found
 
 
 def load_quantizer(plugin: PluginRef) -> Quantizer:
@@ -236,7 +253,7 @@ def _problem(document: Mapping[str, Any]) -> str:
             return f"{key} = {value!r} in {MANIFEST}; expected {expected}"
     if _of_other_kind(document):
         return _of_other_kind(document)
-    if document["spi_version"] != SPI_VERSION:
+    if not OLDEST_SPI_VERSION <= document["spi_version"] <= SPI_VERSION:
         return _other_version(document["spi_version"])
     return ""
 

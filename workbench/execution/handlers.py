@@ -14,7 +14,7 @@ from typing import Any
 from workbench.errors import ContractError
 from workbench.execution.discovery import load_plugin, load_runtime
 from workbench.execution.jobs import PluginRef
-from workbench.execution.realised import save_realised
+from workbench.execution.realised import save_realised, tensors_json
 from workbench.execution.worker import Channel, Handler
 from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
 from workbench.quant.plan import load_plan
@@ -33,13 +33,14 @@ def probe(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel)
 
 
 def realise(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:
-    """Return {"deviations"} for a scheme; arguments: canonical (ONNX path), scheme (`Scheme.to_json()`)."""
+    """Return {"deviations"} for a scheme; arguments: canonical (ONNX path), scheme (`Scheme.to_json()`), settings."""
     import onnx  # noqa: PLC0415  (most jobs need no graph)
 
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
 
     graph = graph_summary(onnx.load(arguments["canonical"]))
-    deviations = _runtime(plugin).realise(graph, scheme_from_json(arguments["scheme"]))
+    scheme = scheme_from_json(arguments["scheme"])
+    deviations = _runtime(plugin).realise(graph, scheme, arguments["settings"])
     return {"deviations": [asdict(deviation) for deviation in deviations]}
 
 
@@ -51,7 +52,7 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
 
     Returns:
         artifact, artifact_sha256 (of the file, or of names and contents of a folder), artifact_bytes, deviations,
-        notes, build_s (wall time of the plugin's `prepare`).
+        notes, declared (tensors whose parameters a deviation announces), build_s (wall time of `prepare`).
 
     Raises:
         ContractError: the plugin wrote nothing, or outside the folder.
@@ -79,6 +80,7 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
         **artifact_record(plugin, prepared, work_dir),
         "deviations": [asdict(deviation) for deviation in prepared.deviations],
         "notes": dict(prepared.notes),
+        "declared": tensors_json(prepared.declared),
         "build_s": build_s,
     }
 

@@ -42,7 +42,7 @@ def _run(plugin: PluginRef, place: Path, arguments: dict[str, Any], channel: Cha
 
     runtime = load_runtime(plugin)
     graph = graph_summary(onnx.load(place / MODEL))
-    announced = runtime.realise(graph, load_plan(place / PLAN).scheme)
+    announced = runtime.realise(graph, load_plan(place / PLAN).scheme, {})
     refusal = next((item.reason for item in announced if item.refuses), None)
     if refusal is not None:
         return {"refused": refusal}

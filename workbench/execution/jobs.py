@@ -27,12 +27,14 @@ class PluginRef:
         folder: absolute folder with plugin.toml and runtime.py.
         requirements: what pip must have installed, for the message when an import fails.
         module: name of the Python file with `RUNTIME`.
+        spi_version: version of `workbench.spi` it was written for.
     """
 
     id: str
     folder: Path
     requirements: tuple[str, ...] = ()
     module: str = "runtime"
+    spi_version: int = 2
 
     @property
     def dotted_name(self) -> str:
@@ -46,12 +48,15 @@ class PluginRef:
             "folder": str(self.folder),
             "requirements": list(self.requirements),
             "module": self.module,
+            "spi_version": self.spi_version,
         }
 
 
 def plugin_ref_from_json(document: Mapping[str, Any]) -> PluginRef:
     """Build a reference from `PluginRef.to_json()`'s dict."""
-    return PluginRef(document["id"], Path(document["folder"]), tuple(document["requirements"]), document["module"])
+    requirements = tuple(document["requirements"])
+    place = Path(document["folder"])
+    return PluginRef(document["id"], place, requirements, document["module"], document["spi_version"])
 
 
 @dataclass(frozen=True)

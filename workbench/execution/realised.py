@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def save_realised(realised: RealisedParameters, path: Path) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {}
     document = {
         "schema_version": REALISED_VERSION,
-        "tensors": {name: _tensor_json(value) for name, value in realised.tensors.items()},
+        "tensors": tensors_json(realised.tensors),
         "weights": {name: _weight_json(value, arrays) for name, value in realised.weights.items()},
         "biases": {name: _add(value, arrays) for name, value in realised.biases.items()},
     }
@@ -42,12 +43,22 @@ def load_realised(path: Path) -> RealisedParameters:
             raise FileFormatError(f"{path.stem}.npz is not what {path.name} names", why="its SHA-256 differs")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return RealisedParameters(
-                tensors={name: _tensor(value) for name, value in document["tensors"].items()},
+                tensors=tensors_from_json(document["tensors"]),
                 weights={name: _weight(value, arrays) for name, value in document["weights"].items()},
                 biases={name: arrays[key] for name, key in document["biases"].items()},
             )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path.name} is damaged", why=str(error)) from error
+
+
+def tensors_json(tensors: Mapping[str, TensorParameters]) -> dict[str, Any]:
+    """Return parameters of tensors as JSON."""
+    return {name: _tensor_json(value) for name, value in tensors.items()}
+
+
+def tensors_from_json(document: Mapping[str, Any]) -> dict[str, TensorParameters]:
+    """Return what `tensors_json` was given. Raises KeyError, TypeError, ValueError on another form."""
+    return {name: _tensor(value) for name, value in document.items()}
 
 
 def _add(array: npt.NDArray[Any], arrays: dict[str, npt.NDArray[Any]]) -> str:

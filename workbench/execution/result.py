@@ -59,10 +59,16 @@ class MismatchRecord(Record):
 
 
 class Parity(Record):
-    """Parameters read back from the artifact against the plan; `checked` counts tensors, weights and biases."""
+    """Parameters read back from the artifact against the plan.
+
+    Attributes:
+        checked: number of tensors, weights and biases.
+        declared: how many of them were compared with what a deviation declares in place of the plan's numbers.
+    """
 
     checked: int
     mismatches: list[MismatchRecord] = Field(default_factory=list)
+    declared: int = 0
 
 
 class DeviationRecord(Record):

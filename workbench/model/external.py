@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -44,6 +45,23 @@ def read_external_data(proto: ModelProto, folder: Path) -> tuple[str, ...]:
             del tensor.external_data[:]
             tensor.data_location = TensorProto.DEFAULT
     return tuple(sorted(locations))
+
+
+def copy_with_data(model: Path, folder: Path) -> Path:
+    """Copy an ONNX file as `model.onnx`, and beside it the external data files it names; return the copy's path.
+
+    Raises:
+        ModelError: an external file is missing or lies outside the model's folder.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    proto = onnx.load(str(model), load_external_data=False)
+    parts = (_part(tensor) for tensor in _tensors(proto) if tensor.data_location == TensorProto.EXTERNAL)
+    for location in sorted({part.location for part in parts}):
+        target = folder / location
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_path_inside(model.parent, location), target)
+    return Path(shutil.copyfile(model, folder / "model.onnx"))
 
 
 def fingerprint(data: bytes, folder: Path, locations: tuple[str, ...]) -> str:

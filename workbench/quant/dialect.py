@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Dialect:
-    """Spelling of a Q/DQ graph. The plan's real values are the same in every dialect without `full_relu`.
+    """Spelling of a Q/DQ graph. The plan's real values are the same in every dialect without `full_range_relu`.
 
     Attributes:
         activation: "int8" writes the plan's codes; "uint8" writes signed codes c as c + 128 with zero point + 128.
@@ -21,19 +21,20 @@ class Dialect:
         bias: "float32" writes the rounded real values (TensorRT refuses anything else); "int32" writes
             codes on the grid scale_x * scale_w[c] behind a DequantizeLinear. Same reals.
         opset: version of the default ONNX domain of the file, at least 13.
-        full_relu: a declared deviation, with uint8 activations only: tensors after ReLU get zero point 0 and clamp 255
-            in place of 127 (`passes.full_relu`). The one field that changes real values, those above the plan's clamp.
+        full_range_relu: a declared deviation, with uint8 activations only: tensors after ReLU get zero point 0 and
+            clamp 255 in place of 127 (`passes.full_range_relu`). The one field that changes real values, those above
+            the plan's clamp.
     """
 
     activation: Literal["int8", "uint8"] = "int8"
     activation_function: Literal["fused", "leaky_relu", "integer_clip"] = "fused"
     bias: Literal["float32", "int32"] = "float32"
     opset: int = 13
-    full_relu: bool = False
+    full_range_relu: bool = False
 
     def __post_init__(self) -> None:
-        if self.full_relu and self.activation != "uint8":
-            raise ValueError("full_relu needs uint8 activations")
+        if self.full_range_relu and self.activation != "uint8":
+            raise ValueError("full_range_relu needs uint8 activations")
 
 
 SIMULATED = Dialect()

@@ -1,7 +1,8 @@
 """Writes a plan as a Q/DQ ONNX graph in one of several dialects; the real values are the same in each.
 
 For every tensor T of the plan a QuantizeLinear/DequantizeLinear pair stands after its producer, and every
-consumer (and the graph output, if T is one) reads the dequantized value. Weights are int8 codes behind a
+consumer (and the graph output, if T is one) reads the dequantized value; where a float node makes T, only its INT8
+consumers do. Weights are int8 codes behind a
 DequantizeLinear. Initializers are named `<T>__scale`, `<T>__zero_point`, `<W>__codes`, so that an artifact can
 be read back without the plan (`qdq_reader`). A dialect is a list of passes, each of which keeps the real values.
 """
@@ -15,7 +16,7 @@ from workbench.quant.passes.activations import clip_codes, look_up_relu
 from workbench.quant.passes.biases import code_biases, put_biases
 from workbench.quant.passes.draft import Pass, draft_of
 from workbench.quant.passes.fit import at_opset, check_fit
-from workbench.quant.passes.full_relu import full_relu_tensors, with_full_relu
+from workbench.quant.passes.full_range_relu import full_range_relu_tensors, with_full_range_relu
 from workbench.quant.passes.pairs import put_pairs
 from workbench.quant.passes.unsigned import shift_codes
 from workbench.quant.passes.weights import put_weights
@@ -35,7 +36,7 @@ def write_qdq(canonical: onnx.ModelProto, plan: QuantPlan, dialect: Dialect) -> 
     """
     source = at_opset(canonical, dialect.opset)
     check_fit(source.graph, plan)
-    draft = draft_of(source.graph, with_full_relu(source.graph, plan) if dialect.full_relu else plan)
+    draft = draft_of(source.graph, with_full_range_relu(source.graph, plan) if dialect.full_range_relu else plan)
     for rule in passes_of(dialect):
         rule(draft)
     return draft.model(source)
@@ -43,7 +44,7 @@ def write_qdq(canonical: onnx.ModelProto, plan: QuantPlan, dialect: Dialect) -> 
 
 def declared_tensors(canonical: onnx.ModelProto, plan: QuantPlan, dialect: Dialect) -> dict[str, TensorParameters]:
     """Return the tensors that a dialect writes with other numbers than the plan's -> these numbers; mostly none."""
-    return full_relu_tensors(canonical.graph, plan) if dialect.full_relu else {}
+    return full_range_relu_tensors(canonical.graph, plan) if dialect.full_range_relu else {}
 
 
 def passes_of(dialect: Dialect) -> tuple[Pass, ...]:

@@ -89,7 +89,9 @@ _CHANGES = ("right_to_wrong", "wrong_to_right", "wrong_to_other")
 
 
 def _parity(value: Any) -> str:
-    checked, mismatches = numbers.number(value["checked"]), value["mismatches"]
+    checked, mismatches, declared = numbers.number(value["checked"]), value["mismatches"], value.get("declared", 0)
+    if mismatches == 0 and declared:
+        return f"but for {numbers.number(declared)} that a deviation declares: {checked} parameters read back"
     if mismatches == 0:
         return f"yes: {checked} parameters read back, none differs"
     return f"no: {numbers.number(mismatches)} of {checked} parameters differ"

@@ -218,7 +218,8 @@ def parity(run: Run, _result: Result) -> Any:
     """Parameters read back from the artifact against the plan, as counts."""
     if run.parity is None:
         return None
-    return {"checked": run.parity.checked, "mismatches": len(run.parity.mismatches)}
+    declared = {"declared": run.parity.declared} if run.parity.declared else {}
+    return {"checked": run.parity.checked, "mismatches": len(run.parity.mismatches), **declared}
 
 
 def accuracy(run: Run, result: Result) -> Any:

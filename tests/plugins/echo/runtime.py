@@ -70,7 +70,7 @@ class EchoRuntime:
     def probe(self) -> Availability:
         return Availability(ok=True, versions={"onnx": onnx.__version__}, devices=("CPU",))
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         return []
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:

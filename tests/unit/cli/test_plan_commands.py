@@ -74,10 +74,12 @@ def test_parity_names_every_mismatch() -> None:
     rows = [
         {"label": "a", "candidate": "S1", "checked": 7, "mismatches": []},
         {"label": "b", "candidate": "S1", "checked": 7, "mismatches": [MISMATCH]},
+        {"label": "c", "candidate": "S1", "checked": 7, "mismatches": [], "declared": 2},
     ]
     assert parity_text(rows).splitlines() == [
         "a  S1  7 checked  same numbers: yes",
         "b  S1  7 checked  same numbers: NO, 1 differ",
+        "c  S1  7 checked  same numbers: yes, but for 2 that a deviation declares",
         "  b: weight conv1_w scale[3]: planned 0.5, found 0.25",
     ]
 

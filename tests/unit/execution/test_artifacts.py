@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,19 @@ from workbench.execution.artifacts import (
     CellFailedError,
     announced_deviations,
     make_artifact,
+    parity_record,
     read_back_and_compare,
+    refuse_undeclared,
 )
 from workbench.execution.cells import Cell, cells_of
 from workbench.execution.discovery import Manifest, find_plugin
 from workbench.execution.preparation import prepare_model
+from workbench.execution.realised import save_realised, tensors_json
 from workbench.execution.stages import Stages
 from workbench.execution.store import Store
 from workbench.execution.study import load_study
 from workbench.model.summary import graph_summary
+from workbench.quant.parity import RealisedParameters
 from workbench.quant.plan import load_plan
 from workbench.quant.scheme import Scheme
 
@@ -77,15 +82,55 @@ def test_a_flipped_scale_in_a_stored_artifact_is_named(finished: Any, tmp_path: 
         read_back_and_compare(cell, find_plugin("echo"), plan, place)
 
 
+def test_declared_tensors_are_compared_with_what_is_declared(finished: Any, tmp_path: Path) -> None:
+    plan = load_plan(finished.folder / "plans/S1/plan.json")
+    changed = replace(plan.tensors["input"], dtype="uint8", clamp=(0, 255))
+    save_realised(
+        RealisedParameters({**plan.tensors, "input": changed}, plan.weights, plan.biases), tmp_path / "r.json"
+    )
+    told = parity_record(plan, {"declared": tensors_json({"input": changed})}, tmp_path / "r.json")
+    assert (told["mismatches"], told["declared"]) == ([], 1)
+    assert told["checked"] == len(plan.tensors) + len(plan.weights) + len(plan.biases)
+    untold = parity_record(plan, {}, tmp_path / "r.json")
+    assert {item["name"] for item in untold["mismatches"]} == {"input"}
+    wrong = replace(changed, scale=2 * changed.scale)
+    still = parity_record(plan, {"declared": tensors_json({"input": wrong})}, tmp_path / "r.json")
+    assert [item["field"] for item in still["mismatches"]] == ["scale"]
+
+
+@pytest.mark.parametrize(
+    ("announced", "deviations", "is_told"),
+    [([], [], False), ([False], [None], False), ([True], [], True), ([], [True], True)],
+)
+def test_other_numbers_than_the_plans_need_a_deviation(announced: Any, deviations: Any, is_told: bool) -> None:
+    record = {
+        "declared": {"input": {}},
+        "announced": [{"codes_change": value} for value in announced],
+        "deviations": [{"codes_change": value} for value in deviations],
+    }
+    refuse_undeclared(find_plugin("echo"), {**record, "declared": {}})
+    if is_told:
+        refuse_undeclared(find_plugin("echo"), record)
+        return
+    with pytest.raises(CellFailedError, match="echo declares other numbers"):
+        refuse_undeclared(find_plugin("echo"), record)
+
+
+def test_an_option_that_a_plugin_does_not_know_is_one_line(finished: Any) -> None:
+    graph = graph_summary(onnx.load(str(finished.path.parent / "net.onnx")))
+    with pytest.raises(StudyError, match=r"no option 'x'.*Mend"):
+        announced_deviations(find_plugin("ort_cpu"), graph, Scheme(), {"x": 1})
+
+
 def test_a_scheme_that_the_manifest_does_not_list_is_refused(finished: Any, tmp_path: Path) -> None:
     manifest = find_plugin("echo")
     graph = graph_summary(onnx.load(str(finished.path.parent / "net.onnx")))
-    assert announced_deviations(manifest, graph, Scheme()) == []
-    (refusal,) = announced_deviations(manifest, graph, Scheme(name="S2"))
+    assert announced_deviations(manifest, graph, Scheme(), {}) == []
+    (refusal,) = announced_deviations(manifest, graph, Scheme(name="S2"), {})
     assert refusal.refuses
     assert "accepts S1, fp32" in refusal.reason
     stages, cell, _, model, plan = _parts(finished, tmp_path)
-    narrow = Manifest(manifest.id, manifest.title, "runtime", 1, manifest.folder, ("fp32",))
+    narrow = Manifest(manifest.id, manifest.title, "runtime", manifest.spi_version, manifest.folder, ("fp32",))
     with pytest.raises(CellFailedError) as raised:
         make_artifact(stages, cell, narrow, {}, model, plan)
     assert raised.value.refused[0].refuses
@@ -105,8 +150,8 @@ def test_a_plugins_own_words_are_the_refusal_where_it_has_some(finished: Any) ->
     graph = graph_summary(
         onnx.load(finished.folder / "models" / next((finished.folder / "models").iterdir()).name / "canonical.onnx")
     )
-    (found,) = announced_deviations(find_plugin("no_device"), graph, Scheme(name="S2"))
+    (found,) = announced_deviations(find_plugin("no_device"), graph, Scheme(name="S2"), {})
     assert found.refuses
     assert found.reason.startswith("symmetric only")
-    (listed,) = announced_deviations(find_plugin("echo"), graph, Scheme(name="S2"))
+    (listed,) = announced_deviations(find_plugin("echo"), graph, Scheme(name="S2"), {})
     assert listed.reason.endswith("accepts S1, fp32")

@@ -77,3 +77,17 @@ def test_progress_and_cancel_reach_the_channel(context: WorkerContext) -> None:
     context.channel.take({"command": "cancel"})
     with pytest.raises(JobCancelledError):
         context.check_cancelled()
+
+
+def test_declared_tensors_are_those_of_the_dialect(context: WorkerContext) -> None:
+    assert context.declared_tensors(SIMULATED) == {}
+    declared = context.declared_tensors(Dialect("uint8", full_range_relu=True))
+    assert declared
+    assert {value.clamp for value in declared.values()} == {(0, 255)}
+    assert context.qdq_model(Dialect("uint8", full_range_relu=True)) != context.qdq_model(Dialect("uint8"))
+
+
+def test_a_float_model_is_copied_into_the_work_folder(context: WorkerContext) -> None:
+    copy = context.copy_model(context.canonical)
+    assert copy.parent == context.work_dir
+    assert copy.read_bytes() == context.canonical.read_bytes()

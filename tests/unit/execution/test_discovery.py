@@ -46,7 +46,7 @@ def test_a_good_manifest(tmp_path: Path) -> None:
     manifest, error = read_manifest(write(tmp_path / "mine", GOOD + 'requirements = ["a==1"]\n'))
     assert error == ""
     assert manifest == Manifest("mine", "Mine", "runtime", 1, tmp_path / "mine", ("S1",), requirements=("a==1",))
-    assert manifest.ref == PluginRef("mine", tmp_path / "mine", ("a==1",))
+    assert manifest.ref == PluginRef("mine", tmp_path / "mine", ("a==1",), spi_version=1)
 
 
 def test_a_good_manifest_of_a_tool_chain(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_good_manifest_of_a_tool_chain(tmp_path: Path) -> None:
         (GOOD + "requirment = []\n", "Unknown key 'requirment' in plugin.toml; did you mean 'requirements'?"),
         (GOOD + "zzz = 1\n", "Unknown key 'zzz' in plugin.toml; known keys: id, title"),
         (
-            GOOD.replace("spi_version = 1", "spi_version = 2"),
-            "surface version 2, this program has version 1. Update",
+            GOOD.replace("spi_version = 1", "spi_version = 3"),
+            "surface version 3, this program has version 2. Update",
         ),
         (GOOD.replace("spi_version = 1", "spi_version = true"), "expected a whole number"),
         (GOOD.replace("spi_version = 1\n", ""), "plugin.toml lacks 'spi_version'"),
@@ -196,3 +196,18 @@ def test_a_runtime_must_have_its_methods(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="zz_half lacks realise, prepare, read_back, open"):
         load_runtime(PluginRef("zz_half", tmp_path / "zz_half"))
     assert callable(load_runtime(find_plugin("echo", [PLUGINS]).ref).probe)
+
+
+@pytest.mark.parametrize(("version", "parameters"), [(1, "graph, scheme"), (2, "graph, scheme, settings")])
+def test_a_plugin_of_either_version_is_asked_alike(tmp_path: Path, version: int, parameters: str) -> None:
+    others = "probe = prepare = read_back = open = lambda self: 7"
+    code = f"class R:\n    {others}\n    def realise(self, {parameters}): return [{parameters}]\nRUNTIME = R()\n"
+    name = f"zz_version{version}"
+    manifest, error = read_manifest(
+        write(tmp_path / name, GOOD.replace("mine", name).replace("spi_version = 1", f"spi_version = {version}"), code)
+    )
+    assert (manifest is not None, error) == (True, "")
+    assert manifest is not None
+    runtime = load_runtime(manifest.ref)
+    assert runtime.realise("g", "s", {"a": 1}) == ["g", "s", {"a": 1}][: version + 1]  # type: ignore[arg-type]
+    assert runtime.probe() == 7  # type: ignore[comparison-overlap]

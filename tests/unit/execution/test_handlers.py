@@ -37,7 +37,7 @@ def test_every_kind_is_registered() -> None:
 
 def test_probe_and_realise_answer_in_json(files: Files, channel: Channel) -> None:
     assert json.loads(json.dumps(probe(plugin("echo"), {}, channel)))["ok"] is True
-    arguments = {"canonical": str(files.canonical), "scheme": Scheme("S1").to_json()}
+    arguments = {"canonical": str(files.canonical), "scheme": Scheme("S1").to_json(), "settings": {}}
     assert realise(plugin("echo"), arguments, channel) == {"deviations": []}
     with pytest.raises(ContractError, match="needs a plugin"):
         probe(None, {}, channel)

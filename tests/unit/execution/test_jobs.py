@@ -12,7 +12,7 @@ from workbench.execution.jobs import Job, Outcome, PluginRef, plugin_ref_from_js
 
 
 def test_a_plugin_reference_survives_json(tmp_path: Path) -> None:
-    reference = PluginRef("echo", tmp_path, ("a==1", "b"), "other")
+    reference = PluginRef("echo", tmp_path, ("a==1", "b"), "other", 1)
     assert plugin_ref_from_json(json.loads(json.dumps(reference.to_json()))) == reference
     assert reference.dotted_name == "workbench_plugins.echo.other"
 

@@ -11,6 +11,7 @@ from helpers.onnx_models import conv_relu_net
 from onnx import TensorProto
 
 from workbench.errors import ModelError
+from workbench.model.external import copy_with_data
 from workbench.model.load import load_model
 
 
@@ -112,3 +113,20 @@ def test_an_enormous_tensor_is_refused_before_memory_is_taken(tmp_path: Path) ->
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(ModelError, match="864 are there"):
         load_model(path)
+
+
+def test_a_copy_brings_its_data_files_and_loads(tmp_path: Path) -> None:
+    path, _ = external_model(tmp_path / "model")
+    copy = copy_with_data(path, tmp_path / "copy")
+    assert copy == tmp_path / "copy" / "model.onnx"
+    assert copy.read_bytes() == path.read_bytes()
+    assert (copy.parent / "weights.bin").read_bytes() == (path.parent / "weights.bin").read_bytes()
+    assert load_model(copy).sha256 == load_model(path).sha256
+
+
+def test_a_copy_reads_nothing_outside_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.bin").write_bytes(b"x" * 10_000)
+    path, _ = external_model(tmp_path / "model", "../secret.bin")
+    with pytest.raises(ModelError, match="outside the model's folder"):
+        copy_with_data(path, tmp_path / "copy")
+    assert not list((tmp_path / "copy").iterdir())

@@ -22,9 +22,9 @@ def test_a_dialect_cannot_be_changed():
 
 
 def test_the_one_field_that_changes_values_needs_unsigned_codes():
-    assert Dialect("uint8", full_relu=True).full_relu
+    assert Dialect("uint8", full_range_relu=True).full_range_relu
     with pytest.raises(ValueError, match="uint8"):
-        Dialect("int8", full_relu=True)
+        Dialect("int8", full_range_relu=True)
 
 
 def test_importing_it_loads_no_onnx():

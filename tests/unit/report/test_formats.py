@@ -12,6 +12,11 @@ CASES = [
     ("accuracy_change_points", {"value": -0.2, "interval": None, "n": 2000}, "not shown: no interval (n = 2,000)"),
     ("accuracy", {"value": 0.5, "interval": [0.4, 0.6], "n": 10}, "50.0 % [40.0, 60.0] (n = 10)"),
     ("parity", {"checked": 113, "mismatches": 0}, "yes: 113 parameters read back, none differs"),
+    (
+        "parity",
+        {"checked": 113, "mismatches": 0, "declared": 9},
+        "but for 9 that a deviation declares: 113 parameters read back",
+    ),
     ("parity", {"checked": 113, "mismatches": 3}, "no: 3 of 113 parameters differ"),
     ("latency.p99", {"not_applicable": "300 runs are below the floor"}, "does not apply: 300 runs are below the floor"),
     ("nmse", {"value": 0.0263, "interval": [0.0255, 0.0271], "n": 2000}, "2.6e−02 [2.5e−02, 2.7e−02] (n = 2,000)"),

@@ -122,6 +122,9 @@ def test_chips_tell_parity_and_overlap() -> None:
     chips = {chip["text"]: chip["state"] for chip in verdicts.chips(Result.model_validate(document))}
     assert chips["same numbers in every artifact: no, 1 differ"] == "bad"
     assert chips["overlap 3"] == "bad"
+    document["runs"][3]["parity"] = {"checked": 113, "mismatches": [], "declared": 9}
+    chips = {chip["text"]: chip["state"] for chip in verdicts.chips(Result.model_validate(document))}
+    assert chips["same numbers in every artifact but for 9 that a deviation declares"] == "plain"
 
 
 @pytest.mark.parametrize("build", [results.all_null, results.no_runtimes, results.long_names])

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from helpers import onnx_models
 from onnx import TensorProto, helper, numpy_helper
-from workbench_plugins.openvino.artifact import copy_model, read_artifact, write_canonical_nodes
+from workbench_plugins.openvino.artifact import read_artifact, write_canonical_nodes
 
 
 def qdq_model() -> onnx.ModelProto:
@@ -35,21 +35,6 @@ def test_qdq_pairs_are_seen_through_and_constants_left_out(tmp_path: Path) -> No
     assert graph.nodes[0].inputs == ("x",)
     assert [node.quantized for node in graph.nodes] == [True, False]
     assert (graph.inputs, graph.outputs) == (("x",), ("y",))
-
-
-def test_a_copy_brings_its_external_data(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    onnx.save(
-        onnx_models.conv_relu_net(),
-        source / "net.onnx",
-        save_as_external_data=True,
-        location="net.data",
-        size_threshold=0,
-    )
-    copy = copy_model(source / "net.onnx", tmp_path / "copy")
-    assert (tmp_path / "copy" / "net.data").read_bytes() == (source / "net.data").read_bytes()
-    onnx.checker.check_model(str(copy))
 
 
 def test_folded_nodes_are_seen_through_and_named(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_node_that_an_onnx_file_leaves_out_keeps_its_place(tmp_path: Path) -> 
     onnx.save(without, tmp_path / "net.onnx")
     work_dir = tmp_path / "work"
     work_dir.mkdir()
-    artifact = take(tmp_path / "net.onnx", graph_summary(canonical), work_dir)
+    artifact = take(tmp_path / "net.onnx", PlainContext(work_dir, "int8", canonical))
     assert relu.name in [node.name for node in read_as_written(artifact).nodes]
     with OpenVinoRuntime().open(Prepared(artifact), OpenOptions("int8", 1, 1, tmp_path)) as session:
         placed = {row.node: row for row in session.placement() if row.node}

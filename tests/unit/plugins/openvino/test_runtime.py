@@ -16,6 +16,7 @@ from workbench_plugins.openvino.runtime import DIALECT, RUNTIME
 
 from workbench.model.canonical import canonical_graph
 from workbench.model.graph import GraphSummary
+from workbench.model.external import copy_with_data
 from workbench.model.summary import graph_summary
 from workbench.quant.dialect import Dialect
 from workbench.quant.plan import CalibrationRecord, QuantPlan
@@ -37,6 +38,9 @@ class FakeContext:
     def qdq_model(self, dialect: Dialect) -> Path:
         self.dialects.append(dialect)
         return self.work_dir / "plan.onnx"
+
+    def copy_model(self, model: Path) -> Path:
+        return copy_with_data(model, self.work_dir)
 
     def check_cancelled(self) -> None:
         """Nobody cancels here."""
@@ -67,30 +71,30 @@ def test_probe_names_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_conv_before_a_residual_add_is_a_deviation() -> None:
     graph = graph_summary(canonical_graph(onnx_models.resnet_like())[0])
-    spelling, *deviations = RUNTIME.realise(graph, Scheme())
+    spelling, *deviations = RUNTIME.realise(graph, Scheme(), {})
     assert (spelling.node, spelling.codes_change) == (None, False)
     assert deviations
     kinds = {node.name: node.op_type for node in graph.nodes}
     assert {kinds[item.node or ""] for item in deviations} == {"Conv"}
     assert all(item.codes_change for item in deviations)
-    assert not RUNTIME.realise(graph, Scheme(name="S3"))
-    assert RUNTIME.realise(graph, Scheme(exclude_op_types=("Add",))) == [spelling]
-    assert RUNTIME.realise(graph_summary(canonical_graph(onnx_models.depthwise_net())[0]), Scheme()) == [spelling]
+    assert not RUNTIME.realise(graph, Scheme(name="S3"), {})
+    assert RUNTIME.realise(graph, Scheme(exclude_op_types=("Add",)), {}) == [spelling]
+    assert RUNTIME.realise(graph_summary(canonical_graph(onnx_models.depthwise_net())[0]), Scheme(), {}) == [spelling]
 
 
 def test_unsigned_codes_are_a_deviation_of_s1_alone() -> None:
     graph = graph_summary(canonical_graph(onnx_models.depthwise_net())[0])
-    (spelling,) = RUNTIME.realise(graph, Scheme())
+    (spelling,) = RUNTIME.realise(graph, Scheme(), {})
     assert (spelling.requested, spelling.realised) == (
         "int8 activations, zero point 0", "uint8 activations, zero point 128"
     )  # fmt: skip
     assert DIALECT.activation == "uint8"
-    assert RUNTIME.realise(graph, Scheme(name="S2")) == []
+    assert RUNTIME.realise(graph, Scheme(name="S2"), {}) == []
 
 
 def test_float16_is_refused() -> None:
     graph = graph_summary(onnx_models.conv_relu_net())
-    assert [item.refuses for item in RUNTIME.realise(graph, Scheme(name="fp16"))] == [True]
+    assert [item.refuses for item in RUNTIME.realise(graph, Scheme(name="fp16"), {})] == [True]
 
 
 def test_prepare_copies_the_float_model_and_asks_the_core_for_int8(tmp_path: Path) -> None:

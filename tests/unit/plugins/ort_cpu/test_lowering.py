@@ -1,16 +1,15 @@
-"""Dialect per target, deviations known beforehand, copies of float models."""
+"""Dialect per target, deviations known beforehand."""
 
 from __future__ import annotations
 
-import onnx
 import pytest
-from helpers.onnx_models import resnet_like
-from workbench_plugins.ort_cpu.lowering import copy_model, dialect_for, quantized_deviations
+from workbench_plugins.ort_cpu.lowering import dialect_for, quantized_deviations
 
 from workbench.model.graph import NodeSummary
 from workbench.spi import GraphSummary, Scheme
 
 DECONV = NodeSummary("up", "ConvTranspose", ("x", "w"), ("y",), constant_inputs=(1,))
+DEFAULTS = {"full_range_relu": False}
 GRAPH = GraphSummary((DECONV,), (), ())
 
 
@@ -23,22 +22,31 @@ def test_dialects():
 
 
 def test_transposed_convolutions_are_announced_unless_excluded():
-    assert [item.node for item in quantized_deviations(GRAPH, Scheme())] == [None, "up"]
-    assert [item.node for item in quantized_deviations(GRAPH, Scheme(name="S2"))] == ["up"]
-    assert [item.node for item in quantized_deviations(GRAPH, Scheme(exclude_nodes=("up",)))] == [None]
-    assert [item.node for item in quantized_deviations(GRAPH, Scheme(exclude_op_types=("ConvTranspose",)))] == [None]
+    assert [item.node for item in quantized_deviations(GRAPH, Scheme(), DEFAULTS)] == [None, "up"]
+    assert [item.node for item in quantized_deviations(GRAPH, Scheme(name="S2"), DEFAULTS)] == ["up"]
+    assert [item.node for item in quantized_deviations(GRAPH, Scheme(exclude_nodes=("up",)), DEFAULTS)] == [None]
+    assert [
+        item.node for item in quantized_deviations(GRAPH, Scheme(exclude_op_types=("ConvTranspose",)), DEFAULTS)
+    ] == [None]
 
 
 def test_weight_only_says_that_weights_are_dequantized_in_every_run():
-    (only,) = quantized_deviations(GRAPH, Scheme(name="S3"))
+    (only,) = quantized_deviations(GRAPH, Scheme(name="S3"), DEFAULTS)
     assert only.realised == "weights dequantized in every run"
 
 
-def test_a_model_is_copied_with_its_external_data(tmp_path):
-    source = tmp_path / "source" / "net.onnx"
-    source.parent.mkdir()
-    onnx.save(resnet_like(), source, save_as_external_data=True, location="net.data", size_threshold=0)
-    copy = copy_model(source, tmp_path / "work")
-    assert copy == tmp_path / "work" / "model.onnx"
-    assert (tmp_path / "work" / "net.data").read_bytes() == (source.parent / "net.data").read_bytes()
-    assert onnx.load(copy).graph == onnx.load(source).graph
+def test_the_full_range_after_relu_is_announced_with_its_option_for_s1_alone():
+    settings = {"full_range_relu": True}
+    assert [item.codes_change for item in quantized_deviations(GRAPH, Scheme(), settings)] == [False, True, False]
+    announced = quantized_deviations(GRAPH, Scheme(), settings)[1]
+    assert "clamped at code 255" in announced.realised
+    assert not announced.refuses
+    assert [item.codes_change for item in quantized_deviations(GRAPH, Scheme(name="S2"), settings)] == [False]
+    assert len(quantized_deviations(GRAPH, Scheme(name="S3"), settings)) == 1
+
+
+def test_the_full_range_after_relu_needs_unsigned_codes():
+    assert dialect_for("x64", full_range_relu=True).full_range_relu
+    assert not dialect_for("x64").full_range_relu
+    with pytest.raises(ValueError, match="full_range_relu"):
+        dialect_for("arm64", full_range_relu=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from helpers.contexts import PlainContext
+from helpers.contexts import PlainContext, lowered
 from helpers.onnx_models import random_feeds, resnet_like
 from helpers.plans import make_plan, run_graph
 from onnx import numpy_helper
@@ -87,7 +88,7 @@ from workbench.spi import GraphSummary, Scheme
 from workbench_plugins.ort_cpu.runtime import RUNTIME
 RUNTIME.probe()
 for name in ("S1", "S2", "S3", "fp16"):
-    RUNTIME.realise(GraphSummary((), (), ()), Scheme(name=name))
+    RUNTIME.realise(GraphSummary((), (), ()), Scheme(name=name), {})
 print([name for name in ("onnxruntime", "onnx", "PySide6") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -96,10 +97,12 @@ print([name for name in ("onnxruntime", "onnx", "PySide6") if name in sys.module
 
 def test_realise_refuses_float16_and_names_every_deviation(canonical):
     graph = PlainContext(Path(), "int8", canonical).graph
-    assert [item.refuses for item in RUNTIME.realise(graph, Scheme(name="fp16"))] == [True]
-    assert RUNTIME.realise(graph, Scheme(name="fp32")) == []
-    assert [item.realised for item in RUNTIME.realise(graph, Scheme())] == ["uint8 activations, zero point 128 (x64)"]
-    assert not any(item.codes_change for item in RUNTIME.realise(graph, Scheme()))
+    assert [item.refuses for item in RUNTIME.realise(graph, Scheme(name="fp16"), {})] == [True]
+    assert RUNTIME.realise(graph, Scheme(name="fp32"), {}) == []
+    assert [item.realised for item in RUNTIME.realise(graph, Scheme(), {})] == [
+        "uint8 activations, zero point 128 (x64)"
+    ]
+    assert not any(item.codes_change for item in RUNTIME.realise(graph, Scheme(), {}))
 
 
 def test_prepare_fp32_gives_the_same_file_and_the_same_answers(canonical, tmp_path):
@@ -186,3 +189,27 @@ def test_classifiers_run_on_integer_kernels_throughout(shared_data, tmp_path, na
         floats = [item for item in session.placement() if item.node and item.precision != "int8"]
     assert all(item.reason.startswith("after the last INT8 layer") for item in floats)
     assert {item.op_type for item in floats} <= {"Softmax", "Flatten"}
+
+
+def test_the_full_range_after_relu_is_declared_and_has_parity_with_what_it_declares(canonical, tmp_path):
+    plan = make_plan(canonical, random_feeds(canonical, 2))
+    done, context = lowered(RUNTIME, canonical, plan, tmp_path, {"full_range_relu": True})
+    announced = RUNTIME.realise(context.graph, Scheme(), context.settings)
+    assert [item.codes_change for item in announced] == [False, True]
+    assert set(done.declared) == {node.output[0] for node in canonical.graph.node if node.op_type == "Relu"}
+    assert done.notes["tensors after ReLU clamped at 255"] == str(len(done.declared))
+    found = RUNTIME.read_back(done.artifact)
+    declared = replace(plan, tensors={**plan.tensors, **done.declared})
+    assert compare_with_plan(declared, found)[1] == []
+    assert {item.name for item in compare_with_plan(plan, found)[1]} == set(done.declared)
+    with RUNTIME.open(done, options(tmp_path, full_range_relu=True)) as session:
+        assert coverage(session, context.graph) == 1.0
+        session.run(random_feeds(canonical, 2))
+        assert "Clip" not in {item.op_type for item in session.placement()}
+
+
+def test_without_the_option_nothing_is_declared(canonical, tmp_path):
+    assert prepared(canonical, tmp_path)[0].declared == {}
+    graph = PlainContext(tmp_path, "int8", canonical).graph
+    with pytest.raises(ValueError, match="no option 'ful_range'"):
+        RUNTIME.realise(graph, Scheme(), {"ful_range": True})

@@ -12,13 +12,13 @@ from helpers.plans import run_graph
 
 from workbench.quant.dialect import SIMULATED, Dialect
 from workbench.quant.parity import compare_with_plan
-from workbench.quant.passes.full_relu import full_relu_tensors, with_full_relu
+from workbench.quant.passes.full_range_relu import full_range_relu_tensors, with_full_range_relu
 from workbench.quant.plan import TensorParameters
 from workbench.quant.qdq import declared_tensors, write_qdq
 from workbench.quant.qdq_reader import read_qdq
 from workbench.quant.scheme import Scheme
 
-FULL = Dialect("uint8", "integer_clip", "int32", full_relu=True)
+FULL = Dialect("uint8", "integer_clip", "int32", full_range_relu=True)
 EXPECTED = {
     "relu": ["act"],
     "clip 0..6": [],
@@ -47,12 +47,12 @@ def test_a_concat_with_another_branch_keeps_the_plans_numbers() -> None:
     canonical, plan = rule_nets.planned(rule_nets.concat())
     node = next(node for node in canonical.graph.node if node.name == "two_relu_node")
     node.op_type = "Abs"
-    assert list(full_relu_tensors(canonical.graph, plan)) == ["one_relu"]
+    assert list(full_range_relu_tensors(canonical.graph, plan)) == ["one_relu"]
 
 
 def test_an_affine_plan_has_nothing_to_deviate_in() -> None:
     canonical, plan = rule_nets.planned(rule_nets.relu(), Scheme(name="S2"))
-    assert full_relu_tensors(canonical.graph, plan) == {}
+    assert full_range_relu_tensors(canonical.graph, plan) == {}
 
 
 def test_no_op_is_left_and_answers_differ_only_by_values_beyond_the_clamp() -> None:
@@ -70,7 +70,7 @@ def test_parity_holds_against_what_is_declared_and_fails_against_the_plan(tmp_pa
     canonical, plan = rule_nets.planned(rule_nets.residual_add())
     onnx.save(write_qdq(canonical, plan, FULL), tmp_path / "model.onnx")
     found = read_qdq(tmp_path / "model.onnx")
-    checked, mismatches = compare_with_plan(with_full_relu(canonical.graph, plan), found)
+    checked, mismatches = compare_with_plan(with_full_range_relu(canonical.graph, plan), found)
     assert (checked, mismatches) == (len(plan.tensors) + len(plan.weights) + len(plan.biases), [])
     _, against_plan = compare_with_plan(plan, found)
     assert {item.name for item in against_plan} == set(EXPECTED["residual add"])
@@ -79,4 +79,4 @@ def test_parity_holds_against_what_is_declared_and_fails_against_the_plan(tmp_pa
 
 def test_signed_codes_cannot_deviate_so() -> None:
     with pytest.raises(ValueError, match="uint8"):
-        Dialect("int8", full_relu=True)
+        Dialect("int8", full_range_relu=True)

@@ -18,7 +18,7 @@ from workbench.quant.select import PASS_THROUGH
 UINT8_CLAMP = (0, 255)
 
 
-def full_relu_tensors(graph: onnx.GraphProto, plan: QuantPlan) -> dict[str, TensorParameters]:
+def full_range_relu_tensors(graph: onnx.GraphProto, plan: QuantPlan) -> dict[str, TensorParameters]:
     """Return the tensors that deviate -> their parameters, in the graph's order; empty for an affine plan.
 
     They are the outputs of Relus that are fused into the quantized layer before them, and what pass-through ops and
@@ -34,9 +34,9 @@ def full_relu_tensors(graph: onnx.GraphProto, plan: QuantPlan) -> dict[str, Tens
     return found
 
 
-def with_full_relu(graph: onnx.GraphProto, plan: QuantPlan) -> QuantPlan:
+def with_full_range_relu(graph: onnx.GraphProto, plan: QuantPlan) -> QuantPlan:
     """Return the plan with those tensors' parameters in place of its own."""
-    return replace(plan, tensors={**plan.tensors, **full_relu_tensors(graph, plan)})
+    return replace(plan, tensors={**plan.tensors, **full_range_relu_tensors(graph, plan)})
 
 
 def _fused_relus(graph: onnx.GraphProto, plan: QuantPlan) -> set[str]:
