@@ -28,6 +28,7 @@ QUANTIZE_TIMEOUT_S = 4 * 3600.0
 READ_BACK_TIMEOUT_S = 600.0
 QDQ_ONNX = "qdq_onnx"
 """The one format that the reference runs too, in float."""
+FORMAT_WORDS = {QDQ_ONNX: "ONNX with Q/DQ nodes", "openvino_ir": "OpenVINO IR"}
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,12 @@ def why_not_read(tool: Tool, runtime: Manifest) -> str:
     """Return why a runtime cannot run what a tool-chain writes, "" when it can."""
     if tool.writes in runtime.reads:
         return ""
-    known = ", ".join(runtime.reads) or "no tool-chain's artifact"
-    return f"{tool.title} writes {tool.writes}, {runtime.title} reads {known}"
+    known = " and ".join(map(_format_words, runtime.reads)) or "no tool-chain's artifact"
+    return f"{tool.title} writes {_format_words(tool.writes)}, {runtime.title} reads {known}"
+
+
+def _format_words(name: str) -> str:
+    return FORMAT_WORDS.get(name, name)
 
 
 def _name(given: str, tool: Tool) -> str:
@@ -212,7 +217,7 @@ def _simulated(
 ) -> tuple[tuple[Path, Mapping[str, Any]] | None, str]:
     """Run a tool-chain's Q/DQ graph in float over the evaluation set; a file the reference refuses has no such run."""
     if tool.writes != QDQ_ONNX:
-        return None, f"{tool.writes} cannot be run by the reference"
+        return None, f"{_format_words(tool.writes)} cannot be run by the reference"
     try:
         return simulated_outputs(stages, study, candidate, model, evaluation, artifact.path), ""
     except (UserError, JobFailedError) as error:

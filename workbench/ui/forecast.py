@@ -93,7 +93,7 @@ class Forecast(QWidget):
         self._floats.set_rows(FLOAT_HEADINGS, [text_row(*entry) for entry in floats])
         self._nodes.set_rows(NODE_HEADINGS, [text_row(*entry) for entry in item["nodes"]])
         self._float_card.setVisible(bool(floats))
-        self._node_card.setVisible(bool(item["nodes"]))
+        self._node_card.setVisible(bool(item["nodes"]) and not item.get("native"))
 
 
 def head_line(item: dict[str, Any]) -> str:
@@ -113,6 +113,8 @@ def verdict_of(answer: dict[str, Any]) -> tuple[str, str]:
     if any(item["refuses"] for item in answer["deviations"]):
         return "refused", "chip-bad"
     count = len(answer["deviations"])
+    if answer.get("native") and not count:
+        return "runs it as it is", "chip-ok"
     return ("as asked", "chip-ok") if not count else (f"{count} changed by the runtime", "chip-warn")
 
 

@@ -27,6 +27,7 @@ WORDS = (
     "What it chose is read back and told; its rows carry its name."
 )
 MOST = 1_000_000
+TITLE_PX = 132
 
 
 class NativeEditor(QWidget):
@@ -54,9 +55,12 @@ class NativeEditor(QWidget):
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(8)
         self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnMinimumWidth(0, TITLE_PX)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addLayout(row(label("Tool-chain", "muted"), self._which, spacing=14))
+        title = label("Tool-chain", "muted")
+        title.setFixedWidth(TITLE_PX)
+        inside.addLayout(row(title, self._which, spacing=14))
         inside.addWidget(label(WORDS, "muted", wrap=True))
         inside.addWidget(self._versions)
         inside.addWidget(self._reason)

@@ -96,7 +96,7 @@ def test_which_runtime_reads_what() -> None:
     assert why_not_read(ir, find_plugin("openvino")) == ""
     assert (
         why_not_read(ir, find_plugin("echo"))
-        == "NNCF writes openvino_ir, Echo (ONNX reference evaluator) reads qdq_onnx"
+        == "NNCF writes OpenVINO IR, Echo (ONNX reference evaluator) reads ONNX with Q/DQ nodes"
     )
     assert why_not_read(tool, find_plugin("slow")).endswith("reads no tool-chain's artifact")
 
@@ -148,7 +148,7 @@ def check_runs(result: Result) -> None:
     assert exchange.nmse > 0
     slow = found["slow", TINY]
     assert (slow.status, slow.required) == ("not_available", False), "no runtime is missing here"
-    assert slow.problem.message.startswith(f"{TINY} writes qdq_onnx, ")
+    assert slow.problem.message.startswith(f"{TINY} writes ONNX with Q/DQ nodes, ")
 
 
 FAULTS = {

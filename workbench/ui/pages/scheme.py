@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QVBoxLayout, QWidget
 
 from workbench.errors import UserError
+from workbench.report.numbers import shorten
 from workbench.ui.candidate_source import LABEL_PX, CandidateSource
 from workbench.ui.candidates import (
     candidates_of,
@@ -27,6 +28,8 @@ from workbench.ui.scheme_editor import SchemeEditor
 from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
 
 WAIT_MS = 250
+TAB_LETTERS, TAB_MARGIN_LETTERS, ROW_LETTERS = 40, 4, 90
+"""Letters of a tab's name, of its margins, and of all tabs that fit into the narrowest window."""
 
 
 class SchemePage(Page):
@@ -153,8 +156,10 @@ class SchemePage(Page):
         for place, item in enumerate(candidates):
             if place >= self._tabs.count():
                 self._tabs.addTab(item["name"])
-            self._tabs.setTabText(place, item["name"].replace("&", "&&"))
-        self._tabs.setUsesScrollButtons(len(candidates) > 6)
+            self._tabs.setTabText(place, shorten(item["name"], TAB_LETTERS).replace("&", "&&"))
+            self._tabs.setTabToolTip(place, item["name"])
+        letters = sum(len(self._tabs.tabText(place)) + TAB_MARGIN_LETTERS for place in range(self._tabs.count()))
+        self._tabs.setUsesScrollButtons(letters > ROW_LETTERS)
         self._tabs.blockSignals(False)
         self._remove.setVisible(len(candidates) > 1)
         self._show_candidate()
