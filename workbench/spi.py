@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 SPI_VERSION = 2
-"""Version 2: `realise` gets the row's options; plugins of version 1 are asked without them."""
+"""Version 2: `realise` gets the row's options, native tool-chains; plugins of version 1 are asked without options."""
 Precision = Literal["fp32", "fp16", "int8"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
