@@ -46,7 +46,8 @@ def make_plan(model: onnx.ModelProto, feeds: Mapping[str, Any], scheme: Scheme |
                 continue
             codes = np.rint(values / grid)
             biases[node.input[2]] = (codes.astype(np.float32) * grid).astype(np.float32)
-    names = {node.name for node in chosen}
+    fused = [node for node in graph.node if node.op_type in ("Relu", "Clip") and _is_fused(node, chosen, tensors)]
+    names = {node.name for node in (*chosen, *fused)}
     return QuantPlan(
         model_sha256="0" * 64,
         scheme=scheme,
@@ -54,13 +55,18 @@ def make_plan(model: onnx.ModelProto, feeds: Mapping[str, Any], scheme: Scheme |
         tensors=tensors,
         weights=weights,
         biases=biases,
-        quantized_nodes=tuple(node.name for node in chosen),
+        quantized_nodes=tuple(node.name for node in graph.node if node.name in names),
         edges={
             node.name: tuple(i for i, name in enumerate(node.input) if name in tensors or name in weights)
             for node in chosen
-        },
+        }
+        | {node.name: () for node in fused},
         float_nodes={node.name: "excluded by the scheme" for node in graph.node if node.name not in names},
     )
+
+
+def _is_fused(node: onnx.NodeProto, chosen: list[Any], tensors: Mapping[str, Any]) -> bool:
+    return node.output[0] in tensors and any(node.input[0] in layer.output for layer in chosen)
 
 
 def fp16_up(value: float) -> float:

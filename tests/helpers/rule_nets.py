@@ -171,6 +171,17 @@ def residual_add() -> onnx.ModelProto:
     return _image(build)
 
 
+def residual_in_float() -> onnx.ModelProto:
+    """A residual Add of what a float op made: only the Conv beside it reads codes of that tensor."""
+
+    def build(b: Builder) -> None:
+        act = b.node("HardSwish", [b.conv("stem", "x", 4, 8)], "act")
+        total = b.node("Add", [b.conv("branch", act, 8, 8), act], "total")
+        b.conv("y", total, 8, 6)
+
+    return _image(build)
+
+
 def sum_of_two() -> onnx.ModelProto:
     """The residual net with the op Sum in place of Add."""
     model = residual_add()
@@ -374,6 +385,7 @@ RULES: Mapping[str, Rule] = {
     "concat of branches": Rule(concat),
     "concat beyond 8x": Rule(concat_beyond_8x, ("joined_node",)),
     "residual add": Rule(residual_add),
+    "residual in float": Rule(residual_in_float, ("act_node", "total_node")),
     "sum of two": Rule(sum_of_two),
     "pad with 0": Rule(pad),
     "pad with 1": Rule(pad_with_one, ("padded_node",)),

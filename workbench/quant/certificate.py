@@ -25,6 +25,8 @@ from workbench.quant.plan import QuantPlan, TensorParameters, WeightParameters
 
 EXACT_INTEGERS = 2**24
 """Every whole number up to here is a float32."""
+FLOAT_TOO = frozenset({"Add", "AveragePool", "GlobalAveragePool"})
+"""Ops that compute on codes only where the plan says so."""
 SELECTIONS = MOVES | {"MaxPool", "Concat", "Relu", "Clip"}
 """Ops that only pick, order or cut off values."""
 
@@ -91,6 +93,8 @@ class _Rules:
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         if node.op_type in COMPUTE_OPS:
             return self._product(node, node.input[2] if len(node.input) > 2 else "")
+        if node.op_type in FLOAT_TOO and node.name not in self.plan.quantized_nodes:
+            return f"{node.op_type} is computed in float"
         if node.op_type == "Add":
             return self._sum(node)
         if node.op_type == "AveragePool":

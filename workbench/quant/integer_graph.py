@@ -123,6 +123,7 @@ class IntegerGraph:
         self._opsets = {item.domain: item.version for item in canonical.opset_import}
         self._constants = _constants(canonical.graph, plan)
         self._float_nodes: dict[str, ReferenceEvaluator] = {}
+        self._float_made = plan.float_made({name: node.name for node in canonical.graph.node for name in node.output})
         self._last_reader = {name: node.name for node in canonical.graph.node for name in node.input}
         self.output_names = tuple(value.name for value in canonical.graph.output)
 
@@ -137,17 +138,17 @@ class IntegerGraph:
 
     def codes(self, feeds: Mapping[str, npt.NDArray[Any]], names: Iterable[str]) -> dict[str, Codes]:
         """Return the codes of quantized tensors. Raises KeyError for one that is not, and as `run`."""
-        found = self._values(feeds, tuple(names))
+        found = {name: self._planned(name, value) for name, value in self._values(feeds, tuple(names)).items()}
         for name in found:
             self._plan.tensors[name]
         return {name: value for name, value in found.items() if isinstance(value, Codes)}
 
     def _values(self, feeds: Mapping[str, npt.NDArray[Any]], wanted: Sequence[str]) -> dict[str, Value]:
-        values: dict[str, Value] = {name: self._planned(name, array) for name, array in feeds.items()}
+        values: dict[str, Value] = dict(feeds)
         for node in self._graph.node:
             inputs = [self._input(node, index, name, values) for index, name in enumerate(node.input)]
             outputs = self._compute(node, inputs)
-            values.update((name, self._planned(name, value)) for name, value in zip(node.output, outputs, strict=False))
+            values.update((name, self._made(name, value)) for name, value in zip(node.output, outputs, strict=False))
             for name in node.input:
                 if self._last_reader[name] == node.name and name not in wanted:
                     values.pop(name, None)
@@ -158,7 +159,12 @@ class IntegerGraph:
             return self._plan.weights[name]
         if not name:
             return None
-        return values[name] if name in values else self._constants[name]
+        value = values[name] if name in values else self._constants[name]
+        return self._planned(name, value) if index in self._plan.edges.get(node.name, ()) else value
+
+    def _made(self, name: str, value: Value) -> Value:
+        """Return what a node leaves behind: codes of a planned tensor, floats where a float node made it."""
+        return value if name in self._float_made else self._planned(name, value)
 
     def _planned(self, name: str, value: Value) -> Value:
         """Return codes where the plan has parameters for a tensor."""

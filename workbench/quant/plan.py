@@ -112,7 +112,9 @@ class QuantPlan:
         model_sha256: fingerprint of the model as the user gave it.
         scheme: the logical scheme.
         calibration: method and data.
-        tensors: tensor name -> parameters; shared scales appear once per tensor, with equal values.
+        tensors: tensor name -> parameters; shared scales appear once per tensor, with equal values. A tensor that a
+            quantized node makes is codes for everybody; one that a float node makes, or an input of the graph, is
+            codes for the nodes whose `edges` name it and stays float for all others (`float_made`).
         weights: initializer name -> codes and parameters.
         biases: initializer name -> float32 [C], already rounded to the grid scale_x * scale_w[c].
         float_values: initializer name -> float32, weights that stay float but were changed by a transform.
@@ -158,6 +160,11 @@ class QuantPlan:
             "transforms": [dict(value) for value in self.transforms],
             "ranges": {name: dict(value) for name, value in self.ranges.items()},
         }
+
+    def float_made(self, producers: Mapping[str, str]) -> frozenset[str]:
+        """Return the planned tensors that no quantized node makes; `producers`: tensor -> name of its node."""
+        integer = set(self.quantized_nodes)
+        return frozenset(name for name in self.tensors if producers.get(name) not in integer)
 
     @property
     def sha256(self) -> str:

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from workbench.errors import ModelError
 from workbench.quant.parity import RealisedParameters
-from workbench.quant.passes.draft import BIAS, CODES, DEQUANTIZED, SCALE
+from workbench.quant.passes.draft import ADDED, CODES, DEQUANTIZED, SCALE
 from workbench.quant.plan import TensorParameters, WeightParameters
 
 BIASED_OPS = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -44,10 +44,10 @@ def read_qdq(artifact: Path) -> RealisedParameters:
     dequantized = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     for node in graph.node:
         if node.op_type in BIASED_OPS and len(node.input) > 2 and node.input[1] in dequantized:
-            reader.float_bias(node.input[2])
+            reader.float_bias(node.input[2], node.input[2])
         for name in node.input if node.op_type == "Add" else ():
-            if str(name).endswith(BIAS):
-                reader.float_bias(name)
+            if str(name).endswith(ADDED):
+                reader.float_bias(name, name.removesuffix(ADDED))
     return RealisedParameters(reader.tensors, reader.weights, reader.biases)
 
 
@@ -76,10 +76,10 @@ class _Reader:
         else:
             self._activation(node)
 
-    def float_bias(self, name: str) -> None:
+    def float_bias(self, name: str, planned: str) -> None:
         if name in self.initializers:
             values = self._array(name)
-            self.biases[name.removesuffix(BIAS)] = values.astype(np.float32).reshape(-1)
+            self.biases[planned] = values.astype(np.float32).reshape(-1)
 
     def _constant(self, node: onnx.NodeProto) -> None:
         codes, scale, zero_point = (self._array(name) for name in node.input[:3])

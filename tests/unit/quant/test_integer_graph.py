@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from helpers import rule_nets
 from helpers.onnx_models import Builder, encoder_like, random_feeds, resnet_like
+from helpers.plans import run_graph
 from helpers.specification import STEPS, chain, planned, simulated, simulated_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from workbench.errors import ModelError, PlanError
+from workbench.model.canonical import with_extra_outputs
 from workbench.quant.affine import bias_grid, quantize, quantize_bias, symmetric_parameters
 from workbench.quant.certificate import certify
 from workbench.quant.departure import compare_codes
+from workbench.quant.dialect import SIMULATED
 from workbench.quant.integer_graph import IntegerGraph
 from workbench.quant.plan import CalibrationRecord, QuantPlan
+from workbench.quant.qdq import write_qdq
 from workbench.quant.scheme import Scheme
 
 kinds = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4)
@@ -217,3 +222,17 @@ def test_a_node_numpy_cannot_run_is_named() -> None:
         IntegerGraph(model, plan).run({"input": np.zeros(1, np.float32)}, ["output"])
     with pytest.raises(PlanError, match="does not belong to this model"):
         IntegerGraph(model, planned(resnet_like())[1])
+
+
+def test_what_a_float_node_made_is_codes_for_integer_readers_alone() -> None:
+    """As in the file: a residual Add in float gets the float op's own values, the Conv beside it their codes."""
+    canonical, plan = rule_nets.planned(rule_nets.residual_in_float())
+    feeds = rule_nets.example_feeds(canonical, 2, 3)
+    names = ("act", "branch", "total", "y")
+    found = IntegerGraph(canonical, plan).run(feeds, names)
+    expected = run_graph(write_qdq(with_extra_outputs(canonical, names), plan, SIMULATED), feeds)
+    for name in names:
+        step = plan.tensors[name].scale if name in plan.tensors else 1.0
+        assert np.mean(np.abs(found[name] - expected[name]) > 0.01 * step) < 0.01, name
+    np.testing.assert_array_equal(found["total"], found["branch"] + found["act"])
+    assert np.any(found["act"] / np.float32(plan.tensors["act"].scale) % 1)

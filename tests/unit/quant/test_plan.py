@@ -54,6 +54,12 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**document, **changes}), encoding="utf-8")
 
 
+def test_a_tensor_is_made_in_float_unless_a_quantized_node_makes_it() -> None:
+    parameters = TensorParameters(0.5, 0, "int8", None, (-128, 127))
+    several = plan(tensors=dict.fromkeys(("input", "island", "layer"), parameters))
+    assert several.float_made({"layer": "n1", "island": "n2", "other": "n0"}) == {"input", "island"}
+
+
 def test_what_is_loaded_is_what_was_saved(saved: Path) -> None:
     got, expected = load_plan(saved), plan()
     assert got.sha256 == expected.sha256

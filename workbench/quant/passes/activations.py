@@ -73,7 +73,7 @@ def look_up_relu(draft: Draft) -> None:
 
 
 def activations(draft: Draft) -> list[Activation]:
-    """Return every Relu and Clip with constant bounds that makes a planned tensor and follows codes.
+    """Return every Relu and Clip with constant bounds that makes a planned tensor, not in float, and follows codes.
 
     It follows codes if its input is planned, or comes, for it alone, from a quantized node.
     """
@@ -85,7 +85,7 @@ def activations(draft: Draft) -> list[Activation]:
     found = []
     for node in draft.nodes:
         bounds = clip_bounds(node, draft)
-        if bounds is None or node.output[0] not in made:
+        if bounds is None or made.get(node.output[0], "") not in draft.plan.tensors.keys() - draft.float_made:
             continue
         if node.input[0] in planned or node.input[0] in free - draft.outputs:
             found.append(Activation(node, bounds, planned.get(node.input[0], ""), made[node.output[0]]))

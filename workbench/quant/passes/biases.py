@@ -8,7 +8,7 @@ import onnx
 from onnx import numpy_helper
 
 from workbench.quant.affine import bias_grid
-from workbench.quant.passes.draft import BIAS, CODES, DEQUANTIZED, SCALE, ZERO_POINT, Draft
+from workbench.quant.passes.draft import ADDED, CODES, DEQUANTIZED, SCALE, ZERO_POINT, Draft
 
 Float32 = npt.NDArray[np.float32]
 
@@ -16,7 +16,7 @@ Float32 = npt.NDArray[np.float32]
 def put_biases(draft: Draft) -> None:
     """Put the plan's rounded float32 values in place of the model's, in their shape.
 
-    A bias that an Add puts behind a MatMul is renamed `<B>__bias`: a file must tell it from any other constant.
+    A bias that an Add puts behind a MatMul is renamed `<B>__added`: a file must tell it from any other constant.
     """
     for name, values in draft.plan.biases.items():
         shape = tuple(draft.constants[name].dims)
@@ -24,8 +24,8 @@ def put_biases(draft: Draft) -> None:
     for node in draft.nodes:
         for index, name in enumerate(node.input):
             if node.op_type == "Add" and name in draft.plan.biases:
-                draft.add_constant(name + BIAS, draft.array(name))
-                node.input[index] = name + BIAS
+                draft.add_constant(name + ADDED, draft.array(name))
+                node.input[index] = name + ADDED
 
 
 def code_biases(draft: Draft) -> None:
@@ -37,10 +37,11 @@ def code_biases(draft: Draft) -> None:
     producers = {name: node for node in draft.nodes for name in node.output}
     for node in draft.nodes:
         for index, name in enumerate(node.input):
-            bias = name.removesuffix(BIAS) if node.op_type == "Add" else name if index == 2 else ""
+            bias = name.removesuffix(ADDED) if node.op_type == "Add" else name if index == 2 else ""
             layer = producers.get(node.input[1 - index]) if node.op_type == "Add" else node
-            grid = _grid(draft, layer, bias) if bias in draft.plan.biases and layer is not None else None
-            codes = None if grid is None else grid_codes(draft.plan.biases[bias].astype(np.float32), grid)
+            values = _values(draft, bias)
+            grid = _grid(draft, layer, bias, values.size) if values is not None and layer is not None else None
+            codes = grid_codes(values, grid) if values is not None and grid is not None else None
             if grid is not None and codes is not None:
                 nodes += _dequantized(draft, bias, codes, grid)
                 node.input[index] = bias + DEQUANTIZED
@@ -57,13 +58,26 @@ def grid_codes(bias: Float32, grid: Float32) -> npt.NDArray[np.int32] | None:
     return integers if np.array_equal(integers.astype(np.float32) * grid, bias) else None
 
 
-def _grid(draft: Draft, layer: onnx.NodeProto, bias: str) -> Float32 | None:
+def _values(draft: Draft, name: str) -> Float32 | None:
+    """Return the plan's bias, float32 [C], or a bias of zeros, which is on every grid; None for any other name.
+
+    A plan may be older than the zero biases that the canonical graph gives to layers without one.
+    """
+    if name in draft.plan.biases:
+        return draft.plan.biases[name].astype(np.float32)
+    tensor = draft.constants.get(name)
+    if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT:
+        return None
+    values = numpy_helper.to_array(tensor).reshape(-1)
+    return None if values.any() else values
+
+
+def _grid(draft: Draft, layer: onnx.NodeProto, bias: str, channels: int) -> Float32 | None:
     """Return the bias's step per channel, float32 [C], or None where input or weight stay float or shapes differ."""
     tensor, weight = (name.removesuffix(DEQUANTIZED) for name in layer.input[:2])
     if tensor not in draft.plan.tensors or layer.input[1] != weight + DEQUANTIZED:
         return None
-    dims, channels = draft.constants[bias].dims, draft.plan.biases[bias].size
-    if channels != dims[-1] or channels % draft.plan.weights[weight].scale.size:
+    if channels != draft.constants[bias].dims[-1] or channels % draft.plan.weights[weight].scale.size:
         return None
     return bias_grid(draft.plan.tensors[tensor].scale, draft.plan.weights[weight].scale, channels)
 

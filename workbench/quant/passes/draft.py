@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from workbench.errors import PlanError
 from workbench.quant.plan import QuantPlan
 
-CODES, SCALE, ZERO_POINT, BIAS = "__codes", "__scale", "__zero_point", "__bias"
+CODES, SCALE, ZERO_POINT, ADDED = "__codes", "__scale", "__zero_point", "__added"
 QUANTIZED, DEQUANTIZED, RAW = "__quantized", "__dequantized", "__float"
 QUANTIZE, DEQUANTIZE = "__quantize", "__dequantize"
 
@@ -29,6 +29,7 @@ class Draft:
         constants: initializers by name; a changed one is replaced, never edited.
         inputs, outputs: names of the graph's inputs and outputs.
         taken: all tensor names in use.
+        float_made: planned tensors that stay float for readers without a quantized edge.
     """
 
     plan: QuantPlan
@@ -37,14 +38,21 @@ class Draft:
     inputs: frozenset[str]
     outputs: frozenset[str]
     taken: set[str]
+    float_made: frozenset[str] = frozenset()
 
     def raw_name(self, tensor: str) -> str:
         """Return the name of a planned tensor before it is quantized; a graph output leaves its own name to the DQ."""
         return tensor + RAW if self._is_renamed(tensor) else tensor
 
     def read_name(self, tensor: str) -> str:
-        """Return the name of a planned tensor after it is dequantized, which is what every reader gets."""
+        """Return the name of a planned tensor after it is dequantized."""
         return tensor if self._is_renamed(tensor) else tensor + DEQUANTIZED
+
+    def reads_codes(self, node: onnx.NodeProto, index: int) -> bool:
+        """Whether an input of a node is the dequantized value of a planned tensor."""
+        name = node.input[index]
+        is_edge = index in self.plan.edges.get(node.name, ())
+        return name in self.plan.tensors and (is_edge or name not in self.float_made)
 
     def parameters(self, tensor: str) -> list[str]:
         """Return the names of a tensor's scale and zero point."""
@@ -104,7 +112,7 @@ class Draft:
         return model
 
     def _is_renamed(self, tensor: str) -> bool:
-        return tensor in self.outputs and tensor not in self.inputs
+        return tensor in self.outputs and tensor not in self.inputs and tensor not in self.float_made
 
 
 Pass = Callable[[Draft], None]
@@ -113,6 +121,7 @@ Pass = Callable[[Draft], None]
 
 def draft_of(graph: onnx.GraphProto, plan: QuantPlan) -> Draft:
     """Return a draft that is still the float graph; `graph` is not changed."""
+    producers = {name: node.name for node in graph.node for name in node.output}
     return Draft(
         plan=plan,
         nodes=[copied(node) for node in graph.node],
@@ -120,6 +129,7 @@ def draft_of(graph: onnx.GraphProto, plan: QuantPlan) -> Draft:
         inputs=frozenset(item.name for item in graph.input),
         outputs=frozenset(item.name for item in graph.output),
         taken=_all_names(graph),
+        float_made=plan.float_made(producers),
     )
 
 

@@ -10,16 +10,18 @@ from workbench.quant.plan import TensorParameters
 
 
 def put_pairs(draft: Draft) -> None:
-    """Put a pair behind the producer of every planned tensor; all readers, and a graph output, get its real values.
+    """Put a pair behind the producer of every planned tensor; its readers, and a graph output, get its real values.
 
-    A graph output that is planned keeps its name for the dequantized values. A graph input has its pair in front of
-    all nodes.
+    A tensor that a float node makes keeps its float values for readers without a quantized edge, and as a graph output.
+    Any other planned graph output keeps its name for the dequantized values. A graph input has its pair in front of all
+    nodes.
     """
     tensors = draft.plan.tensors
     nodes = [new for name in tensors if name in draft.inputs for new in _pair(draft, name, tensors[name])]
     for node in draft.nodes:
         made = [name for name in node.output if name in tensors]
-        node.input[:] = [draft.read_name(name) if name in tensors else name for name in node.input]
+        read = [draft.read_name(name) if draft.reads_codes(node, i) else name for i, name in enumerate(node.input)]
+        node.input[:] = read
         node.output[:] = [draft.raw_name(name) if name in tensors else name for name in node.output]
         nodes += [node, *(new for name in made for new in _pair(draft, name, tensors[name]))]
     draft.nodes = nodes

@@ -147,3 +147,15 @@ def test_clipping_codes_gives_the_codes_of_clipped_values(scale: float, high: fl
     tensor = TensorParameters(scale, 0, "int8", None, (-128, 127))
     if is_relu_on_codes(0.0, high, tensor):
         assert code(min(max(value, 0.0), high)) == code(max(value, 0.0))
+
+
+@pytest.mark.parametrize("function", ["fused", "leaky_relu", "integer_clip"])
+def test_an_excluded_relu_is_computed_in_float_in_every_spelling(function: str) -> None:
+    scheme = Scheme(exclude_op_types=("Relu",))
+    canonical, plan = rule_nets.planned(rule_nets.residual_add(), scheme)
+    assert {"stem_relu", "first_relu", "sum_relu"} <= set(plan.tensors)
+    written = write_qdq(canonical, plan, Dialect(activation="uint8", activation_function=function))  # type: ignore[arg-type]
+    assert [node.op_type for node in written.graph.node].count("Relu") == 3
+    feeds = rule_nets.example_feeds(canonical, 2, 3)
+    expected = run_graph(write_qdq(canonical, plan, SIMULATED), feeds)["y"]
+    assert np.array_equal(run_graph(written, feeds)["y"], expected)

@@ -20,6 +20,7 @@ from workbench.quant.parity import compare_with_plan
 from workbench.quant.passes.biases import grid_codes
 from workbench.quant.qdq import write_qdq
 from workbench.quant.qdq_reader import read_qdq
+from workbench.quant.scheme import Scheme
 
 INTEGER = Dialect(bias="int32")
 
@@ -74,7 +75,7 @@ def test_a_bias_behind_a_matmul_is_told_by_its_name(dialect: Dialect, tmp_path: 
     written = write_qdq(canonical, plan, dialect)
     constants = {item.name for item in written.graph.initializer}
     read = {name for node in written.graph.node if node.op_type == "Add" for name in node.input}
-    suffix = "__codes" if dialect is INTEGER else "__bias"
+    suffix = "__codes" if dialect is INTEGER else "__added"
     assert {name + suffix for name in plan.biases} <= constants
     assert not set(plan.biases) & (constants | read)
     onnx.save(written, tmp_path / "model.onnx")
@@ -94,3 +95,17 @@ def test_a_bias_off_the_grid_or_not_finite_has_no_codes() -> None:
     scale = np.asarray([0.5], np.float32)
     for value in (0.3, np.nan, np.inf, 1e30):
         assert grid_codes(np.asarray([value], np.float32), scale) is None
+
+
+def test_a_plan_older_than_the_zero_biases_still_gives_integer_layers() -> None:
+    b = Builder(0)
+    b.conv_no_bias("one", "x", 4, 6)
+    canonical, plan = rule_nets.planned(
+        rule_nets.model_of(b, {"x": [1, 4, 8, 8]}, ["one"]), Scheme(bias_correction=False)
+    )
+    assert set(plan.biases) == {"one_node__zero_bias"}
+    older = replace(plan, biases={})
+    assert (
+        write_qdq(canonical, older, INTEGER).SerializeToString()
+        == write_qdq(canonical, plan, INTEGER).SerializeToString()
+    )

@@ -1,4 +1,4 @@
-"""One pair per planned tensor, read by everybody."""
+"""One pair per planned tensor, and who reads it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import pytest
 from helpers import rule_nets
 from helpers.plans import run_graph
 
+from workbench.model.canonical import with_extra_outputs
+from workbench.quant.dialect import SIMULATED
 from workbench.quant.passes.draft import draft_of
 from workbench.quant.passes.pairs import put_pairs
+from workbench.quant.qdq import write_qdq
 from workbench.quant.scheme import Scheme
 
 
@@ -34,6 +37,26 @@ def test_all_readers_get_the_dequantized_values() -> None:
     readers = [name for node in draft.nodes if node.op_type != "QuantizeLinear" for name in node.input]
     assert set(readers).isdisjoint(plan.tensors)
     assert readers.count("stem_relu__dequantized") == 2
+
+
+def test_what_a_float_node_makes_stays_float_for_float_readers() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.residual_in_float())
+    draft = draft_of(canonical.graph, plan)
+    put_pairs(draft)
+    read = {node.name: list(node.input) for node in draft.nodes}
+    assert read["branch_node"][0] == "act__dequantized"
+    assert read["total_node"] == ["branch__dequantized", "act"]
+    assert read["stem_node"][0] == "x__dequantized"
+
+
+def test_a_graph_output_that_a_float_node_makes_is_not_rounded() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.residual_in_float())
+    shown = with_extra_outputs(canonical, ["act", "branch"])
+    feeds = rule_nets.example_feeds(canonical, 2, 3)
+    outputs = run_graph(write_qdq(shown, plan, SIMULATED), feeds)
+    for name, is_rounded in (("act", False), ("branch", True)):
+        codes = outputs[name] / np.float32(plan.tensors[name].scale)
+        assert np.allclose(codes, np.rint(codes), atol=1e-3) is is_rounded
 
 
 def test_tensors_of_one_shared_scale_have_equal_numbers() -> None:
