@@ -80,7 +80,7 @@ def no_runtimes() -> Result:
 def ordinary_document() -> dict[str, Any]:
     """The JSON document of `ordinary`."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "program_version": "0.1.0",
         "study_name": "mobilenet",
         "study_sha256": digest("study"),

@@ -32,7 +32,7 @@ class CellState:
     Attributes:
         versions: of its runtime; record: the finished cell's record; problem: why there is none.
         native: what the candidate's native tool-chain made, of an INT8 cell that has one.
-        is_unfit: this runtime cannot run what that tool-chain writes: not a runtime that is missing here.
+        is_unfit: that tool-chain cannot take the model, or this runtime not what it writes: nothing is missing here.
     """
 
     cell: Cell
@@ -77,7 +77,7 @@ def is_ready(state: CellState, runtime: Manifest) -> bool:
     """Whether a native candidate's artifact is there and this runtime can run it; else note why not."""
     native = state.native
     assert native is not None
-    reason = why_not_read(native.tool, runtime) if native.state.ok else ""
+    reason = native.unfit or why_not_read(native.tool, runtime) if native.state.ok else ""
     state.is_unfit = bool(reason)
     if not native.state.ok:
         refuse(state, f"{native.tool.title}: {native.state.reason}", native.state.remedy)

@@ -61,6 +61,7 @@ class Native:
         artifact: what it made; its record is the answer of `handlers_native.quantize` with "facts".
         failure: how its job ended where it made nothing.
         simulated: folder and record of its Q/DQ graph run in float; no_simulation: why there is none.
+        unfit: why it cannot take this model, "" where it can.
     """
 
     tool: Tool
@@ -69,6 +70,7 @@ class Native:
     failure: Outcome | None = None
     simulated: tuple[Path, Mapping[str, Any]] | None = None
     no_simulation: str = ""
+    unfit: str = ""
 
 
 def tools_of(study: Study) -> dict[str, Tool]:
@@ -127,6 +129,8 @@ def make_native(
     state = probe(manifest, cancel=stages.cancel)
     if not state.ok:
         return Native(tool, state)
+    if model.state:
+        return Native(tool, state, unfit=f"{tool.title} calibrates on single samples, this model gets its state back")
     try:
         artifact = _quantized(stages, study, candidate, tool, state, model, calibration)
     except CellFailedError as error:

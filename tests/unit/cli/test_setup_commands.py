@@ -101,3 +101,23 @@ def test_long_lists_of_float_nodes_are_grouped(tmp_path: Path) -> None:
 def test_inspect_refuses_pytorch_with_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["inspect", tmp_path / "model.pt2"]) == 1
     assert "--allow-code" in complaint(capsys.readouterr().err)
+
+
+def test_tool_chains_stand_under_their_own_heading(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"method": ["a", "b"], "deep": [False, True], "skipped": [], "share": 99.9}
+    tool = RuntimeState("tool", "Tool", ok=True, versions={"tool": "1.0"}, kind="quantizer", options=options)
+    monkeypatch.setattr(setup_commands, "probe_all", lambda: [state(ok=True), tool])
+    assert run_command(["runtimes"]) == 0
+    text = capsys.readouterr().out
+    runtimes, _, tools = text.partition("native tool-chains")
+    assert "usable   thing" in runtimes
+    assert "usable   tool  Tool" in tools
+    assert "precisions" not in tools
+    for line in ("method = a | b", "deep = false | true", "skipped = [] (a list of names)", "share = 99.9"):
+        assert f"option {line}" in tools
+    assert run_command(["runtimes", "--json"]) == 0
+    assert [item["kind"] for item in json.loads(capsys.readouterr().out)] == ["runtime", "quantizer"]
+    assert run_command(["doctor"]) == 0
+    assert "ok       tool-chain tool" in capsys.readouterr().out

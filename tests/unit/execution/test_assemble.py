@@ -11,9 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.execution import result as records
-from workbench.execution.assemble import CellState, fail, refuse, resolution, run_record, verdicts_of, with_holm
+from workbench.execution.artifacts import Artifact
+from workbench.execution.assemble import (
+    CellState,
+    fail,
+    is_ready,
+    refuse,
+    resolution,
+    run_record,
+    verdicts_of,
+    with_holm,
+)
 from workbench.execution.cells import cells_of
+from workbench.execution.discovery import Manifest
 from workbench.execution.jobs import Outcome
+from workbench.execution.native import Native, Tool
+from workbench.execution.probing import RuntimeState
 from workbench.execution.study import study_from_document
 
 
@@ -166,3 +179,43 @@ def test_the_reference_and_the_simulation_are_runs_of_their_own(finished: Any) -
     assert simulated.divergence is not None
     assert simulated.divergence.scheme_nmse == simulated.nmse
     assert simulated.divergence.execution_nmse == 0.0
+
+
+USABLE = RuntimeState("tool", "Tool", ok=True, kind="quantizer")
+WRITER = Tool("tool", "Tool, a", {}, Manifest("tool", "Tool", "quantizer", 2, Path("tool"), writes="qdq_onnx"))
+
+
+@pytest.mark.parametrize(
+    ("native", "reads", "status", "required", "text"),
+    [
+        (Native(WRITER, USABLE, Artifact(Path("x"))), ("qdq_onnx",), "ok", True, ""),
+        (Native(WRITER, USABLE, Artifact(Path("x"))), (), "not_available", False, "reads no tool-chain's artifact"),
+        (Native(WRITER, USABLE, unfit="it has a state"), ("qdq_onnx",), "not_available", False, "it has a state"),
+        (
+            Native(WRITER, RuntimeState("tool", "Tool", ok=False, reason="absent", remedy="pip install tool")),
+            ("qdq_onnx",),
+            "not_available",
+            True,
+            "Tool, a: absent",
+        ),
+        (
+            Native(WRITER, USABLE, failure=Outcome("crashed", message="SIGSEGV")),
+            ("qdq_onnx",),
+            "crashed",
+            True,
+            "SIGSEGV",
+        ),
+    ],
+)
+def test_a_native_cell_is_ready_or_says_why_not(
+    native: Native, reads: tuple[str, ...], status: str, required: bool, text: str
+) -> None:
+    study = study_from_document(document([{"id": "echo"}]), Path("base"), "study.toml")
+    state = CellState(cells_of(study)[1], "m", native=native)
+    runtime = Manifest("echo", "Echo", "runtime", 2, Path("echo"), ("S1",), reads=reads)
+    assert is_ready(state, runtime) == (status == "ok")
+    assert state.status == status
+    assert (state.problem is None) == (status == "ok")
+    if state.problem:
+        assert text in state.problem.message
+    assert state.is_unfit == (not required)

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.execution.facts import candidate_record, data_findings, data_record, machine_id, plan_findings
+from workbench.execution.artifacts import Artifact
+from workbench.execution.facts import (
+    candidate_record,
+    data_findings,
+    data_record,
+    machine_id,
+    native_findings,
+    native_record,
+    plan_findings,
+)
+from workbench.execution.native import Native, Tool
 from workbench.execution.preparation import PreparedData
-from workbench.execution.study import load_study
+from workbench.execution.probing import RuntimeState
+from workbench.execution.study import Candidate, SchemeSection, load_study
 from workbench.model.data import DataSpec
 from workbench.model.sample_index import ArraySpec, SampleIndex
 from workbench.quant.plan import CalibrationRecord, QuantPlan, load_plan
@@ -83,3 +94,26 @@ def test_a_candidate_is_told_by_its_plan(finished: Any) -> None:
     assert len(facts.representation.worst_tensors) == 5
     bare = candidate_record(candidate, "a" * 64, None, None)
     assert (bare.plan_sha256, bare.scheme_title) == (None, "S1 W8A8 symmetric")
+
+
+def _native(tmp_path: Any, sha256: str) -> Native:
+    state = RuntimeState("tool", "Tool", ok=True, versions={"tool": "1"}, kind="quantizer")
+    record = {"artifact_sha256": sha256, "n_samples": 8, "samples_sha256": "s", "facts": {"weights": "none"}}
+    return Native(Tool("tool", "Tool, a", {"method": "a"}, state), state, Artifact(tmp_path, record))
+
+
+def test_native_candidates_with_equal_files_are_a_finding(tmp_path: Any) -> None:
+    natives = {"a": _native(tmp_path, "1"), "b": _native(tmp_path, "2"), "c": _native(tmp_path, "1")}
+    assert native_findings(natives) == ["a and c wrote the same file, bit for bit"]
+    assert native_findings({"a": natives["a"], "b": natives["b"]}) == []
+
+
+def test_a_native_candidate_has_its_tool_chain_instead_of_a_scheme(tmp_path: Any) -> None:
+    candidate = Candidate(name="Tool, a", source="m.onnx", scheme_section=SchemeSection(), native="tool")
+    made = native_record(candidate, "m", _native(tmp_path, "1"))
+    assert (made.scheme, made.scheme_title) == ({"name": "native tool-chain"}, "native tool-chain: Tool, a")
+    assert made.calibration == {"method": "Tool, a", "parameters": {"method": "a"}, "n": 8, "sha256": "s"}
+    assert made.native is not None
+    assert made.native.versions == {"tool": "1"}
+    not_run = native_record(candidate, "m", None)
+    assert (not_run.calibration, not_run.plan_sha256) == (None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import results
+from helpers import native_results, results
 
 from workbench.execution.result import Machine
 from workbench.report import readers
@@ -84,3 +84,27 @@ def test_speedup_names_its_baseline() -> None:
     found = readers.speedup("fastest_float")(INT8, RESULT)
     assert (found["baseline"], found["interval"]) == ("OpenVINO FP32", [2.91, 3.08])
     assert readers.speedup("own_fp16")(INT8, RESULT) is None
+
+
+def test_a_native_tool_chain_is_told_from_what_was_read_back() -> None:
+    result = native_results.native()
+    candidate, facts = result.candidates[1], native_results.FACTS
+    assert readers.precision_format(candidate, result).startswith("INT8 as the tool-chain chose: weights 28 int8")
+    assert readers.tensors(candidate, result) == (
+        "weights: 28 int8; activations: 57 int8, asymmetric; float nodes: Softmax 1; KV cache: none"
+    )
+    assert readers.float_nodes(candidate, result) == facts["float nodes"]
+    assert readers.transforms(candidate, result) == ["steps: one"]
+    assert readers.calibration_parameters(candidate, result) == {
+        "calibrate_method": "Entropy", "per_channel": "no", "skipped": "none",
+    }  # fmt: skip
+    for read in (readers.plan_sha256, readers.beyond_clip, readers.worst_tensors):
+        assert "tool-chain" in read(candidate, result)["not_applicable"]
+    run = next(run for run in result.runs if run.candidate == native_results.TITLE)
+    assert readers.deviations(run, result)[:2] == [f"native tool-chain: {native_results.TITLE}", "weights: 28 int8"]
+
+
+def test_a_tool_chain_that_made_nothing_owes_nothing() -> None:
+    result = native_results.native(made=False)
+    read = readers.if_quantized(readers.tensors)
+    assert read(result.candidates[1], result) == {"not_applicable": "the native tool-chain made nothing"}

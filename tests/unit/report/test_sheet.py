@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import results
+from helpers import native_results, results
 
 from workbench.errors import FileFormatError, SheetError
 from workbench.execution.result import Result
@@ -142,3 +142,11 @@ def test_a_run_that_could_not_take_place_tells_of_its_verified_artifact() -> Non
     absent["parity"] = None
     sheet = build_sheet(Result.model_validate(document), hosts=())
     assert next(run for run in sheet.runs if run.label == absent["label"]).fields == {}
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_native_tool_chain_leaves_nothing_undisclosed_that_ours_discloses(made: bool) -> None:
+    ours = build_sheet(results.ordinary(), hosts=()).not_disclosed
+    native = build_sheet(native_results.native(made=made), hosts=())
+    assert [line for line in native.not_disclosed if native_results.TITLE in line] == []
+    assert set(native.not_disclosed) == set(ours)

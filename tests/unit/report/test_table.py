@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers import results
+from helpers import native_results, results
 
 from workbench.execution.result import Result
 from workbench.report.sheet import build_sheet
@@ -148,3 +148,11 @@ def test_a_float_run_that_could_not_take_place_has_its_own_reason() -> None:
     messages = {row.run.precision: row.message for row in table.groups[0].rows if row.run.label == absent["label"]}
     assert messages["fp32"] == "no GPU is here"
     assert "needs macOS" in messages["int8"]
+
+
+def test_a_long_candidate_has_a_line_of_its_own() -> None:
+    table = comparison(build_sheet(native_results.native(), hosts=()))
+    firsts = [row.cells[0] for row in table.groups[0].rows]
+    native = next(first for first in firsts if first.sub == native_results.TITLE)
+    assert (native.main, native.note) == (results.ORT, "1.31.1 INT8")
+    assert f"{results.ORT} \N{MIDDLE DOT} model" in [first.main for first in firsts]

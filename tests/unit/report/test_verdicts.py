@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import results
+from helpers import native_results, results
 
 from workbench.execution.result import GateVerdict, Result
 from workbench.report import verdicts
@@ -182,3 +182,14 @@ def test_a_run_without_its_device_says_what_is_known_of_the_artifact(mismatches:
     line = spoken(Result.model_validate(document))[-1]
     assert words in line
     assert line.endswith("No NVIDIA GPU is in this machine. Use another.")
+
+
+def test_a_native_tool_chain_is_named_in_title_chips_sentences_and_notes() -> None:
+    result = native_results.native()
+    assert verdicts.title(result).endswith("what differs: the runtime, the tool-chain")
+    assert "INT8 S1 / native tool-chain against FP32" in verdicts.title(result)
+    assert "1 native tool-chain, numbers of its own" in [chip["text"] for chip in verdicts.chips(result)]
+    spoken = next(item for item in verdicts.sentences(result) if item["candidate"] == native_results.TITLE)
+    assert spoken["lead"].startswith(f"{results.ORT} \N{MIDDLE DOT} {native_results.TITLE}: ")
+    note = f"{results.ORT}: {native_results.TITLE} instead of model changes the answer on 31 of 2,000 images"
+    assert any(line.startswith(note) for line in verdicts.notes(result))
