@@ -16,6 +16,7 @@ from workbench.model.pass_through import is_pass_through, remove_pass_through
 from workbench.model.protos import copy_without, read_names, refresh_shapes, value_infos
 from workbench.model.sharing import separate_shared
 from workbench.model.sums import sums_to_adds
+from workbench.model.zero_bias import add_zero_biases
 
 _TERMINAL_OPS = ("Softmax", "LogSoftmax", "Sigmoid")
 _LOOKED_THROUGH = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -26,9 +27,10 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
 
     Identity and inference Dropout go; constants and shape arithmetic become initializers; a Sum of two is an Add;
     BatchNormalization and then arithmetic with a constant per channel are folded into the Conv, ConvTranspose or Gemm
-    before them; initializers whose roles differ are separated; nodes that no output needs go; nodes are in topological
-    order. Names of nodes and tensors that stay are kept, those of graph inputs and outputs always. The answers are
-    those of `proto` up to float rounding, and the same input gives the same bytes.
+    before them; initializers whose roles differ are separated; such layers without a bias get one of zeros; nodes that
+    no output needs go; nodes are in topological order. Names of nodes and tensors that stay are kept, those of graph
+    inputs and outputs always. The answers are those of `proto` up to float rounding, and the same input gives the same
+    bytes.
 
     Returns:
         The new proto (the argument is not changed) and the transforms, each {"kind": ..., ...}, ready for JSON.
@@ -43,6 +45,7 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
     transforms += fold_batch_norms(graph)
     transforms += fold_scale_layers(graph)
     transforms += separate_shared(graph)
+    transforms += add_zero_biases(graph)
     _drop_unused(graph)
     _sort_nodes(graph)
     refresh_shapes(result)

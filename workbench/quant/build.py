@@ -13,6 +13,7 @@ from onnx import TensorProto, numpy_helper
 
 from workbench.errors import ContractError, DataError, ModelError
 from workbench.model.graph import COMPUTE_OPS, GraphSummary
+from workbench.model.protos import constants_of
 from workbench.model.summary import graph_summary
 from workbench.quant.affine import (
     affine_parameters,
@@ -25,10 +26,12 @@ from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
 from workbench.quant.folded import with_folded_values
 from workbench.quant.observers import Histogram
 from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
+from workbench.quant.refine import refine
 from workbench.quant.scales import power_of_two_tensor, power_of_two_weight
 from workbench.quant.scheme import ScaleRounding, Scheme
 from workbench.quant.select import Selection, WeightUse, choose
 from workbench.quant.sharing import Ranges, float_concat_inputs, mixed_ranges, refused_concats, shared_ranges, threshold
+from workbench.quant.smoothing import smooth
 from workbench.quant.thresholds import clip_range
 
 Floats = npt.NDArray[np.float32]
@@ -58,15 +61,19 @@ def build_plan(
     if not scheme.is_quantized:
         raise ContractError(f"scheme {scheme.name} has no plan")
     graph = graph_summary(canonical)
-    constants = {value.name: value for value in canonical.graph.initializer}
+    constants = constants_of(canonical.graph)
     vetoes = constant_vetoes(graph, constants)
     plan = QuantPlan(model_sha256, scheme, CalibrationRecord(scheme.method, {}, 0, ""), transforms=tuple(transforms))
     if not scheme.quantizes_activations:
         return with_folded_values(canonical, _with_constants(plan, choose(graph, scheme, vetoes), constants))
     if samples is None:
         raise DataError(f"Scheme {scheme.title} needs calibration samples", how="Give [data.calibration] or --data.")
+    shared = choose(graph, scheme, vetoes)
+    canonical, plan = smooth(canonical, plan, shared, samples, Watch(progress, check_cancelled))
+    constants = constants_of(canonical.graph)
     names = calibrated_tensors(graph, scheme, vetoes, canonical)
-    histograms = observe(canonical, names, samples, Watch(progress, check_cancelled))
+    watch = Watch(progress, check_cancelled)
+    histograms = observe(canonical, names, samples, watch)
     ranges = {name: clip_range(histogram, scheme) for name, histogram in histograms.items()}
     selection = settle(graph, scheme, vetoes, ranges)
     n = used_samples(canonical, samples)
@@ -76,7 +83,8 @@ def build_plan(
         tensors=tensor_parameters(selection, scheme, ranges),
         ranges={name: _observed(histograms[name], ranges[name], scheme) for name in selection.sources},
     )
-    return with_folded_values(canonical, _with_constants(plan, selection, constants))
+    plan = refine(canonical, _with_constants(plan, selection, constants), selection.weights, samples, watch)
+    return with_folded_values(canonical, plan)
 
 
 def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
@@ -182,7 +190,7 @@ def _weight(values: Floats, axis: int, scale_rounding: ScaleRounding) -> WeightP
 
 
 def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[str, TensorProto]) -> QuantPlan:
-    """Return the plan with the selection's nodes, its weights and its biases."""
+    """Return the plan with the selection's nodes, its weights and its biases; what is codes now is no float."""
     inputs = selection.compute_inputs.items()
     scales = {node: plan.tensors[name].scale for node, name in inputs if name in plan.tensors}
     weights, biases, notes = quantized_constants(selection.weights, constants, scales, plan.scheme.scale_rounding)
@@ -190,6 +198,7 @@ def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[st
         plan,
         weights=weights,
         biases=biases,
+        float_values={name: values for name, values in plan.float_values.items() if name not in weights},
         quantized_nodes=selection.quantized_nodes,
         edges=selection.edges,
         float_nodes=selection.float_nodes,

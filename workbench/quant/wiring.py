@@ -34,6 +34,11 @@ class Wiring:
         outputs = {spec.name for spec in self.graph.outputs}
         return tensor not in outputs and [reader.name for reader, _ in self.readers(tensor)] == [node.name]
 
+    def only_reader(self, tensor: str) -> NodeSummary | None:
+        """Return the one node that reads a tensor, or None where there are more, none, or the graph gives it out."""
+        readers = self.readers(tensor)
+        return readers[0][0] if len(readers) == 1 and self.is_only_reader(readers[0][0], tensor) else None
+
     def leads_to_compute(self, node: NodeSummary) -> bool:
         """Return whether any Conv, ConvTranspose, Gemm or MatMul comes after the node, quantized or not."""
         return any(name in self._before_compute for name in node.outputs)

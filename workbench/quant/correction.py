@@ -1,0 +1,96 @@
+"""Empirical bias correction of one layer: the mean shift of its output, channel by channel, and when it is kept.
+
+Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019), section 4.2 (the
+empirical form, on samples). Sums over runs are exactly rounded (math.fsum), so that their order cannot matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Bounds = tuple[float, float]
+
+NO_ACTIVATION: Bounds = (-math.inf, math.inf)
+
+
+POSITIONS = 1024
+"""Positions of one run above which a feature map is thinned out evenly."""
+SURE = 2.0
+"""Standard errors by which the answers must come nearer for a correction to be kept."""
+
+
+def by_channel(values: npt.NDArray[np.float32], axis: int) -> Float32:
+    """Return an array of any shape as [C, M], C along `axis`; of 2048 positions and more every k-th."""
+    moved = np.moveaxis(values, axis, 0)
+    flat = moved.reshape(moved.shape[0], -1)
+    return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // POSITIONS)])
+
+
+def channel_shift(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds, grid: Float64) -> Float64:
+    """Return what to add to each channel of `found` so that the error after the activation falls, float64 [C].
+
+    Args:
+        expected, found: the layer's output in float and quantized, float32 [C, M] per run, before the activation.
+        bounds: the activation is clip(x, *bounds); ReLU is (0, inf).
+        grid: step of each channel's bias, float64 [C].
+
+    Two shifts are tried: the mean of expected - found over all positions, and the mean of clip(expected) - found over
+    those where the activation lets `found` through. Of both and none the one with the least sum of
+    (clip(expected) - clip(found + shift))^2 wins, each channel for itself; on a tie the earlier of none, first, second.
+    """
+    tried = [np.zeros(expected[0].shape[0]), _mean_shift(expected, found)]
+    if bounds != NO_ACTIVATION:
+        tried.append(_open_shift(expected, found, bounds))
+    shifts = [np.rint(shift / grid) * grid for shift in tried]
+    errors = np.stack([_error(expected, found, bounds, shift) for shift in shifts])
+    return np.asarray(np.stack(shifts)[errors.argmin(axis=0), np.arange(errors.shape[1])])
+
+
+def is_nearer(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Return whether errors of the same runs fell by more than chance: their mean drop exceeds two standard errors.
+
+    Of a single run nothing is known of chance: any fall counts.
+    """
+    drops = [first - second for first, second in zip(before, after, strict=True)]
+    mean = math.fsum(drops) / len(drops)
+    squares = math.fsum((drop - mean) ** 2 for drop in drops)
+    error = math.sqrt(squares / max(len(drops) - 1, 1) / len(drops))
+    return mean > SURE * error and mean > 0.0
+
+
+def exact_sum(rows: Sequence[Float64]) -> Float64:
+    """Return the sum of float64 arrays [C], each element rounded once, whatever the order."""
+    return np.asarray([math.fsum(column) for column in np.stack(rows).T])
+
+
+def _mean_shift(expected: Sequence[Float32], found: Sequence[Float32]) -> Float64:
+    sums = [_sums(float_ - quantized) for float_, quantized in zip(expected, found, strict=True)]
+    return np.asarray(exact_sum(sums) / sum(values.shape[1] for values in expected))
+
+
+def _open_shift(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds) -> Float64:
+    sums, counts = [], []
+    for float_, quantized in zip(expected, found, strict=True):
+        is_open = (quantized > bounds[0]) & (quantized < bounds[1])
+        sums.append(_sums((np.clip(float_, *bounds) - quantized) * is_open))
+        counts.append(is_open.sum(axis=1, dtype=np.float64))
+    return np.asarray(exact_sum(sums) / np.maximum(exact_sum(counts), 1.0))
+
+
+def _error(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds, shift: Float64) -> Float64:
+    step = shift.astype(np.float32)[:, None]
+    sums = []
+    for float_, quantized in zip(expected, found, strict=True):
+        error = np.clip(float_, *bounds) - np.clip(quantized + step, *bounds)
+        sums.append(_sums(np.square(error)))
+    return exact_sum(sums)
+
+
+def _sums(values: Float32) -> Float64:
+    return np.asarray(values.sum(axis=1, dtype=np.float64))
