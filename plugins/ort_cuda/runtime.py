@@ -6,7 +6,9 @@ the answers on this device, and is never an INT8 speed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_cuda.session import SETTINGS, OrtCudaSession
@@ -48,7 +50,7 @@ class OrtCudaRuntime:
         """Look at package, GPU and libraries; where all is there, run one node in a process of its own."""
         return availability(self.provider, REQUIREMENT)
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         """Every quantized scheme is simulated here."""
         return [simulated()] if scheme.is_quantized else []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, availability, is_ready
@@ -47,7 +49,7 @@ class OrtTensorRtRuntime:
         """Look at package, GPU and libraries; where all is there, run one node in a process of its own."""
         return availability(self.provider, REQUIREMENT)
 
-    def realise(self, graph: GraphSummary, scheme: Scheme) -> list[Deviation]:
+    def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         """Judge scheme and graph by TensorRT's documented rules; see graph_rules."""
         return judge_graph(graph, scheme)
 

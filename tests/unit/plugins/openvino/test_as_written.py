@@ -16,7 +16,6 @@ from workbench_plugins.openvino.library import load_openvino
 from workbench_plugins.openvino.runtime import OpenVinoRuntime
 
 from workbench.model.canonical import canonical_graph
-from workbench.model.summary import graph_summary
 from workbench.spi import OpenOptions, Prepared
 
 

@@ -15,8 +15,8 @@ from helpers import onnx_models
 from workbench_plugins.openvino.runtime import DIALECT, RUNTIME
 
 from workbench.model.canonical import canonical_graph
-from workbench.model.graph import GraphSummary
 from workbench.model.external import copy_with_data
+from workbench.model.graph import GraphSummary
 from workbench.model.summary import graph_summary
 from workbench.quant.dialect import Dialect
 from workbench.quant.plan import CalibrationRecord, QuantPlan

@@ -36,14 +36,14 @@ def prepared(canonical, folder: Path, precision="int8", scheme="S1", **settings)
 
 @pytest.mark.parametrize("scheme", ["S1", "S2", "S3"])
 def test_int8_is_called_simulated(canonical, scheme, tmp_path):
-    (found,) = RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(name=scheme))
+    (found,) = RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(name=scheme), {})
     assert found.realised == SIMULATED_INT8 == "simulated INT8 (float kernels)"
     assert not found.refuses
 
 
 @pytest.mark.parametrize("scheme", ["fp32", "fp16"])
 def test_float_is_what_it_is(canonical, scheme, tmp_path):
-    assert RUNTIME.realise(PlainContext(tmp_path, scheme, canonical).graph, Scheme(name=scheme)) == []
+    assert RUNTIME.realise(PlainContext(tmp_path, scheme, canonical).graph, Scheme(name=scheme), {}) == []
 
 
 @pytest.mark.parametrize("scheme", ["S1", "S2"])

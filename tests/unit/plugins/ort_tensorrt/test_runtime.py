@@ -58,10 +58,10 @@ def test_unknown_options_and_a_missing_plan_are_refused(canonical, tmp_path):
 
 
 def test_s2_is_symmetric_only(canonical, tmp_path):
-    found = RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(name="S2"))
+    found = RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(name="S2"), {})
     assert [item.refuses for item in found] == [True]
     assert found[0].reason.startswith("symmetric only")
-    assert RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme()) == []
+    assert RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(), {}) == []
 
 
 @pytest.mark.data
