@@ -242,15 +242,15 @@ def disagreement(
 def exchange(judge: Judge, label: str, ours: tuple[str, Outputs], native: tuple[str, Outputs]) -> records.Exchange:
     """Compare a native candidate's run with one of a plan on the same row: the tool-chain is all that differs."""
     (instead_of, outputs_a), (candidate, outputs_b) = ours, native
-    name = next(iter(judge.reference))
-    distance = divergence(outputs_a[name], outputs_b[name])
+    distances = {name: divergence(outputs_a[name], outputs_b[name]) for name in judge.reference}
+    distance = distances[headline(judge, distances)]
     outcome = judge.task.evaluate(outputs_a, outputs_b, judge.labels, judge.options)
     changed = outcome.answers_changed
     return records.Exchange(
         label=label,
         instead_of=instead_of,
         candidate=candidate,
-        n=len(outputs_a[name]),
+        n=judge.n,
         answers_differ=changed.changed if changed else None,
         accuracy_change_points=_estimate(outcome.accuracy_change_points),
         sqnr_db=distance.sqnr_db,

@@ -14,6 +14,7 @@ from workbench.execution.evaluate import (
     Judge,
     disagreement,
     error_split,
+    exchange,
     judge_of,
     misfit,
     open_outputs,
@@ -213,3 +214,23 @@ def test_frames_are_named_by_their_sequence() -> None:
     other = {name: value + 0.1 for name, value in run.items()}
     assert "frame" in disagreement(judge, "S1", "int8", ("a", run), ("b", other)).samples[0]["file"]
     assert output_figures(_judge(), {"logits": _logits(2, 0.4)})["error_by_position"] is None
+
+
+def test_an_exchange_compares_the_tool_chain_with_ours_and_not_with_float() -> None:
+    labels = _logits(0).argmax(1).tolist()
+    ours, native = _logits(1, 0.4), _logits(2, 0.9)
+    found = exchange(_judge(labels=labels), "row", ("S1", {"logits": ours}), ("tool", {"logits": native}))
+    assert (found.label, found.instead_of, found.candidate, found.n) == ("row", "S1", "tool", N)
+    differ = ours.argmax(1) != native.argmax(1)
+    assert found.answers_differ == differ.sum() > 0
+    right = np.asarray(labels)
+    change = 100 * ((native.argmax(1) == right).mean() - (ours.argmax(1) == right).mean())
+    assert found.accuracy_change_points is not None
+    assert found.accuracy_change_points.value == pytest.approx(change)
+    assert found.nmse == pytest.approx(_nmse(ours, native), rel=1e-6)
+
+
+def test_an_exchange_without_answers_has_the_distance_alone() -> None:
+    found = exchange(_judge("divergence"), "row", ("S1", {"logits": _logits(1)}), ("tool", {"logits": _logits(1)}))
+    assert (found.answers_differ, found.accuracy_change_points) == (None, None)
+    assert found.nmse == 0
