@@ -24,7 +24,8 @@ class Shape:
     Attributes:
         pre_norm: the normalization stands before each sublayer (ViT, GPT), not behind the residual Add (BERT).
         decomposed: LayerNormalization is written out as exporters before opset 17 do.
-        outliers: hidden channels whose normalization scale is 50 times the others', as trained encoders have some.
+        outliers: hidden channels whose normalization scale is 50 times the others', as trained encoders have some; the
+            weights that read them are a tenth of the others.
     """
 
     layers: int = 2
@@ -128,8 +129,11 @@ class _Encoder:
         return self._project(f"{name}_down", b.node("Mul", [y, half], f"{name}_gelu"), 4 * hidden, hidden)
 
     def _project(self, name: str, x: str, n_in: int, n_out: int) -> str:
-        b = self.b
-        weight = b.constant(f"{name}_w", b.rng.standard_normal((n_in, n_out)) / np.sqrt(n_in))
+        """Add a linear layer; one that reads a normalization's output gets small weights for its wide channels."""
+        b, is_normal = self.b, x.endswith("norm")
+        rows = b.rng.standard_normal((n_in, n_out)) / np.sqrt(n_in)
+        rows[self.outliers if is_normal else []] *= 0.1
+        weight = b.constant(f"{name}_w", rows)
         bias = b.constant(f"{name}_b", b.rng.standard_normal(n_out) * 0.1)
         return b.node("Add", [b.node("MatMul", [x, weight], f"{name}_product"), bias], name)
 

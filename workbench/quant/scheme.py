@@ -69,8 +69,6 @@ class Scheme:
             raise SchemeError(f"percentile = {self.percentile} is out of range", how="Give more than 50, at most 100.")
         if not 0.0 <= self.smoothing <= 1.0:
             raise SchemeError(f"smoothing = {self.smoothing} is out of range", how="Give 0 (off) to 1.")
-        if self.smoothing > 0.0:
-            raise SchemeError("smoothing is not built yet", how="Leave it out, or give 0.")
 
     @property
     def is_quantized(self) -> bool:

@@ -52,7 +52,6 @@ def test_what_a_scheme_needs(name: Any, is_quantized: bool, has_activations: boo
         ({"scale_rounding": "bfloat16"}, "float16, power_of_two"),
         ({"smoothing": -0.1}, "0 .off. to 1"),
         ({"smoothing": float("nan")}, "0 .off. to 1"),
-        ({"smoothing": 0.5}, "not built yet"),
         ({"percentile": 50.0}, "more than 50"),
         ({"percentile": 100.1}, "at most 100"),
         ({"percentile": float("nan")}, "at most 100"),
