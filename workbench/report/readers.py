@@ -8,6 +8,7 @@ from typing import Any
 from workbench.execution.result import CandidateFacts, DataFacts, Estimate, Machine, Result, Run, Speedup
 from workbench.report import numbers
 from workbench.report.positions import position_text
+from workbench.report.transforms import transform_lines
 
 Reader = Callable[[Any, Result], Any]
 _SHARE_KEYS = ("share_beyond_clip", "beyond_clip", "share")
@@ -101,11 +102,10 @@ def float_nodes(candidate: CandidateFacts, _result: Result) -> dict[str, str] | 
 
 
 def transforms(candidate: CandidateFacts, _result: Result) -> list[str] | str:
-    """Changes made to the graph before quantization, counted by kind; of a native tool-chain, in its words."""
+    """Changes to the graph and to the plan's numbers after calibration; of a native tool-chain, in its words."""
     if candidate.native:
         return [f"{key}: {text}" for key, text in candidate.native.notes.items()] or "not told"
-    kinds = [str(entry.get("kind", entry.get("name", "transform"))) for entry in candidate.transforms]
-    return [f"{kind} ({kinds.count(kind)})" for kind in sorted(set(kinds))] or "none"
+    return transform_lines(candidate.transforms) or "none"
 
 
 def plan_sha256(candidate: CandidateFacts, _result: Result) -> Any:
