@@ -199,7 +199,9 @@ def _study(options: argparse.Namespace) -> Study:
     if options.data:
         document["data"] = {**document["data"], "calibration": {"kind": "arrays", "path": str(options.data.resolve())}}
     is_file = ":" not in options.model or Path(options.model).exists()
-    document["model"] = {"path": str(Path(options.model).resolve())} if is_file else {"factory": options.model}
+    state = document.get("model", {}).get("state", {})
+    model = {"path": str(Path(options.model).resolve())} if is_file else {"factory": options.model}
+    document["model"] = {**model, "state": state}
     scheme = {**document.get("scheme", {})}
     scheme |= {key: value for key, value in (("name", options.scheme), ("method", options.method)) if value}
     document["scheme"] = scheme

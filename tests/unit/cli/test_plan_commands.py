@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net
+from helpers.recurrent import LSTM_STATE, lstm_net, noisy_speech
 from helpers.small_studies import complaint, run_command
+from helpers.studies import document, write_study_file
 from helpers.workers import PLUGINS
 
 from workbench.cli import plan_commands
@@ -55,6 +57,19 @@ def test_s3_needs_no_samples(place: Path, tmp_path: Path, capsys: pytest.Capture
     plan = load_plan(tmp_path / "plan.json")
     assert (len(plan.tensors), len(plan.weights) > 0) == (0, True)
     assert "no samples needed" in capsys.readouterr().out
+
+
+def test_a_recurrent_model_takes_its_state_from_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(lstm_net(), str(tmp_path / "net.onnx"))
+    np.savez(tmp_path / "x.npz", frame=noisy_speech(2, 6, 8))
+    data = {"kind": "arrays", "path": "x.npz"}
+    content = document(model={"path": "net.onnx", "state": dict(LSTM_STATE)}, task={"kind": "divergence"})
+    write_study_file(tmp_path / "study.toml", {**content, "data": {"calibration": data, "evaluation": data}})
+    arguments = ["calibrate", tmp_path / "net.onnx", "--study", tmp_path / "study.toml"]
+    assert run_command([*arguments, "-o", tmp_path / "plan.json"]) == 0
+    assert load_plan(tmp_path / "plan.json").calibration.n == 12
+    assert run_command([*arguments[:2], "--data", tmp_path / "x.npz", "-o", tmp_path / "other.json"]) == 1
+    assert "lacks the input h, c" in capsys.readouterr().err
 
 
 def test_an_artifact_says_whether_it_holds_the_plans_numbers() -> None:
