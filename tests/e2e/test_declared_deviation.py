@@ -15,9 +15,11 @@ ROWS = """\
 [[runtimes]]
 id = "ort_cpu"
 name = "as planned"
+precisions = ["int8"]
 [[runtimes]]
 id = "ort_cpu"
 name = "full range"
+precisions = ["int8"]
 options = {full_range_relu = true}
 """
 REALISED = "uint8 activations after ReLU, zero point 0, clamped at code 255 (x64)"

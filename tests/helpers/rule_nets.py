@@ -411,6 +411,6 @@ RULES: Mapping[str, Rule] = {
 
 
 @cache
-def planned_rule(name: str) -> tuple[onnx.ModelProto, QuantPlan]:
-    """Return the canonical graph and the S1 plan of a rule's net, made once: not to be changed."""
-    return planned(RULES[name].make())
+def planned_rule(name: str, scheme: str = "S1") -> tuple[onnx.ModelProto, QuantPlan]:
+    """Return the canonical graph and the plan of a rule's net, made once: not to be changed."""
+    return planned(RULES[name].make(), Scheme(name=scheme))  # type: ignore[arg-type]

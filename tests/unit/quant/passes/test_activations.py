@@ -54,7 +54,7 @@ def assert_same_answers(canonical: onnx.ModelProto, plan: QuantPlan, dialect: Di
 @pytest.mark.parametrize("name", ["relu", "clip 0..6", "clips elsewhere", "residual add", "output inside"])
 @pytest.mark.parametrize("scheme", ["S1", "S2"])
 def test_no_float_activation_is_left_and_the_answers_stay(name: str, scheme: str, dialect: Dialect) -> None:
-    canonical, plan = rule_nets.planned(rule_nets.RULES[name].make(), Scheme(name=scheme))  # type: ignore[arg-type]
+    canonical, plan = rule_nets.planned_rule(name, scheme)
     written = write_qdq(canonical, plan, dialect)
     codes = {node.output[0] for node in written.graph.node if node.op_type == "QuantizeLinear"}
     clips = [node for node in written.graph.node if node.op_type == "Clip" and node.input[0] not in codes]
@@ -65,7 +65,7 @@ def test_no_float_activation_is_left_and_the_answers_stay(name: str, scheme: str
 
 
 def test_relu_is_a_clip_between_the_codes_of_zero_and_of_the_threshold() -> None:
-    canonical, plan = rule_nets.planned(rule_nets.relu())
+    canonical, plan = rule_nets.planned_rule("relu")
     written = write_qdq(canonical, plan, CLIPPED)
     (clip,) = [node for node in written.graph.node if node.op_type == "Clip"]
     constants = constants_of(written)

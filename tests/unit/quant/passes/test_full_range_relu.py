@@ -56,7 +56,7 @@ def test_an_affine_plan_has_nothing_to_deviate_in() -> None:
 
 
 def test_no_op_is_left_and_answers_differ_only_by_values_beyond_the_clamp() -> None:
-    canonical, plan = rule_nets.planned(rule_nets.relu())
+    canonical, plan = rule_nets.planned_rule("relu")
     written = write_qdq(canonical, plan, FULL)
     assert not [node for node in written.graph.node if node.op_type in ("Relu", "Clip")]
     feeds = rule_nets.example_feeds(canonical, 4, seed=5)
@@ -67,7 +67,7 @@ def test_no_op_is_left_and_answers_differ_only_by_values_beyond_the_clamp() -> N
 
 
 def test_parity_holds_against_what_is_declared_and_fails_against_the_plan(tmp_path: Path) -> None:
-    canonical, plan = rule_nets.planned(rule_nets.residual_add())
+    canonical, plan = rule_nets.planned_rule("residual add")
     onnx.save(write_qdq(canonical, plan, FULL), tmp_path / "model.onnx")
     found = read_qdq(tmp_path / "model.onnx")
     checked, mismatches = compare_with_plan(with_full_range_relu(canonical.graph, plan), found)

@@ -12,13 +12,12 @@ from workbench.quant.dialect import SIMULATED
 from workbench.quant.passes.draft import draft_of
 from workbench.quant.passes.pairs import put_pairs
 from workbench.quant.qdq import write_qdq
-from workbench.quant.scheme import Scheme
 
 
 @pytest.mark.parametrize("name", ["shared scales", "concat of branches", "residual add", "output inside"])
 @pytest.mark.parametrize("scheme", ["S1", "S2"])
 def test_every_planned_tensor_has_one_pair_with_its_numbers(name: str, scheme: str) -> None:
-    canonical, plan = rule_nets.planned(rule_nets.RULES[name].make(), Scheme(name=scheme))  # type: ignore[arg-type]
+    canonical, plan = rule_nets.planned_rule(name, scheme)
     draft = draft_of(canonical.graph, plan)
     put_pairs(draft)
     for op_type, suffix in (("QuantizeLinear", "__quantize"), ("DequantizeLinear", "__dequantize")):
@@ -31,7 +30,7 @@ def test_every_planned_tensor_has_one_pair_with_its_numbers(name: str, scheme: s
 
 
 def test_all_readers_get_the_dequantized_values() -> None:
-    canonical, plan = rule_nets.planned(rule_nets.residual_add())
+    canonical, plan = rule_nets.planned_rule("residual add")
     draft = draft_of(canonical.graph, plan)
     put_pairs(draft)
     readers = [name for node in draft.nodes if node.op_type != "QuantizeLinear" for name in node.input]
@@ -60,13 +59,13 @@ def test_a_graph_output_that_a_float_node_makes_is_not_rounded() -> None:
 
 
 def test_tensors_of_one_shared_scale_have_equal_numbers() -> None:
-    _, plan = rule_nets.planned(rule_nets.shared_scales())
+    _, plan = rule_nets.planned_rule("shared scales")
     shared = [plan.tensors[name] for name in ("act", "pooled", "turned", "turned_back", "flat", "square_again")]
     assert len(set(shared)) == 1
 
 
 def test_a_quantized_graph_output_keeps_its_name_and_lies_on_the_grid() -> None:
-    canonical, plan = rule_nets.planned(rule_nets.output_inside())
+    canonical, plan = rule_nets.planned_rule("output inside")
     draft = draft_of(canonical.graph, plan)
     put_pairs(draft)
     model = draft.model(canonical)

@@ -10,12 +10,11 @@ from helpers.plans import run_graph
 from workbench.quant.passes.draft import draft_of
 from workbench.quant.passes.pairs import put_pairs
 from workbench.quant.passes.unsigned import shift_codes
-from workbench.quant.scheme import Scheme
 
 
 @pytest.mark.parametrize("scheme", ["S1", "S2"])
 def test_zero_points_are_uint8_and_the_answers_stay(scheme: str) -> None:
-    canonical, plan = rule_nets.planned(rule_nets.residual_add(), Scheme(name=scheme))  # type: ignore[arg-type]
+    canonical, plan = rule_nets.planned_rule("residual add", scheme)
     draft = draft_of(canonical.graph, plan)
     put_pairs(draft)
     feeds = rule_nets.example_feeds(canonical, 2, 3)
