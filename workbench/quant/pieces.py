@@ -59,6 +59,8 @@ class PieceSession:
         model: the float model; unchanged.
         names: float32 tensors to hand out, inputs of the model or outputs of nodes.
 
+    While it is open it takes up to twice the weights' size in the folder for temporary files.
+
     Raises:
         ModelError: there is no such tensor, or ONNX Runtime refuses the model.
     """
@@ -113,27 +115,27 @@ class PieceSession:
     def _load(self, model: ModelProto, wanted: list[str], folder: Path) -> dict[str, str]:
         """Open the sessions, and return tensor in them -> name it is handed out by."""
         source = folder / "model.onnx"
-        save_apart(model, wanted, source)
-        optimized = _optimized(source) if any(node.op_type == "Conv" for node in model.graph.node) else None
-        if optimized is None or not set(wanted) <= _made(optimized.graph):
-            whole = Piece((), _names(model.graph.input), tuple(wanted), ())
-            self._start(whole, ReferenceSession(source, shares_memory=True))
-            return {name: name for name in wanted}
+        light = save_apart(model, wanted, source)
+        has_layouts = any(node.op_type == "Conv" for node in model.graph.node)
+        optimized = _optimized(source) if has_layouts else light
+        if not set(wanted) <= _made(optimized.graph):
+            optimized = light
         shown = show_blocked(optimized.graph, wanted)
         for number, piece in enumerate(cut(optimized.graph, _elements(model, shown), PIECE_ELEMENTS)):
             path = folder / f"piece{number}.onnx"
             path.write_bytes(_piece_model(optimized, piece).SerializeToString())
-            self._start(piece, ReferenceSession(path, optimized=False, shares_memory=True))
+            session = ReferenceSession(path, optimized=optimized is light, shares_memory=True)
+            self._sessions.append((piece, self._open.enter_context(session)))
         return shown
 
-    def _start(self, piece: Piece, session: ReferenceSession) -> None:
-        self._sessions.append((piece, self._open.enter_context(session)))
 
-
-def save_apart(model: ModelProto, outputs: Iterable[str], path: Path) -> None:
+def save_apart(model: ModelProto, outputs: Iterable[str], path: Path) -> ModelProto:
     """Write a model with just these outputs, and its large weights to a file beside it, one at a time.
 
     Outputs whose type the model does not state are float32.
+
+    Returns:
+        What was written to `path`: the large weights are references to the file.
 
     Raises:
         ModelError: no node makes such a tensor.
@@ -152,6 +154,7 @@ def save_apart(model: ModelProto, outputs: Iterable[str], path: Path) -> None:
             offset = file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
             light.graph.initializer.append(_stored_at(tensor, offset, file.write(tensor.raw_data)))
     path.write_bytes(light.SerializeToString())
+    return light
 
 
 def show_blocked(graph: GraphProto, wanted: Sequence[str]) -> dict[str, str]:
@@ -175,7 +178,7 @@ def cut(graph: GraphProto, sizes: Mapping[str, int], limit: int) -> list[Piece]:
     """Cut a graph where only watched tensors and the graph's inputs cross, once a piece's watched ones reach a size.
 
     Args:
-        graph: nodes in topological order; nothing in it is left out.
+        graph: nodes in topological order; those at the end that nobody needs are left out.
         sizes: watched tensor -> number of values.
         limit: number of values from which on a piece ends as soon as it may.
     """
@@ -202,6 +205,8 @@ def _with_borders(pieces: list[list[NodeProto]], graph: GraphProto, watched: set
         read = dict.fromkeys(name for node in nodes for name in read_names(node))
         inputs = tuple(name for name in read if name not in made and name not in constants)
         outputs = tuple(name for node in nodes for name in node.output if name in later | watched)
+        if not outputs:
+            continue
         released = tuple(name for name in (*inputs, *outputs) if name not in later)
         found.append(Piece(tuple(nodes), inputs, outputs, released))
         later.update(inputs)
@@ -277,7 +282,3 @@ def _stored_at(tensor: TensorProto, offset: int, length: int) -> TensorProto:
 
 def _float_info(name: str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
-
-
-def _names(values: Iterable[ValueInfoProto]) -> tuple[str, ...]:
-    return tuple(value.name for value in values)
