@@ -155,7 +155,7 @@ def inspect_document(path: Path) -> dict[str, Any]:
     """Return a model's facts, op counts, quantizable and float nodes, and proposed tables. Raises ModelError."""
     from workbench.execution.preparation import model_facts  # noqa: PLC0415  (loads onnx)
     from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs  # noqa: PLC0415
-    from workbench.model.family import propose_preprocess, propose_task  # noqa: PLC0415  (with the above)
+    from workbench.model.family import propose_preprocess, propose_state, propose_task  # noqa: PLC0415  (with the above)
     from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
     from workbench.quant.scheme import Scheme  # noqa: PLC0415  (with the above)
@@ -187,9 +187,17 @@ def inspect_document(path: Path) -> dict[str, Any]:
         "proposed": {
             "preprocess": {**preprocess.values},
             "task": {**task.values},
-            "notes": [*preprocess.notes, *task.notes],
+            "notes": [*preprocess.notes, *task.notes, *_state_note(propose_state(graph_summary(model.proto)))],
         },
     }
+
+
+def _state_note(state: dict[str, str]) -> list[str]:
+    """Return how to say in a study that outputs are fed back, for a model that looks like that."""
+    if not state:
+        return []
+    table = ", ".join(f'"{name}" = "{output}"' for name, output in state.items())
+    return [f"Its state goes in and out: state = {{{table}}} in [model] feeds it back from frame to frame."]
 
 
 def inspect_text(document: dict[str, Any]) -> str:

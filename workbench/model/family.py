@@ -10,8 +10,17 @@ from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 _RECURRENT_OPS = frozenset({"LSTM", "GRU", "RNN"})
 _CONVOLUTION_OPS = frozenset({"Conv", "ConvTranspose", "QLinearConv", "ConvInteger"})
 _SHAPE_OPS = frozenset({"Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout"})
+_MOVES = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Cast"})
 _CACHE_WORDS = ("past", "present", "cache")
 _SMALL_IMAGE = 96
+
+State = tuple[str, int]
+"""A recurrent node and the index of the output that is its last h (1) or c (2)."""
+States = frozenset[State]
+_NO_STATES: States = frozenset()
+_ELSEWHERE: States = frozenset({("", 0)})
+_INITIAL = {5: 1, 6: 2}
+"""Input of a recurrent node that starts a state -> its output that ends it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,44 @@ def propose_task(graph: GraphSummary) -> Proposal:
         values["class_offset"] = 1
         notes.append("1001 outputs: the first is taken for the background, which is a guess.")
     return Proposal(values, tuple(notes))
+
+
+def propose_state(graph: GraphSummary) -> dict[str, str]:
+    """Propose [model] state: graph input -> graph output that hold the state of the same LSTM, GRU or RNN nodes.
+
+    Both are followed through ops that only move values, from an initial state and from a last one. Empty where the
+    model keeps its state to itself.
+    """
+    outputs = {states: name for name, states in _last_states(graph).items()}
+    given = {name: states for name, states in _initial_states(graph).items() if states and not states & _ELSEWHERE}
+    return {name: outputs[states] for name, states in given.items() if states in outputs}
+
+
+def _initial_states(graph: GraphSummary) -> dict[str, States]:
+    """Return graph input -> the states it starts; none where something else reads it too."""
+    found: dict[str, States] = {}
+    for node in reversed(graph.nodes):
+        later = frozenset[State]().union(*(found.get(name, _NO_STATES) for name in node.outputs))
+        for index, name in enumerate(node.inputs):
+            if node.op_type in _RECURRENT_OPS and index in _INITIAL:
+                own = frozenset({(node.name, _INITIAL[index])})
+            else:
+                own = later if node.op_type in _MOVES and index == 0 and later else _ELSEWHERE
+            found[name] = found.get(name, _NO_STATES) | own
+    return {spec.name: found.get(spec.name, _NO_STATES) for spec in graph.inputs}
+
+
+def _last_states(graph: GraphSummary) -> dict[str, States]:
+    """Return graph output -> the states it hands out; none where anything else goes into it."""
+    found: dict[str, States] = {}
+    for node in graph.nodes:
+        for index, name in enumerate(node.outputs):
+            if node.op_type in _RECURRENT_OPS:
+                found[name] = frozenset({(node.name, index)}) if index else _ELSEWHERE
+            elif node.op_type in (*_MOVES, "Concat"):
+                sources = node.inputs if node.op_type == "Concat" else node.inputs[:1]
+                found[name] = frozenset[State]().union(*(found.get(each, _ELSEWHERE) for each in sources))
+    return {spec.name: found.get(spec.name, _NO_STATES) for spec in graph.outputs}
 
 
 def _divergence(reason: str) -> Proposal:

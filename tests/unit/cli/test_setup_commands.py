@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net, detection_head_net, encoder_like
+from helpers.recurrent import LSTM_STATE, lstm_net
 from helpers.small_studies import complaint, run_command
 
 from workbench.cli import setup_commands
@@ -88,6 +89,13 @@ def test_inspect_proposes_tables_that_are_toml(tmp_path: Path) -> None:
     assert set(tables) == {"preprocess", "task"}
     assert "  mean = [127.5, 127.5, 127.5]\n" in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_inspect_says_how_a_state_is_fed_back(tmp_path: Path) -> None:
+    onnx.save(lstm_net(), str(tmp_path / "net.onnx"))
+    note = inspect_document(tmp_path / "net.onnx")["proposed"]["notes"][-1]
+    (line,) = [part for part in note.split(" in [model]")[0].split(": ") if part.startswith("state")]
+    assert tomllib.loads(line) == {"state": LSTM_STATE}
 
 
 def test_long_lists_of_float_nodes_are_grouped(tmp_path: Path) -> None:

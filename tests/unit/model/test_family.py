@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
-from helpers import onnx_models
+from helpers import onnx_models, recurrent
 
 from workbench.model.canonical import canonical_graph
-from workbench.model.family import Proposal, family_of, propose_preprocess, propose_task
+from workbench.model.family import Proposal, family_of, propose_preprocess, propose_state, propose_task
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 from workbench.model.load import load_model
 from workbench.model.preprocess import preprocess_from_json
@@ -132,3 +133,23 @@ def test_real_models(shared_data: Path, name: str, family: str, kind: str) -> No
     graph = graph_summary(canonical_graph(load_model(shared_data / "models" / f"{name}.onnx").proto)[0])
     assert family_of(graph) == family
     assert propose_task(graph).values["kind"] == kind
+
+
+def test_state_is_proposed_where_the_same_nodes_states_go_in_and_out() -> None:
+    assert propose_state(graph_summary(recurrent.lstm_net())) == recurrent.LSTM_STATE
+    assert propose_state(graph_summary(onnx_models.conv_relu_net())) == {}
+    net = recurrent.lstm_net()
+    tapped = onnx.helper.make_node("Identity", ["h"], ["mirror"], name="tap")
+    net.graph.node.append(tapped)
+    assert propose_state(graph_summary(net)) == {"c": "c_next"}
+    net = recurrent.lstm_net()
+    for node in net.graph.node:
+        node.output[:] = ["h_raw" if name == "h_next" else name for name in node.output]
+    net.graph.node.append(onnx.helper.make_node("Relu", ["h_raw"], ["h_next"], name="bent"))
+    assert propose_state(graph_summary(net)) == {"c": "c_next"}
+
+
+@pytest.mark.data
+def test_the_stacked_state_of_a_real_model_is_found(shared_data: Path) -> None:
+    model = load_model(shared_data / "models" / "model_1.onnx")
+    assert propose_state(graph_summary(model.proto)) == {"input_3": "tf_op_layer_stack_2"}
