@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
-from helpers import results, set_up
+from helpers import results, set_up, tuned
 from helpers.figures import overlaps
 from helpers.speed_folders import six_runtimes, write_cells
 from helpers.study_folder import make_study_folder
@@ -30,6 +30,7 @@ from workbench.ui.rail import STEPS
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
 from workbench.ui.tokens import TABLES, TEXT_PAIRS, contrast
+from workbench.ui.tuned import Tuned
 from workbench.ui.window import Window
 
 SIZES = ((1280, 800), (1920, 1080))
@@ -105,6 +106,48 @@ def lost(window: Window, folder: Path) -> None:
     window.page("run")._finished(Finished(4, False, False, None, "", ()))  # type: ignore[attr-defined]
 
 
+def tuned_ordinary(window: Window, folder: Path) -> None:
+    """A study that was tuned, the chosen point adopted."""
+    _set_up(window, folder, hard=False)
+    _tuned(window, tuned.read(tuned.document(), folder / "t"))
+    window.page("tune").result.adopt.emit(2)  # type: ignore[attr-defined]
+
+
+def tuned_hard(window: Window, folder: Path) -> None:
+    """1,000 float layers with names of 120 characters, nothing reaches the target, the time ran out."""
+    _set_up(window, folder, hard=True)
+    _tuned(window, tuned.read(tuned.hard(), folder / "t"))
+    window.page("tune").result.points.select(4)  # type: ignore[attr-defined]
+
+
+def tuned_unlabelled(window: Window, folder: Path) -> None:
+    """No labels and no target."""
+    _set_up(window, folder, hard=False)
+    _tuned(window, tuned.read(tuned.unlabelled(), folder / "t"))
+
+
+def tuning(window: Window, folder: Path) -> None:
+    """A tuning under way, with a long stage name."""
+    _set_up(window, folder, hard=True)
+    page = window.page("tune")
+    page.start()  # type: ignore[attr-defined]
+    for event in (
+        {"event": "stage", "name": f"Sensitivity of {set_up.LONG}", "state": "start", "remaining_s": 90.0},
+        {"event": "progress", "done": 37, "total": 120, "text": set_up.NODE},
+    ):
+        page._run.take(event)  # type: ignore[attr-defined]
+    page._log.appendPlainText(f"a line of {set_up.LONG}")  # type: ignore[attr-defined]
+    page._paint()  # type: ignore[attr-defined]
+
+
+def tuning_failed(window: Window, folder: Path) -> None:
+    """A tuning that failed."""
+    tuning(window, folder)
+    error = f"{set_up.LONG} cannot be read: no such file. Choose another file."
+    page = window.page("tune")
+    page._finished(Finished(1, False, False, None, error, (error,)))  # type: ignore[attr-defined]
+
+
 ALL = tuple(step.key for step in STEPS)
 RESULTS = ("compare", "speed", "sheet")
 CONTENTS: Mapping[Content, tuple[str, ...]] = {
@@ -118,6 +161,11 @@ CONTENTS: Mapping[Content, tuple[str, ...]] = {
     all_null: RESULTS,
     no_runtimes: RESULTS,
     no_samples: RESULTS,
+    tuned_ordinary: ("tune",),
+    tuned_hard: ("tune",),
+    tuned_unlabelled: ("tune",),
+    tuning: ("tune",),
+    tuning_failed: ("tune",),
 }
 
 
@@ -129,6 +177,10 @@ def _set_up(window: Window, folder: Path, *, hard: bool) -> None:
     window.page("data").show_scan(set_up.scan(hard=hard))  # type: ignore[attr-defined]
     window.page("scheme").show_answer(set_up.forecast(hard=hard))  # type: ignore[attr-defined]
     window.page("runtimes").show_runtimes(set_up.runtimes(hard=hard))  # type: ignore[attr-defined]
+
+
+def _tuned(window: Window, found: Tuned) -> None:
+    window.page("tune").show_found(found)  # type: ignore[attr-defined]
 
 
 def _show(window: Window, result: Result, folder: Path) -> None:
@@ -202,7 +254,7 @@ def test_every_pair_of_colours_used_for_text_can_be_read(mode: str) -> None:
 
 
 def test_every_empty_page_offers_what_comes_next(window: Window) -> None:
-    for step, expected in (("compare", "run"), ("speed", "run"), ("sheet", "run"), ("run", "model")):
+    for step, expected in (("compare", "run"), ("speed", "run"), ("sheet", "run"), ("tune", "model"), ("run", "model")):
         window.show_page(step)
         page = window.page(step)
         action = page._next if step == "run" else page.next_step.action  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "run": ("workbench.ui.pages.run", "RunPage"),
     "compare": ("workbench.ui.pages.compare", "ComparePage"),
     "speed": ("workbench.ui.pages.speed", "SpeedPage"),
+    "tune": ("workbench.ui.pages.tune", "TunePage"),
     "sheet": ("workbench.ui.pages.sheet", "SheetPage"),
     "history": ("workbench.ui.pages.history", "HistoryPage"),
 }
@@ -24,7 +25,7 @@ PAGES: dict[str, tuple[str, str]] = {
 SET_UP = ("model", "data", "scheme", "runtimes", "run")
 """Pages that edit the document; the others are told the result."""
 
-WITH_DESK = (*SET_UP, "compare", "sheet", "history")
+WITH_DESK = (*SET_UP, "compare", "tune", "sheet", "history")
 """Pages that get the Desk: those that edit, and those that start commands or open studies."""
 
 

@@ -35,6 +35,7 @@ STEPS = (
     Step("run", "Run", "run", "Set up"),
     Step("compare", "Compare", "compare", "Results"),
     Step("speed", "Speed", "speed", "Results"),
+    Step("tune", "Tune", "tune", "Results"),
     Step("sheet", "Sheet", "sheet", "Hand over"),
     Step("history", "History", "history", "Hand over"),
 )

@@ -12,13 +12,14 @@ from workbench.ui.data_sets import missing_set
 
 if TYPE_CHECKING:
     from workbench.execution.result import Result
+    from workbench.ui.tuned import Tuned
 
 Kind = Literal["", "ok", "warn", "bad", "on"]
 State = tuple[str, Kind]
 
 
 def of(values: Mapping[str, Any], result: Result | None) -> dict[str, State]:
-    """Return the line of every step that document and result decide; the Run page tells its own."""
+    """Return the line of every step that document and result decide; the Run and Tune pages tell their own."""
     return {
         "model": model_state(values),
         "data": data_state(values),
@@ -94,3 +95,16 @@ def speed_state(result: Result | None) -> State:
 def sheet_state(result: Result | None) -> State:
     """Return when the result was made."""
     return ("", "") if result is None else (f"of {result.created_utc[:10]}", "")
+
+
+def tune_state(found: Tuned | None) -> State:
+    """Return how many layers the chosen point leaves in float, or that nothing reaches the target."""
+    if found is None:
+        return "", ""
+    if found.chosen is None or not found.target:
+        words = f"{len(found.points)} points, no target"
+        return (words, "") if not found.target else ("target not reached", "warn")
+    if not found.is_reached:
+        return "target not reached", "warn"
+    count = len(found.points[found.chosen].float_nodes)
+    return f"{count} {'layer' if count == 1 else 'layers'} in float" if count else "no layer in float", "ok"

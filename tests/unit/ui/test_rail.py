@@ -19,7 +19,7 @@ def test_steps_stand_in_the_groups_of_the_design() -> None:
         groups.setdefault(step.group, []).append(step.title)
     assert groups == {
         "Set up": ["Model", "Data", "Scheme", "Runtimes", "Run"],
-        "Results": ["Compare", "Speed"],
+        "Results": ["Compare", "Speed", "Tune"],
         "Hand over": ["Sheet", "History"],
     }
 

@@ -278,6 +278,7 @@ def _draw_points(figure: Figure, frame: Frame, drawing: Drawing) -> None:
         obstacles += _boxes_of(point, figure, frame)
     drawing.front += [Mark(x, y, point.series) for point, x, y in shown]
     obstacles += [_line_box(rule, figure, frame) for rule in figure.rules if rule.along == "y"]
+    shown = [item for item in shown if item[0].label]
     anchors = [(x, y) for _, x, y in shown]
     texts = [numbers.shorten(point.label, LABEL_LIMIT) for point, _, _ in shown]
     boxes = in_order(anchors, place(anchors, texts, NORMAL, frame.box, obstacles), obstacles)

@@ -92,7 +92,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Point:
-    """A marker with both intervals; `label` stands beside it, `read` in the readout."""
+    """A marker with both intervals; `label` stands beside it ("" for none), `read` in the readout."""
 
     x: float
     y: float

@@ -25,6 +25,8 @@ MODULES = (
     "workbench.ui.charts.scatter",
     "workbench.ui.pages.compare",
     "workbench.ui.pages.speed",
+    "workbench.ui.charts.pareto",
+    "workbench.ui.pages.tune",
     "jinja2",
     "workbench.ui.pages.sheet",
     "workbench.ui.pages.history",
