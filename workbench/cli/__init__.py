@@ -24,12 +24,14 @@ from workbench.cli.probe_command import add_to as add_probe_command
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
+from workbench.cli.tune_command import add_to as add_tune_command
 from workbench.errors import JobCancelledError, WorkbenchError
 
 Command = Callable[[argparse.Namespace], int]
 
 COMMANDS = (
     add_study_commands,
+    add_tune_command,
     add_setup_commands,
     add_probe_command,
     add_preview_commands,
@@ -39,7 +41,7 @@ COMMANDS = (
     add_gui_command,
 )
 
-RESUMABLE = ("run", "demo")
+RESUMABLE = ("run", "demo", "tune")
 EXIT_CODES = """\
 exit codes, highest first:
   2 usage

@@ -1,4 +1,4 @@
-"""Published JSON Schemas of what a study is made from: the study file and plan.json."""
+"""Published JSON Schemas of what a study is made from, and of tune.json."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.execution.study import STUDY_VERSION, StudyFile
+from workbench.execution.tune_record import TUNE_VERSION, Tune
 from workbench.files import write_text_atomic
 from workbench.quant.plan import PLAN_VERSION
 from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAMES = ("study", "plan")
+NAMES = ("study", "plan", "tune")
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _SHA256: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _WHOLE: Mapping[str, Any] = {"type": "integer"}
@@ -21,8 +22,8 @@ _NUMBER: Mapping[str, Any] = {"type": "number"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a file: "study" or "plan"."""
-    return {"$schema": DRAFT, **(_study() if name == "study" else _plan())}
+    """Return the JSON Schema (draft 2020-12) of a file: one of NAMES."""
+    return {"$schema": DRAFT, **{"study": _study, "plan": _plan, "tune": _tune}[name]()}
 
 
 def schema_text(name: str) -> str:
@@ -31,7 +32,7 @@ def schema_text(name: str) -> str:
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Write `<name>.schema.json` of both files into a folder and return the paths. Raises OutputError."""
+    """Write `<name>.schema.json` of every file into a folder and return the paths. Raises OutputError."""
     paths = [folder / f"{name}.schema.json" for name in NAMES]
     for name, path in zip(NAMES, paths, strict=True):
         write_text_atomic(path, schema_text(name))
@@ -42,6 +43,12 @@ def _study() -> dict[str, Any]:
     schema = StudyFile.model_json_schema()
     schema["properties"]["schema_version"] = {"const": STUDY_VERSION}
     return {**schema, "required": ["schema_version", *schema["required"]]}
+
+
+def _tune() -> dict[str, Any]:
+    schema = Tune.model_json_schema(mode="serialization")
+    schema["properties"]["schema_version"] = {"const": TUNE_VERSION}
+    return schema
 
 
 def _plan() -> dict[str, Any]:

@@ -32,6 +32,7 @@ HANDLER_MODULES: tuple[str, ...] = (
     "workbench.execution.handlers_core",
     "workbench.execution.handlers_native",
     "workbench.execution.handlers_probe",
+    "workbench.execution.handlers_tune",
 )
 """Modules whose `HANDLERS` (kind -> Handler) a worker knows; each is loaded only when those before it lack a kind."""
 

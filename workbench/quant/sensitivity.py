@@ -17,8 +17,8 @@ Measure = Callable[[Nodes], float]
 
 LONGEST_RUN = 3
 """Neighbours, in the graph's order, that are tried together."""
-TRIED = 6
-"""How many of the most promising nodes get their runs measured, and how many moves a step of the path measures."""
+TRIED = 5
+"""How many of the most promising nodes get their runs measured, and how many moves a step of a path measures."""
 
 
 def sqnr_db(nmse: float) -> float:
@@ -56,6 +56,21 @@ def promises(nodes: Sequence[str], measure: Measure) -> dict[Nodes, float]:
     return {**{(node,): gain for node, gain in singles.items()}, **runs}
 
 
+def search(nodes: Sequence[str], plain: Measure, measure: Measure, most: int) -> None:
+    """Measure the sets of at most `most` nodes that a good choice is found among; see `frontier`.
+
+    Two paths: one adds single nodes alone, so that no size is left out, the other runs of neighbours too.
+
+    Args:
+        nodes: candidates in the graph's order.
+        plain: a cheaper measure, which only ranks.
+    """
+    promised = promises(nodes, plain)
+    singles = {move: gain for move, gain in promised.items() if len(move) == 1}
+    for moves in (promised, singles):
+        greedy_path(nodes, measure, most, moves)
+
+
 def greedy_path(nodes: Sequence[str], measure: Measure, most: int, promised: Mapping[Nodes, float]) -> list[Nodes]:
     """Return growing sets of at most `most` float nodes, each holding the one before; nodes in the graph's order.
 
@@ -79,6 +94,19 @@ def greedy_path(nodes: Sequence[str], measure: Measure, most: int, promised: Map
     return path
 
 
+def frontier(errors: Mapping[Nodes, float]) -> list[Nodes]:
+    """Return the best set of each size, small ones first; a set that is no better than a smaller one is left out.
+
+    Args:
+        errors: set -> NMSE of everything measured; () must be in it to be compared with, and is not returned.
+    """
+    best: list[Nodes] = []
+    for floats in sorted(errors, key=lambda floats: (len(floats), errors[floats])):
+        if not best or (len(floats) > len(best[-1]) and errors[floats] < errors[best[-1]]):
+            best.append(floats)
+    return [floats for floats in best if floats]
+
+
 def next_sets(nodes: Sequence[str], chosen: Nodes, most: int, promised: Mapping[Nodes, float]) -> list[Nodes]:
     """Return the TRIED most promising sets that add one move to `chosen`, by promised dB per added node."""
     shares: dict[Nodes, float] = {}
@@ -88,3 +116,9 @@ def next_sets(nodes: Sequence[str], chosen: Nodes, most: int, promised: Mapping[
         if added and len(wider) <= most:
             shares[wider] = max(gain / added, shares.get(wider, -math.inf))
     return sorted(shares, key=lambda wider: -shares[wider])[:TRIED]
+
+
+def most_measurements(nodes: int, most: int) -> int:
+    """Return how many sets `search` measures at most."""
+    runs = TRIED * sum(range(2, LONGEST_RUN + 1))
+    return 2 + nodes + runs + 2 * most * TRIED
