@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,13 +133,13 @@ def _target_text(record: Tune, point: Point) -> str:
 
 
 def _nodes_text(record: Tune) -> str:
-    """Return which nodes each point adds, and what the most sensitive give alone."""
+    """Return which nodes each point leaves in float, and what the most sensitive give alone."""
     lines = []
-    before: set[str] = set()
-    for point in record.points[1:]:
-        added = [node for node in point.float_nodes if node not in before]
-        lines.append(f"{len(point.float_nodes)} in float: {'and ' if before else ''}{', '.join(added)}")
-        before.update(added)
+    for before, point in pairwise(record.points):
+        added = [node for node in point.float_nodes if node not in before.float_nodes]
+        is_wider = before.float_nodes and set(before.float_nodes) < set(point.float_nodes)
+        nodes = f"those and {', '.join(added)}" if is_wider else ", ".join(point.float_nodes)
+        lines.append(f"{len(point.float_nodes)} in float: {nodes}")
     best = [item for item in record.sensitivity if item.gain_db is None or item.gain_db > 0.0][:SHOWN]
     if best:
         gains = ", ".join(f"{item.node} {_gain(item.gain_db)}" for item in best)

@@ -99,7 +99,7 @@ class Tune(Record):
         target: limits that a point must meet together; empty where none is given.
         spent_s: seconds of this start. complete: whether everything was measured within the budget.
         sensitivity: largest gain first; sensitivity_n: samples it was measured on.
-        points: the all-INT8 plan first, each with the float nodes of the one before and more.
+        points: the all-INT8 plan first, then the best set found of each size; most hold the set before, none has to.
         chosen: index of the point with the fewest float nodes that meets the target; null without one.
     """
 

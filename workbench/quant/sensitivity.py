@@ -66,7 +66,7 @@ def search(nodes: Sequence[str], plain: Measure, measure: Measure, most: int) ->
         plain: a cheaper measure, which only ranks.
     """
     promised = promises(nodes, plain)
-    singles = {move: gain for move, gain in promised.items() if len(move) == 1}
+    singles: dict[Nodes, float] = {move: gain for move, gain in promised.items() if len(move) == 1}
     for moves in (promised, singles):
         greedy_path(nodes, measure, most, moves)
 

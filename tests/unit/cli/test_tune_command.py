@@ -92,3 +92,12 @@ def test_a_search_that_had_too_little_time_cannot_tell(place: Path) -> None:
     assert exit_code(changed(complete=False)) == 4
     assert exit_code(changed(target={})) == 0
     assert "the same command goes on" in tune_text(changed(complete=False), place)
+
+
+def test_a_set_that_holds_the_one_before_names_what_it_adds_and_another_names_all(place: Path) -> None:
+    record = load_tune(place / "out" / "tune.json")
+    sets = ([], ["a"], ["a", "b"], ["b", "c", "d"])
+    points = [record.points[0].model_copy(update={"float_nodes": nodes}) for nodes in sets]
+    text = tune_text(record.model_copy(update={"points": points}), place)
+    for line in ("1 in float: a", "2 in float: those and b", "3 in float: b, c, d"):
+        assert line in text.splitlines()
