@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from workbench.ui.candidates import candidates_of, unique_name, with_candidate, with_change, without_candidate
+from workbench.ui.candidates import (
+    candidates_of,
+    unique_name,
+    with_candidate,
+    with_change,
+    with_item,
+    without_candidate,
+)
 
 SCHEME = {"scheme": {"name": "S2", "method": "minmax"}}
 
@@ -37,3 +44,11 @@ def test_change_goes_where_the_scheme_stands() -> None:
 
 def test_names_are_unique() -> None:
     assert unique_name("S1", [{"name": "S1"}, {"name": "S1 2"}]) == "S1 3"
+
+
+def test_a_candidate_is_replaced_and_keeps_a_name_of_its_own() -> None:
+    values = with_candidate(SCHEME, {"name": "tool", "native": "a"})
+    after = with_item(values, 1, {"name": "S2", "native": "b"})
+    assert after["candidates"][1] == {"name": "S2 2", "native": "b"}
+    assert after["candidates"][0] == values["candidates"][0]
+    assert with_item(values, 1, {"name": "tool", "native": "c"})["candidates"][1]["name"] == "tool"
