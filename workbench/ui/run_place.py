@@ -50,6 +50,12 @@ def missing_step(values: dict[str, Any]) -> str:
     return "" if values.get("runtimes") else "runtimes"
 
 
+def is_code(values: dict[str, Any]) -> bool:
+    """Return whether one of the models is code: a factory, or a PyTorch file."""
+    models = [values.get("model") or {}, *((item.get("model") or {}) for item in values.get("candidates", []))]
+    return any(model.get("factory") or str(model.get("path", "")).endswith((".pt", ".pt2", ".pth")) for model in models)
+
+
 def _stem(values: dict[str, Any]) -> str:
     model = values.get("model") or {}
     return Path(model["path"]).stem if model.get("path") else str(model.get("factory") or "").partition(":")[2]

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSpinBox, QVBoxLayout
 
 from workbench.ui.gate_editor import LIMIT_PX, TITLES
+from workbench.ui.run_options import CODE
 from workbench.ui.widgets import column, label, row, say, without_buttons
 
 MOST_NODES, BUDGET_MOST_S = 8, 1e6
@@ -45,11 +46,13 @@ class TuneOptions(QFrame):
         self._why_no_accuracy = label("", "small", wrap=True)
         self._candidate, self._candidate_title = QComboBox(), label("Candidate", "muted")
         self._candidate.setAccessibleName("Candidate to tune")
-        self.most = without_buttons(QSpinBox(minimum=1, maximum=10_000, value=MOST_NODES))
+        self.most = without_buttons(QSpinBox(minimum=0, maximum=10_000, value=MOST_NODES))
         self.most.setAccessibleName("Most layers left in float")
         self.budget = without_buttons(QDoubleSpinBox(minimum=0, maximum=BUDGET_MOST_S, decimals=0, suffix=" s"))
         self.budget.setSpecialValueText("no limit")
         self.budget.setAccessibleName("Most seconds for tuning")
+        self.code = QCheckBox(CODE)
+        self.code.setAccessibleName(CODE)
         self._arrange()
 
     @property
@@ -63,19 +66,20 @@ class TuneOptions(QFrame):
         asked = [field for field in TARGETS if self.boxes[field.key].isChecked() and self.boxes[field.key].isEnabled()]
         return {field.key: round(self.fields[field.key].value() / field.divisor, 6) for field in asked}
 
-    def show_candidates(self, names: Sequence[str], why_no_accuracy: str) -> None:
-        """Show which candidates can be tuned, and why no drop in accuracy can be asked for."""
+    def show_candidates(self, names: Sequence[str], why_no_accuracy: str, *, has_code: bool = False) -> None:
+        """Show which candidates can be tuned, why no drop can be asked for, and whether code must be allowed."""
         if names != [self._candidate.itemText(place) for place in range(self._candidate.count())]:
             before = self.candidate
             self._candidate.clear()
             self._candidate.addItems(list(names))
             self._candidate.setCurrentIndex(max(self._candidate.findText(before), 0) if names else -1)
         for widget in (self._candidate, self._candidate_title):
-            widget.setVisible(len(names) > 1)
+            widget.setVisible(bool(names))
         box = self.boxes["max_drop_points"]
         box.setEnabled(not why_no_accuracy)
         self._follow("max_drop_points")
         say(self._why_no_accuracy, why_no_accuracy)
+        self.code.setVisible(has_code)
 
     def show_target(self, target: Mapping[str, float]) -> None:
         """Show the target of a tuning, in the units of `tune.json`."""
@@ -91,6 +95,7 @@ class TuneOptions(QFrame):
             self.fields[field.key].setValue(field.first)
         self.most.setValue(MOST_NODES)
         self.budget.setValue(0)
+        self.code.setChecked(False)
 
     def _arrange(self) -> None:
         inside = QVBoxLayout(self)
@@ -117,7 +122,7 @@ class TuneOptions(QFrame):
         words = label("Without a target the whole path is measured, and you choose a point.", "muted", wrap=True)
         halves = row(
             column(label("Target", "heading"), targets, words, None, spacing=8),
-            column(label("Limits", "heading"), limits, None, spacing=8),
+            column(label("Limits", "heading"), limits, self.code, None, spacing=8),
             spacing=28,
         )
         halves.setStretch(0, 3)

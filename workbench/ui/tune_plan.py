@@ -13,7 +13,7 @@ from workbench.ui.tuned import FILE, Tuned, TunePoint
 
 Values = Mapping[str, Any]
 NOTHING_QUANTIZED = (
-    "No candidate has a scheme that can be tuned: choose S1, S2 or S3 without a ready plan on the Scheme page."
+    "No candidate has a scheme that can be tuned: choose S1 or S2 without a ready plan on the Scheme page."
 )
 NO_LABELS = "A drop in accuracy needs labels: the task is divergence."
 NO_LABEL_SEEN = "A drop in accuracy needs labels: the evaluation set has none."
@@ -39,7 +39,7 @@ def tunable(values: Values) -> list[str]:
 
 def _is_tunable(values: Values, candidate: Values) -> bool:
     name = scheme_of(values, candidate).get("name", "S1")
-    return not candidate.get("native") and not candidate.get("plan") and name in ("S1", "S2", "S3")
+    return not candidate.get("native") and not candidate.get("plan") and name in ("S1", "S2")
 
 
 def why_no_accuracy(values: Values, found: Tuned | None) -> str:
@@ -51,7 +51,14 @@ def why_no_accuracy(values: Values, found: Tuned | None) -> str:
 
 
 def arguments(
-    study_file: Path, folder: Path, candidate: str, target: Mapping[str, float], most: int, budget_s: float
+    study_file: Path,
+    folder: Path,
+    candidate: str,
+    target: Mapping[str, float],
+    most: int,
+    budget_s: float,
+    *,
+    allows_code: bool = False,
 ) -> list[str]:
     """Return the command line of `tune`.
 
@@ -63,7 +70,8 @@ def arguments(
     for key, option in names.items():
         found += [option, f"{target[key]:g}"] if key in target else []
     found += ["--most-float-nodes", str(most)]
-    return found + (["--budget-s", f"{budget_s:g}"] if budget_s else []) + ["--events"]
+    found += ["--budget-s", f"{budget_s:g}"] if budget_s else []
+    return found + (["--allow-code"] if allows_code else []) + ["--events"]
 
 
 def adopted(values: Values, found: Tuned, point: TunePoint) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from workbench.report import numbers
@@ -9,7 +10,7 @@ from workbench.ui.run_state import duration
 from workbench.ui.tables.rows import Heading, TableCell, TableRow
 from workbench.ui.tuned import FIGURES, Estimate, FigureKey, SensitiveNode, Tuned, TunePoint
 
-WORD = "simulated"
+WORD, IDENTICAL, NO_ERROR = "simulated", "identical", "no error left"
 TITLES: dict[FigureKey, str] = {
     "sqnr_db": "SQNR",
     "agreement": "Same answer as FP32",
@@ -60,6 +61,8 @@ def figure_text(key: FigureKey, value: Estimate) -> str:
 
 def figure_parts(key: FigureKey, value: Estimate) -> tuple[str, str]:
     """Return a figure without its unit, and its interval; without an interval the figure is not shown."""
+    if math.isinf(value.value):
+        return IDENTICAL, ""
     if value.pair is None:
         return numbers.NOT_SHOWN, ""
     texts: dict[FigureKey, Callable[[float, numbers.Pair | None], str]] = {
@@ -89,7 +92,7 @@ def finding(found: Tuned) -> str:
     if found.chosen is None or not found.is_reached:
         return _not_reached(found, target)
     point = found.points[found.chosen]
-    share = f"{numbers.percent(point.share)} of MACs"
+    share = share_text(point)
     if not point.float_nodes:
         return f"No layer needs float: with {share} in INT8 the plan reaches {target} ({WORD})."
     verb = "reaches" if len(point.float_nodes) == 1 else "reach"
@@ -100,10 +103,9 @@ def _not_reached(found: Tuned, target: str) -> str:
     point = found.points[found.chosen if found.chosen is not None else best_place(found)]
     tells = " and ".join(f"{TITLES[key]} {figure_text(key, point.figures[key])}" for key in _asked(found, point))
     has = f" has {tells}" if tells else " has no such figure"
-    share = numbers.percent(point.share)
     is_unsure = any(entry.meets is None for entry in found.points)
     head = f"Nothing surely reaches {target}" if is_unsure else f"Nothing reaches {target}"
-    return f"{head} ({WORD}). The best point, {point_name(point)},{has} with {share} of MACs in INT8."
+    return f"{head} ({WORD}). The best point, {point_name(point)},{has} with {share_text(point)} in INT8."
 
 
 def _without_target(found: Tuned) -> str:
@@ -175,7 +177,7 @@ def point_rows(found: Tuned, in_study: int | None) -> list[TableRow]:
     rows: list[TableRow] = []
     for place, point in enumerate(found.points):
         names = TableCell(listed_nodes(point.float_nodes, before), sort=float(len(point.float_nodes)))
-        share = TableCell(_share(point.share), sort=point.share)
+        share = _share_cell(point.share)
         target = [_target_cell(point)] if found.target else []
         cells = (_name_cell(found, place, in_study), names, share, *(_figure_cell(key, point) for key in keys), *target)
         rows.append(TableRow(cells, style="strong" if place == found.chosen else "plain", data=place))
@@ -216,9 +218,9 @@ def sensitivity_rows(nodes: Sequence[SensitiveNode]) -> list[TableRow]:
         TableRow((
             TableCell(entry.node),
             TableCell(entry.op_type),
-            TableCell(_share(entry.share), sort=entry.share),
-            TableCell(numbers.number(entry.sqnr_db, 1), sort=entry.sqnr_db),
-            TableCell(numbers.number(entry.gain_db, 2, signed=True), sort=entry.gain_db),
+            _share_cell(entry.share),
+            _db_cell(entry.sqnr_db),
+            _db_cell(entry.gain_db, signed=True),
         ))
         for entry in nodes
     ]  # fmt: skip
@@ -245,8 +247,21 @@ def _target_cell(point: TunePoint) -> TableCell:
     return TableCell(main, point.why, state=state, sort=order)
 
 
-def _share(share: float) -> str:
-    return numbers.percent(share).removesuffix(" %")
+def share_text(point: TunePoint) -> str:
+    """Return "96.1 % of MACs"; for a model without any, that."""
+    return "no MACs" if point.share is None else f"{numbers.percent(point.share)} of MACs"
+
+
+def _share_cell(share: float | None) -> TableCell:
+    return (
+        TableCell(numbers.DASH) if share is None else TableCell(numbers.percent(share).removesuffix(" %"), sort=share)
+    )
+
+
+def _db_cell(value: float | None, *, signed: bool = False) -> TableCell:
+    if value is None:
+        return TableCell(NO_ERROR, sort=math.inf)
+    return TableCell(numbers.number(value, 2, signed=signed), sort=value)
 
 
 def _digits(value: float) -> int:

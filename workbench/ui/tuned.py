@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import FileFormatError
-from workbench.files import read_versioned_json
 
-VERSION = 1
+if TYPE_CHECKING:
+    from workbench.execution.tune_record import Point
+
 FILE = "tune.json"
 FigureKey = Literal["sqnr_db", "agreement", "accuracy_change_points"]
 FIGURES: tuple[FigureKey, ...] = ("sqnr_db", "agreement", "accuracy_change_points")
@@ -18,7 +20,7 @@ FIGURES: tuple[FigureKey, ...] = ("sqnr_db", "agreement", "accuracy_change_point
 
 @dataclass(frozen=True)
 class Estimate:
-    """A simulated figure with its 95 % interval, None where there is none."""
+    """A simulated figure with its 95 % interval, None where there is none; an infinite SQNR: nothing differs."""
 
     value: float
     pair: tuple[float, float] | None
@@ -29,14 +31,15 @@ class TunePoint:
     """One plan on the path.
 
     Attributes:
-        float_nodes: left in float beside those that the scheme leaves anyway. share: of MACs in INT8, 0..1.
+        float_nodes: left in float beside those that the scheme leaves anyway. share: of MACs in INT8, 0..1,
+            None for a model without any.
         figures: by key, in its own unit (dB, share 0..1, points); absent where it was not measured.
         meets: whether it meets the target by its interval, None where that cannot be told or there is no target.
         why: short words to that.
     """
 
     float_nodes: tuple[str, ...]
-    share: float
+    share: float | None
     figures: Mapping[FigureKey, Estimate]
     n: int
     meets: bool | None
@@ -45,13 +48,13 @@ class TunePoint:
 
 @dataclass(frozen=True)
 class SensitiveNode:
-    """What leaving this node alone in float brings; `share` of MACs 0..1, the others in dB."""
+    """What leaving this node alone in float brings: `share` of MACs 0..1, the others in dB, None: no error is left."""
 
     node: str
     op_type: str
-    share: float
-    sqnr_db: float
-    gain_db: float
+    share: float | None
+    sqnr_db: float | None
+    gain_db: float | None
 
 
 @dataclass(frozen=True)
@@ -91,57 +94,40 @@ class Tuned:
 
 
 def read_tuned(path: Path) -> Tuned:
-    """Read a `tune.json`. Raises FileFormatError: missing, damaged, or of a newer version."""
-    found = read_versioned_json(path, "tune", VERSION)
-    try:
-        return _tuned(found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(
-            f"{path.name} is damaged", why=f"{type(error).__name__}: {error}", how="Tune again."
-        ) from error
+    """Read a `tune.json`. Raises FileFormatError: missing, damaged, without a point, or of a newer version."""
+    from workbench.execution.tune_record import load_tune  # noqa: PLC0415  (not before the first paint)
 
-
-def _tuned(found: Mapping[str, Any]) -> Tuned:
-    points = tuple(_point(entry) for entry in found["points"])
-    chosen = found["chosen"]
-    if not points or (chosen is not None and not 0 <= chosen < len(points)):
-        raise ValueError("it has no such point")
+    found = load_tune(path)
+    if not found.points or (found.chosen is not None and not 0 <= found.chosen < len(found.points)):
+        raise FileFormatError(f"{path.name} is damaged", why="the chosen point is not among its points")
     return Tuned(
-        study_name=str(found["study_name"]),
-        model=str(found["model"]["name"]),
-        candidate=str(found["candidate"]),
-        scheme=dict(found["scheme"]),
-        calibration_n=int(found["calibration"]["n"]),
-        evaluation_n=int(found["evaluation"]["n"]),
-        is_labelled=bool(found["evaluation"]["labelled"]),
-        target={str(key): float(value) for key, value in found["target"].items()},
-        budget_s=None if found["budget_s"] is None else float(found["budget_s"]),
-        spent_s=float(found["spent_s"]),
-        is_complete=bool(found["complete"]),
-        sensitivity=tuple(_sensitive(entry) for entry in found["sensitivity"]),
-        sensitivity_n=int(found["sensitivity_n"]),
-        points=points,
-        chosen=chosen,
-        why=str(found["why"]),
+        study_name=found.study_name,
+        model=found.model.name,
+        candidate=found.candidate,
+        scheme=found.scheme,
+        calibration_n=found.calibration.n,
+        evaluation_n=found.evaluation.n,
+        is_labelled=found.evaluation.labelled,
+        target={str(key): value for key, value in found.target.items()},
+        budget_s=found.budget_s,
+        spent_s=found.spent_s,
+        is_complete=found.complete,
+        sensitivity=tuple(
+            SensitiveNode(entry.node, entry.op_type, entry.mac_share, entry.sqnr_db, entry.gain_db)
+            for entry in found.sensitivity
+        ),
+        sensitivity_n=found.sensitivity_n,
+        points=tuple(_point(entry) for entry in found.points),
+        chosen=found.chosen,
+        why=found.why,
     )
 
 
-def _point(found: Mapping[str, Any]) -> TunePoint:
-    return TunePoint(
-        float_nodes=tuple(found["float_nodes"]),
-        share=float(found["int8_mac_share"]),
-        figures={key: _estimate(found[key]) for key in FIGURES if found.get(key) is not None},
-        n=int(found["n"]),
-        meets=found["meets_target"],
-        why=str(found["why"]),
-    )
+def _point(found: Point) -> TunePoint:
+    known = {key: value for key in FIGURES if (value := getattr(found, key)) is not None}
+    figures = {key: _estimate(value.value, value.interval) for key, value in known.items()}
+    return TunePoint(tuple(found.float_nodes), found.int8_mac_share, figures, found.n, found.meets_target, found.why)
 
 
-def _estimate(found: Mapping[str, Any]) -> Estimate:
-    pair = found.get("interval")
-    return Estimate(float(found["value"]), (float(pair[0]), float(pair[1])) if pair else None)
-
-
-def _sensitive(found: Mapping[str, Any]) -> SensitiveNode:
-    numbers = (float(found[key]) for key in ("mac_share", "sqnr_db", "gain_db"))
-    return SensitiveNode(str(found["node"]), str(found["op_type"]), *numbers)
+def _estimate(value: float | None, pair: tuple[float, float] | None) -> Estimate:
+    return Estimate(math.inf if value is None else value, pair)

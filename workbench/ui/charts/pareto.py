@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.report import numbers
 from workbench.ui.charts.figure import Axis, Band, Figure, Line, Pair, Point, Rule, Table
-from workbench.ui.tune_words import ALL_INT8, TITLES, UNITS, WORD, figure_text, point_name
+from workbench.ui.tune_words import ALL_INT8, TITLES, UNITS, WORD, figure_text, point_name, share_text
 from workbench.ui.tuned import Estimate, FigureKey, Tuned
 
 FEW_LABELS = 10
@@ -48,14 +48,14 @@ def _points(found: Tuned, key: FigureKey) -> list[Point]:
     made = []
     for place, point in enumerate(found.points):
         value = point.figures.get(key)
-        if value is None or value.pair is None:
+        if value is None or value.pair is None or point.share is None:
             continue
         x, is_chosen = 100.0 * point.share, place == found.chosen
-        names = ", ".join(point.float_nodes[-NAMES_SHOWN:])
+        names = ", ".join(point.float_nodes[:NAMES_SHOWN])
         more = len(point.float_nodes) - NAMES_SHOWN
         name = f"{point_name(point)}: {names}" if names else ALL_INT8
         name = f"{name} and {numbers.number(more)} more" if more > 0 else name
-        read = f"{figure_text(key, value)}, {numbers.percent(point.share)} of MACs in INT8, {WORD}"
+        read = f"{figure_text(key, value)}, {share_text(point)} in INT8, {WORD}"
         series = CHOSEN_SERIES if is_chosen else PATH_SERIES
         made.append(Point(x, scale * value.value, (x, x), _scaled(value, scale), series, name,
                           _label(found, place), read))  # fmt: skip
@@ -92,6 +92,7 @@ def _rules(key: FigureKey, limit: float | None) -> tuple[Rule, ...]:
     if limit is None:
         return zero
     value = f"{numbers.number(abs(limit), 0 if limit == round(limit) else 1)} {UNITS[key]}"
+    value = value.removesuffix("s") if abs(limit) == 1 else value
     words = f"target: a drop of at most {value}" if key == "accuracy_change_points" else f"target: at least {value}"
     return (*zero, Rule("y", limit, words, dashed=False))
 

@@ -17,7 +17,7 @@ from workbench.ui.gate_editor import GateEditor
 from workbench.ui.lanes import Lanes
 from workbench.ui.live_chart import LiveChart
 from workbench.ui.run_options import RunOptions
-from workbench.ui.run_place import Planned, kept_text, missing_step, planned, runtime_titles
+from workbench.ui.run_place import Planned, is_code, kept_text, missing_step, planned, runtime_titles
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.study_card import StudyCard
 from workbench.ui.widgets import Page, button, card, column, label, row, say, themed_icon
@@ -148,7 +148,7 @@ class RunPage(Page):
         self._cancel.setVisible(self.is_running)
         self._cancel.setEnabled(True)
         self._settings.setVisible(not self.is_running)
-        self._options.show_place(kept_text(self._options.folder, plan.cells) if plan else "", has_code=_is_code(values))
+        self._options.show_place(kept_text(self._options.folder, plan.cells) if plan else "", has_code=is_code(values))
         self._show.setVisible((self._options.folder / "result.json").is_file() and not self.is_running)
         self._show_expected(problem, plan)
         if not self.is_running and not self._log.toPlainText():
@@ -256,9 +256,3 @@ def finished_text(took: str, lost: int, cells: int) -> str:
         return f"Finished in {took}."
     verb = "has no answer: the reason stands" if lost == 1 else "have no answer: the reasons stand"
     return f"Finished in {took}. {lost} of {cells} cells {verb} below. Run tries again and keeps the rest."
-
-
-def _is_code(values: dict[str, Any]) -> bool:
-    """Whether one of the models is code: a factory, or a PyTorch file."""
-    models = [values.get("model") or {}, *((item.get("model") or {}) for item in values.get("candidates", []))]
-    return any(model.get("factory") or str(model.get("path", "")).endswith((".pt", ".pt2", ".pth")) for model in models)

@@ -16,7 +16,7 @@ from workbench.ui.errors_view import LogView
 from workbench.ui.lanes import lane_text
 from workbench.ui.next_step import NextStep
 from workbench.ui.pages.tune_result import TuneResult
-from workbench.ui.run_place import missing_step, result_folder
+from workbench.ui.run_place import is_code, missing_step, result_folder
 from workbench.ui.run_state import PREPARATION, RunState, duration
 from workbench.ui.states import tune_state
 from workbench.ui.tune_options import TuneOptions
@@ -122,7 +122,7 @@ class TunePage(Page):
         self._log.clear()
         self._into, options = self._tune_folder(), self.options
         asked = arguments(study_file, self._into, options.candidate, options.target, options.most.value(),
-                          options.budget.value())  # fmt: skip
+                          options.budget.value(), allows_code=options.code.isChecked())  # fmt: skip
         self._command = self._desk.bridge.run(asked, self._finished, self._run.take, self._log.appendPlainText)
         self._timer.start()
         self._refresh()
@@ -202,7 +202,7 @@ class TunePage(Page):
         is_empty, is_running = document.is_empty and found is None, self.is_running
         self.next_step.setVisible(is_empty)
         self.options.setVisible(not is_empty and not is_running)
-        self.options.show_candidates(names, why_no_accuracy(values, found))
+        self.options.show_candidates(names, why_no_accuracy(values, found), has_code=is_code(values))
         self._start.setVisible(not is_running)
         self._start.setEnabled(not problem and not is_running)
         self._cancel.setVisible(is_running)

@@ -99,8 +99,8 @@ class TuneResult(QWidget):
         say(self.absent, why_absent(found))
         samples = f"{found.sensitivity_n} calibration sample{'' if found.sensitivity_n == 1 else 's'}"
         self._sensitivity_words.setText(
-            f"SQNR when this layer alone is left in float, simulated on {samples}; gain against all INT8. "
-            "Gains do not add up: the points above were measured together."
+            f"SQNR when this layer alone is left in float, simulated on {samples} before bias correction; "
+            "gain against all INT8. Gains do not add up: the points above were measured together."
         )
         self._sensitivity_card.setVisible(bool(found.sensitivity))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from PySide6.QtGui import QFont, QFontMetrics
@@ -128,7 +129,7 @@ def wrapped(text: str, width: int, measure: Callable[[str], int]) -> list[str]:
 def _pieces(word: str, width: int, measure: Callable[[str], int]) -> list[str]:
     pieces, rest = [], word
     while len(rest) > 1 and measure(rest) > width:
-        fits = max(1, next((n - 1 for n in range(1, len(rest) + 1) if measure(rest[:n]) > width), len(rest)))
+        fits = max(1, bisect_right(range(1, len(rest) + 1), width, key=lambda n: measure(rest[:n])))
         sign = max(rest.rfind(mark, 0, fits) for mark in "/\\_.-") + 1
         fits = sign if sign > fits // 2 else fits
         pieces.append(rest[:fits])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,13 @@ def test_labels_of_points_never_overlap_each_other(spots: list[tuple[float, floa
     names = {p.label for p in figure.points}
     drawing = _drawn(figure)
     assert not overlaps([item for item in drawing.labels if item[0] in names])
+
+
+def test_a_point_without_a_label_has_a_marker_and_takes_no_room() -> None:
+    named, bare = point(0, 1000.0, 0.0), replace(point(1, 2000.0, 0.0), label="")
+    drawing = _drawn(points(named, bare))
+    assert [text for text, _ in drawing.labels if text in ("", named.label)] == [named.label]
+    assert sum(isinstance(shape, Mark) for shape in drawing.front) == 2
 
 
 def test_close_runtimes_have_labels_clear_of_markers_and_lines() -> None:
