@@ -12,6 +12,8 @@ from workbench.ui.gate_editor import LIMIT_PX, TITLES
 from workbench.ui.run_options import CODE
 from workbench.ui.widgets import column, label, row, say, without_buttons
 
+Absent = tuple[frozenset[str], str]
+"""Names of targets that cannot be asked for, and why."""
 MOST_NODES, BUDGET_MOST_S = 8, 1e6
 
 
@@ -43,7 +45,7 @@ class TuneOptions(QFrame):
         self.setProperty("role", "card")
         self.boxes: dict[str, QCheckBox] = {}
         self.fields: dict[str, QDoubleSpinBox] = {}
-        self._why_no_accuracy = label("", "small", wrap=True)
+        self._why_absent = label("", "small", wrap=True)
         self._candidate, self._candidate_title = QComboBox(), label("Candidate", "muted")
         self._candidate.setAccessibleName("Candidate to tune")
         self.most = without_buttons(QSpinBox(minimum=0, maximum=10_000, value=MOST_NODES))
@@ -66,8 +68,8 @@ class TuneOptions(QFrame):
         asked = [field for field in TARGETS if self.boxes[field.key].isChecked() and self.boxes[field.key].isEnabled()]
         return {field.key: round(self.fields[field.key].value() / field.divisor, 6) for field in asked}
 
-    def show_candidates(self, names: Sequence[str], why_no_accuracy: str, *, has_code: bool = False) -> None:
-        """Show which candidates can be tuned, why no drop can be asked for, and whether code must be allowed."""
+    def show_candidates(self, names: Sequence[str], absent: Absent, *, has_code: bool = False) -> None:
+        """Show which candidates can be tuned, the targets absent with their reason, and whether code must be allowed."""
         if names != [self._candidate.itemText(place) for place in range(self._candidate.count())]:
             before = self.candidate
             self._candidate.clear()
@@ -75,10 +77,11 @@ class TuneOptions(QFrame):
             self._candidate.setCurrentIndex(max(self._candidate.findText(before), 0) if names else -1)
         for widget in (self._candidate, self._candidate_title):
             widget.setVisible(bool(names))
-        box = self.boxes["max_drop_points"]
-        box.setEnabled(not why_no_accuracy)
-        self._follow("max_drop_points")
-        say(self._why_no_accuracy, why_no_accuracy)
+        keys, why = absent
+        for key, box in self.boxes.items():
+            box.setEnabled(key not in keys)
+            self._follow(key)
+        say(self._why_absent, why)
         self.code.setVisible(has_code)
 
     def show_target(self, target: Mapping[str, float]) -> None:
@@ -107,7 +110,7 @@ class TuneOptions(QFrame):
             grid.setVerticalSpacing(6)
         for number, field in enumerate(TARGETS):
             self._add_target(targets, number, field)
-        targets.addWidget(self._why_no_accuracy, len(TARGETS), 0, 1, 2)
+        targets.addWidget(self._why_absent, len(TARGETS), 0, 1, 2)
         targets.setColumnStretch(2, 1)
         rows: tuple[tuple[QLabel, QComboBox | QSpinBox | QDoubleSpinBox], ...] = (
             (label("Float layers, at most", "muted"), self.most),

@@ -15,7 +15,7 @@ Values = Mapping[str, Any]
 NOTHING_QUANTIZED = (
     "No candidate has a scheme that can be tuned: choose S1 or S2 without a ready plan on the Scheme page."
 )
-NO_LABELS = "A drop in accuracy needs labels: the task is divergence."
+NO_ANSWERS = "Equal answers and accuracy need a classification task; this one is divergence."
 NO_LABEL_SEEN = "A drop in accuracy needs labels: the evaluation set has none."
 RESULTS, TUNE = "-results", "-tune"
 
@@ -42,12 +42,14 @@ def _is_tunable(values: Values, candidate: Values) -> bool:
     return not candidate.get("native") and not candidate.get("plan") and name in ("S1", "S2")
 
 
-def why_no_accuracy(values: Values, found: Tuned | None) -> str:
-    """Return why no drop in accuracy can be asked for, "" where it can."""
+def targets_absent(values: Values, found: Tuned | None) -> tuple[frozenset[str], str]:
+    """Return which targets cannot be asked for, and why, "" where all can."""
     task = (values.get("task") or {}).get("kind", "divergence")
     if task == "divergence":
-        return NO_LABELS
-    return NO_LABEL_SEEN if found is not None and not found.is_labelled else ""
+        return frozenset(("agreement", "max_drop_points")), NO_ANSWERS
+    if found is not None and not found.is_labelled:
+        return frozenset(("max_drop_points",)), NO_LABEL_SEEN
+    return frozenset(), ""
 
 
 def arguments(

@@ -82,8 +82,9 @@ def test_points_of_another_scheme_or_candidate_are_not_adopted(tmp_path: Path) -
     assert plan.adopted({**VALUES, "candidates": [{"name": "other"}]}, found, found.points[1]) == {}
 
 
-def test_why_no_drop_in_accuracy_can_be_asked_for(tmp_path: Path) -> None:
+def test_targets_that_cannot_be_asked_for_have_a_reason(tmp_path: Path) -> None:
     labelled = {**VALUES, "task": {"kind": "classification"}}
-    assert plan.why_no_accuracy(labelled, None) == ""
-    assert plan.why_no_accuracy(VALUES, None) == plan.NO_LABELS
-    assert plan.why_no_accuracy(labelled, tuned.read(tuned.unlabelled(), tmp_path)) == plan.NO_LABEL_SEEN
+    assert plan.targets_absent(labelled, None) == (frozenset(), "")
+    assert plan.targets_absent(VALUES, None) == ({"agreement", "max_drop_points"}, plan.NO_ANSWERS)
+    unlabelled = tuned.read(tuned.unlabelled(), tmp_path)
+    assert plan.targets_absent(labelled, unlabelled) == ({"max_drop_points"}, plan.NO_LABEL_SEEN)

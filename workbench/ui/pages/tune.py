@@ -25,9 +25,9 @@ from workbench.ui.tune_plan import (
     adopted,
     arguments,
     place_in_study,
+    targets_absent,
     tunable,
     tune_folder,
-    why_no_accuracy,
     why_not_adopted,
 )
 from workbench.ui.tune_words import layers_words
@@ -202,7 +202,7 @@ class TunePage(Page):
         is_empty, is_running = document.is_empty and found is None, self.is_running
         self.next_step.setVisible(is_empty)
         self.options.setVisible(not is_empty and not is_running)
-        self.options.show_candidates(names, why_no_accuracy(values, found), has_code=is_code(values))
+        self.options.show_candidates(names, targets_absent(values, found), has_code=is_code(values))
         self._start.setVisible(not is_running)
         self._start.setEnabled(not problem and not is_running)
         self._cancel.setVisible(is_running)

@@ -14,6 +14,7 @@ from helpers import tuned
 from helpers.results import ordinary
 from helpers.studies import document, write_study
 from helpers.words import words_of
+from pytestqt.qtbot import QtBot
 
 from workbench.files import write_json_atomic
 from workbench.ui.commands import Bridge, Finished
@@ -21,6 +22,8 @@ from workbench.ui.pages.tune import TunePage
 from workbench.ui.states import tune_state
 from workbench.ui.tuned import FILE
 from workbench.ui.window import Window
+
+WAIT_MS = 60_000
 
 
 @pytest.fixture
@@ -151,6 +154,20 @@ def test_what_was_found_is_adopted_and_taken_back(
     study.undo_stack.undo()
     assert study.value("scheme", "exclude_nodes") is None
     assert page.result.adopt_button.isEnabled()
+
+
+def test_the_command_itself_is_run_and_its_file_shown(
+    page: TunePage, window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    _open(window, tmp_path)
+    page.options.most.setValue(1)
+    page.start()
+    qtbot.waitUntil(lambda: not page.is_running, timeout=WAIT_MS)
+    assert not page.result.isHidden(), window.errors.text()
+    assert (tmp_path / "study-tune" / FILE).is_file()
+    assert page.result.points.view.rows_model.rowCount() >= 1
+    assert page.result.selected is not None
+    assert "simulated on" in page.result.conditions.text()
 
 
 def test_another_scheme_adopts_nothing(page: TunePage, window: Window, tmp_path: Path) -> None:
