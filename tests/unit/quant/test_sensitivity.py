@@ -74,24 +74,24 @@ def test_a_run_of_neighbours_is_found_where_no_member_gives_anything_alone() -> 
     def measure(floats: Nodes) -> float:
         return 0.01 if set("cde") <= set(floats) else 1.0 - 0.001 * ("d" in floats)
 
-    assert (greedy_path(nodes, measure, 3, promises(nodes, measure))) == [("c", "d", "e")]
+    assert greedy_path(nodes, measure, 3, promises(nodes, measure)) == [("c", "d", "e")]
     singles: dict[Nodes, float] = {(node,): gain for node, gain in leave_one_out(nodes, measure).items()}
-    assert (greedy_path(nodes, measure, 1, singles)) == [("d",)]
+    assert greedy_path(nodes, measure, 1, singles) == [("d",)]
 
 
 def test_a_path_ends_where_nothing_helps_and_where_no_error_is_left() -> None:
     nodes = ["a", "b"]
-    assert (greedy_path(nodes, lambda floats: 0.5, 2, {("a",): 1.0})) == []
-    assert (greedy_path(nodes, lambda floats: 0.5 + len(floats), 2, {("a",): 1.0})) == []
+    assert greedy_path(nodes, lambda floats: 0.5, 2, {("a",): 1.0}) == []
+    assert greedy_path(nodes, lambda floats: 0.5 + len(floats), 2, {("a",): 1.0}) == []
     only_a = additive({"a": 0.5, "b": 0.0})
-    assert (greedy_path(nodes, only_a, 2, promises(nodes, only_a))) == [("a",)]
+    assert greedy_path(nodes, only_a, 2, promises(nodes, only_a)) == [("a",)]
 
 
 def test_a_step_judges_what_a_move_gives_together_with_the_nodes_chosen_before() -> None:
     """Alone "b" promises more than "c"; beside "a" it gives nothing."""
     table = {(): 1.0, ("a",): 0.1, ("b",): 0.5, ("c",): 0.9, ("a", "b"): 0.1, ("a", "c"): 0.05}
     promised: dict[Nodes, float] = {("a",): 10.0, ("b",): 3.0, ("c",): 0.5}
-    assert (greedy_path("abc", table.__getitem__, 2, promised)) == [("a",), ("a", "c")]
+    assert greedy_path("abc", table.__getitem__, 2, promised) == [("a",), ("a", "c")]
 
 
 def test_moves_are_tried_by_what_they_promise_per_added_node() -> None:
@@ -100,6 +100,12 @@ def test_moves_are_tried_by_what_they_promise_per_added_node() -> None:
     assert next_sets("abcd", ("a",), 3, promised) == [("a", "b", "c"), ("a", "c")]
     many: dict[Nodes, float] = {(str(i),): float(i) for i in range(10)}
     assert next_sets([str(i) for i in range(10)], (), 1, many) == [(str(i),) for i in range(9, 9 - TRIED, -1)]
+
+
+def test_a_step_takes_what_gives_most_per_added_node_not_most_in_all() -> None:
+    table = {(): 1.0, ("a",): 0.1, ("b",): 0.9, ("b", "c"): 0.05, ("a", "b"): 0.01}
+    promised: dict[Nodes, float] = {("a",): 1.0, ("b", "c"): 9.0, ("b",): 0.1}
+    assert greedy_path("abc", table.__getitem__, 2, promised) == [("a",), ("a", "b")]
 
 
 def test_runs_hold_a_centre_and_are_neighbours() -> None:
