@@ -312,7 +312,7 @@ def test_an_onnx_file_that_departs_is_refused_and_not_left_behind(
         return dynamic
 
     monkeypatch.setattr(importers, "_strip", damage)
-    with pytest.raises(ModelError, match=r"SQNR \d+\.\d dB, at least 60 dB is asked; \d+\.\d% equal answers"):
+    with pytest.raises(ModelError, match=r"SQNR \d+\.\d dB, at least 60 dB is asked; \d+\.\d % equal answers"):
         import_model("models_to_import:resnet", tmp_path / "out.onnx", None, True, [package])
     assert not list(tmp_path.iterdir())
 
