@@ -69,7 +69,7 @@ class TuneOptions(QFrame):
         return {field.key: round(self.fields[field.key].value() / field.divisor, 6) for field in asked}
 
     def show_candidates(self, names: Sequence[str], absent: Absent, *, has_code: bool = False) -> None:
-        """Show which candidates can be tuned, the targets absent with their reason, and whether code must be allowed."""
+        """Show which candidates can be tuned, absent targets with their reason, and whether code must be allowed."""
         if names != [self._candidate.itemText(place) for place in range(self._candidate.count())]:
             before = self.candidate
             self._candidate.clear()
