@@ -23,6 +23,7 @@ from workbench.quant.affine import (
     symmetric_parameters,
 )
 from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
+from workbench.quant.equalize import equalize
 from workbench.quant.folded import with_folded_values
 from workbench.quant.observers import Histogram
 from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
@@ -69,10 +70,11 @@ def build_plan(
     if samples is None:
         raise DataError(f"Scheme {scheme.title} needs calibration samples", how="Give [data.calibration] or --data.")
     shared = choose(graph, scheme, vetoes)
-    canonical, plan = smooth(canonical, plan, shared, samples, Watch(progress, check_cancelled))
+    watch = Watch(progress, check_cancelled)
+    canonical, plan = smooth(canonical, plan, shared, samples, watch)
+    canonical, plan = equalize(canonical, plan, shared, samples, watch)
     constants = constants_of(canonical.graph)
     names = calibrated_tensors(graph, scheme, vetoes, canonical)
-    watch = Watch(progress, check_cancelled)
     histograms = observe(canonical, names, samples, watch)
     ranges = {name: clip_range(histogram, scheme) for name, histogram in histograms.items()}
     selection = settle(graph, scheme, vetoes, ranges)

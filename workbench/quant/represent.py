@@ -12,6 +12,7 @@ import onnx
 
 from workbench.quant.affine import real_range
 from workbench.quant.calibrate import SampleSource, Watch, default_threads, spread, used_samples
+from workbench.quant.equalize import equalized
 from workbench.quant.plan import QuantPlan
 from workbench.quant.smoothing import smoothed
 
@@ -88,7 +89,8 @@ def representation(
         return Representation(0, 0.0, 0.0, ())
     first = _First(samples, limit)
     counters = [_Counter(plan, names) for _ in range(default_threads())]
-    spread(smoothed(canonical, plan), names, first, Watch(progress, check_cancelled, "Checking ranges"), counters)
+    model = equalized(smoothed(canonical, plan), plan)
+    spread(model, names, first, Watch(progress, check_cancelled, "Checking ranges"), counters)
     tallies = {name: _total([counter.tallies[name] for counter in counters]) for name in names}
     total = sum(tally.n for tally in tallies.values())
     rows = sorted((tally.row() for tally in tallies.values()), key=lambda row: (-row.beyond_clip, row.name))

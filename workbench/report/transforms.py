@@ -34,6 +34,16 @@ def _gptq(entry: Entry) -> str:
     return f"GPTQ rounding of {numbers.number(entry['layers'])} weights on {_samples(entry)}"
 
 
+def _equalization(entry: Entry) -> str:
+    tensors = [digits for digits in dict(entry["tensors"]).values() if digits]
+    channels = sum(digit != "0" for digits in tensors for digit in digits)
+    count = f"{numbers.number(channels)} channels of {numbers.number(len(tensors))} tensors"
+    return (
+        f"activation equalization: {count} scaled up, at most to the tensor's own range; "
+        "a Clip on the way cuts them off at no less than calibration saw"
+    )
+
+
 def _samples(entry: Entry) -> str:
     return f"{numbers.number(entry['samples'])} calibration samples"
 
@@ -42,4 +52,4 @@ def _db(value: float | None) -> str:
     return "exact" if value is None else f"{value:.1f} dB"
 
 
-_WORDS = {"bias_correction": _correction, "gptq": _gptq}
+_WORDS = {"bias_correction": _correction, "gptq": _gptq, "equalize_activations": _equalization}

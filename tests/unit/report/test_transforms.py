@@ -46,3 +46,8 @@ def test_rounding_says_how_many_weights() -> None:
     assert transform_lines([{"kind": "gptq", "samples": 16, "layers": 28}]) == [
         "GPTQ rounding of 28 weights on 16 calibration samples"
     ]
+
+
+def test_equalization_says_how_many_channels() -> None:
+    (line,) = transform_lines([{"kind": "equalize_activations", "tensors": {"a": "0012", "b": "g0"}}])
+    assert line.startswith("activation equalization: 3 channels of 2 tensors scaled up")
