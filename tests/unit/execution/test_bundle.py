@@ -34,6 +34,18 @@ def test_a_bundle_goes_through_json_and_gives_the_same_samples(tmp_path: Path) -
     assert np.array_equal(values, random_feeds(conv_relu_net(), 5)["input"][order])
 
 
+def test_a_bundle_tells_what_is_fed_back(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.zeros((3, 4, 2), np.float32))
+    spec = DataSpec("arrays", tmp_path / "x.npz")
+    write_json_atomic(tmp_path / "index.json", scan(spec).to_json())
+    inputs = [TensorSpec(name, "float32", (1, 2)) for name in ("x", "h")]
+    bundle = bundle_json(spec, tmp_path / "index.json", Preprocess(), inputs, {"h": "h_next"})
+    samples = open_bundle(json.loads(json.dumps(bundle)))
+    assert samples.feedback is not None
+    assert (samples.feedback.outputs, samples.feedback.frames, samples.n) == ({"h": "h_next"}, 4, 12)
+    assert open_bundle(_bundle(tmp_path)).feedback is None
+
+
 def test_specs_survive(tmp_path: Path) -> None:
     document = json.loads(json.dumps(_bundle(tmp_path)))["inputs"][0]
     assert tensor_spec_from_json(document) == INPUT
