@@ -32,6 +32,7 @@ STATUS_WORDS = {
     "cancelled": "cancelled",
     "not_available": "not measured",
 }
+NOTHING_INT8 = "Nothing of it ran in INT8."
 ACCURACY_GATE = "max_accuracy_drop_points"
 
 
@@ -143,7 +144,8 @@ def _sentence(run: Run, result: Result) -> dict[str, Any]:
     detail = {"pass": _passed, "fail": _failed, "unknown": _unknown, "none": _no_gates}[state](
         run, gates, sample_word(result)
     )
-    return _record(run, state, word, _capital(detail), name)
+    is_float = run.precision == "int8" and run.int8_mac_share == 0
+    return _record(run, state, word, f"{NOTHING_INT8} {_capital(detail)}" if is_float else _capital(detail), name)
 
 
 def _record(run: Run, state: str, word: str, detail: str, name: str) -> dict[str, Any]:

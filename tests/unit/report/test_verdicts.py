@@ -15,6 +15,16 @@ def spoken(result: Result) -> list[str]:
     return [f"{entry['lead']} {entry['detail']}" for entry in verdicts.sentences(result)]
 
 
+def test_a_run_of_which_nothing_is_int8_says_so_first() -> None:
+    result = results.ordinary()
+    runs = [run.model_copy(update={"int8_mac_share": 0.0}) for run in result.runs]
+    found = verdicts.sentences(result.model_copy(update={"runs": runs}))
+    finished = [entry for entry in found if entry["state"] != "missing"]
+    assert finished
+    assert all(entry["detail"].startswith("Nothing of it ran in INT8. ") for entry in finished)
+    assert not any("Nothing of it" in entry["detail"] for entry in verdicts.sentences(result))
+
+
 def test_sentences_in_the_manner_of_the_design() -> None:
     ship, unknown, crashed, absent = spoken(results.ordinary())
     assert ship == (
