@@ -88,6 +88,8 @@ def run_calibrate(options: argparse.Namespace) -> int:
 def plan_text(plan: QuantPlan) -> str:
     """Return what a plan holds in one line."""
     floats, found = len(plan.float_nodes), plan.calibration
+    if not plan.quantized_nodes:
+        return f"nothing in this model is INT8 under {plan.scheme.title}, all {floats} nodes stay in float"
     how = f"{found.method} on {found.n} samples" if plan.tensors else "no samples needed"
     return (
         f"{len(plan.tensors)} tensors, {len(plan.weights)} weights, {floats} {'node' if floats == 1 else 'nodes'} "

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net
-from helpers.recurrent import LSTM_STATE, lstm_net, noisy_speech
+from helpers.recurrent import LSTM_STATE, lstm_alone, lstm_net, noisy_speech
 from helpers.small_studies import complaint, run_command
 from helpers.studies import document, write_study_file
 from helpers.workers import PLUGINS
@@ -70,6 +70,15 @@ def test_a_recurrent_model_takes_its_state_from_the_study(tmp_path: Path, capsys
     assert load_plan(tmp_path / "plan.json").calibration.n == 12
     assert run_command([*arguments[:2], "--data", tmp_path / "x.npz", "-o", tmp_path / "other.json"]) == 1
     assert "lacks the input h, c" in capsys.readouterr().err
+
+
+def test_a_plan_that_quantizes_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(lstm_alone(), str(tmp_path / "net.onnx"))
+    feeds = {"frame": np.zeros((2, 1, 8)), "h": np.zeros((2, 1, 16)), "c": np.zeros((2, 1, 16))}
+    np.savez(tmp_path / "x.npz", **{name: values.astype(np.float32) for name, values in feeds.items()})
+    arguments = ["calibrate", tmp_path / "net.onnx", "--data", tmp_path / "x.npz", "-o", tmp_path / "plan.json"]
+    assert run_command(arguments) == 0
+    assert "nothing in this model is INT8 under S1" in capsys.readouterr().out
 
 
 def test_an_artifact_says_whether_it_holds_the_plans_numbers() -> None:
