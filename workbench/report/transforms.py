@@ -44,6 +44,13 @@ def _equalization(entry: Entry) -> str:
     )
 
 
+def _smoothing(entry: Entry) -> str:
+    moved, left = len(dict(entry["tensors"])), dict(entry["left"])
+    why = "; ".join(f"{name}: {reason}" for name, reason in list(left.items())[:2])
+    rest = f", {numbers.number(len(left))} inputs of layers left as they are ({why})" if left else ""
+    return f"smoothing {entry['alpha']:g}: ranges of {numbers.number(moved)} tensors moved into the weights{rest}"
+
+
 def _samples(entry: Entry) -> str:
     return f"{numbers.number(entry['samples'])} calibration samples"
 
@@ -52,4 +59,4 @@ def _db(value: float | None) -> str:
     return "exact" if value is None else f"{value:.1f} dB"
 
 
-_WORDS = {"bias_correction": _correction, "gptq": _gptq, "equalize_activations": _equalization}
+_WORDS = {"bias_correction": _correction, "gptq": _gptq, "equalize_activations": _equalization, "smoothing": _smoothing}

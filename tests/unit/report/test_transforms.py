@@ -51,3 +51,11 @@ def test_rounding_says_how_many_weights() -> None:
 def test_equalization_says_how_many_channels() -> None:
     (line,) = transform_lines([{"kind": "equalize_activations", "tensors": {"a": "0012", "b": "g0"}}])
     assert line.startswith("activation equalization: 3 channels of 2 tensors scaled up")
+
+
+def test_smoothing_tells_what_moved_and_what_has_no_place() -> None:
+    entry = {"kind": "smoothing", "alpha": 0.5, "tensors": {"n": ["g", "b", "w"]}, "left": {}}
+    assert transform_lines([entry]) == ["smoothing 0.5: ranges of 1 tensors moved into the weights"]
+    left = {"a": "an Add reads it too", "b": "it is an input of the graph", "c": "the graph gives it out"}
+    (line,) = transform_lines([{**entry, "left": left}])
+    assert line.endswith("3 inputs of layers left as they are (a: an Add reads it too; b: it is an input of the graph)")
