@@ -40,8 +40,8 @@ class Kernel:
 
     @property
     def base_name(self) -> str:
-        """The name without what ONNX Runtime appends to keep names unique."""
-        return _TOKEN.sub("", self.name).removesuffix("_nchwc")
+        """The name without what ONNX Runtime appends to keep names unique and to tell a fused MatMul."""
+        return _TOKEN.sub("", self.name).removesuffix("_nchwc").removesuffix("/MatMulAddFusion")
 
 
 def read_kernels(path: Path) -> tuple[Kernel, ...]:

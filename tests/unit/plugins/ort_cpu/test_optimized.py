@@ -74,3 +74,11 @@ def test_profile_feeds_follow_shapes_and_dtypes():
     assert feeds["flag"].dtype == np.bool_
     assert profile_feeds(inputs, 5, {"x": (2, 3, 9)})["x"].shape == (2, 3, 9)
     assert np.array_equal(profile_feeds(inputs, 5, {})["x"], feeds["x"])
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [("dense/MatMulAddFusion", "dense"), ("conv_token_4", "conv"), ("conv_nchwc", "conv"), ("plain", "plain")],
+)
+def test_names_lose_what_the_runtime_appended(name, base):
+    assert Kernel(name, "QGemm", (), (), is_integer=True).base_name == base
