@@ -7,6 +7,7 @@ its own, closed before the next, so that memory is the held tensors and one stag
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from onnx import helper, numpy_helper
 
 from workbench.errors import ContractError, ModelError
 from workbench.model.protos import constants_of, read_names
+from workbench.quant.calibrate import default_threads
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
@@ -50,9 +52,9 @@ def answers(
     model: onnx.ModelProto, runs: Sequence[Mapping[str, Array]], names: Sequence[str], *, optimized: bool
 ) -> Iterator[list[Array]]:
     """Yield the named outputs of a whole graph, run by run. Raises ModelError."""
-    with ReferenceSession(model.SerializeToString(), optimized=optimized) as session:
-        for feeds in runs:
-            yield list(session.run(feeds, names).values())
+    with ReferenceSession(model.SerializeToString(), optimized=optimized) as session, _pool() as pool:
+        for values in pool.map(lambda feeds: session.run(feeds, names), runs):
+            yield list(values.values())
 
 
 class Staged:
@@ -109,9 +111,10 @@ class Staged:
         made = [name for node in nodes for name in node.output if self._last_read.get(name, -1) >= end]
         if made:
             stage, inputs = self._stage(nodes, made)
-            with ReferenceSession(stage.SerializeToString(), optimized=self._optimized) as session:
-                for held in self._held:
-                    held.update(session.run({name: held[name] for name in inputs}, made))
+            with ReferenceSession(stage.SerializeToString(), optimized=self._optimized) as session, _pool() as pool:
+                feeds = [{name: held[name] for name in inputs} for held in self._held]
+                for held, values in zip(self._held, pool.map(lambda run: session.run(run, made), feeds), strict=True):
+                    held.update(values)
         for held in self._held:
             for name in [name for name in held if self._last_read.get(name, -1) < end]:
                 del held[name]
@@ -139,6 +142,11 @@ class Staged:
                 f"{name} is no tensor", why="a sequence lies between two layers", how="Turn bias_correction off."
             )
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), None)
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Return threads that run samples side by side; each sample's values do not depend on the others."""
+    return ThreadPoolExecutor(default_threads(), "held samples")
 
 
 def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> npt.NDArray[np.float32]:
