@@ -143,7 +143,7 @@ def set_up(kind: str) -> None:
         print("Making .venv ...", flush=True)
         subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
     print(
-        f"Installing the pinned {kind} set (about {'2.4' if kind == 'test' else '1.3'} GB, a few minutes) ...",
+        f"Installing the pinned {kind} set (about {'2.6' if kind == 'test' else '1.5'} GB, a few minutes) ...",
         flush=True,
     )
     for file in files:
