@@ -19,14 +19,14 @@ Bounds = tuple[float, float]
 NO_ACTIVATION: Bounds = (-math.inf, math.inf)
 
 
-POSITIONS = 512
+POSITIONS = 1024
 """Positions of one run above which a feature map is thinned out evenly."""
 SURE = 2.0
 """Standard errors by which the answers must come nearer for a correction to be kept."""
 
 
 def by_channel(values: npt.NDArray[np.float32], axis: int) -> Float32:
-    """Return an array of any shape as [C, M], C along `axis`; of 1024 positions and more every k-th."""
+    """Return an array of any shape as [C, M], C along `axis`; of 2048 positions and more every k-th."""
     moved = np.moveaxis(values, axis, 0)
     flat = moved.reshape(moved.shape[0], -1)
     return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // POSITIONS)])
