@@ -116,7 +116,7 @@ class Menus:
     def _view(self) -> None:
         menu = self._window.menuBar().addMenu("&View")
         for number, step in enumerate(STEPS, start=1):
-            self._add(menu, step.title, partial(self._window.show_page, step.key), f"Ctrl+{number}")
+            self._add(menu, step.title, partial(self._window.show_page, step.key), f"Ctrl+{number % 10}")
         menu.addSeparator()
         group = QActionGroup(menu)
         for mode in MODES:

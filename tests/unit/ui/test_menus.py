@@ -23,8 +23,9 @@ def actions(window: Window) -> dict[str, QAction]:
 
 def test_every_step_has_its_key(window: Window) -> None:
     found = actions(window)
+    assert len(STEPS) <= 10
     for number, step in enumerate(STEPS, start=1):
-        assert found[step.title].shortcut().toString() == f"Ctrl+{number}"
+        assert found[step.title].shortcut().toString() == f"Ctrl+{number % 10}"
     found["Runtimes"].trigger()
     assert window.rail.buttons["runtimes"].isChecked()
     window.desk.bridge.close()
