@@ -23,18 +23,15 @@ def sets_at(path: Path, wanted: Part) -> Sets:
     `calibration.csv` of the images in it. Otherwise it is one set: calibration where its name says so, else `wanted`.
     """
     path = path.resolve()
-    part: Part = "calibration" if path.stem.lower().startswith(FOLDERS["calibration"][1]) else wanted
-    if not path.is_dir():
-        return {part: {"kind": "arrays", "path": str(path)}}
     folders: Sets = {name: table for name, names in FOLDERS.items() if (table := _sub_folder(path, names))}
     lists: Sets = {name: table for name in FOLDERS if (table := _listed(path, name))}
-    return (folders if len(folders) == len(FOLDERS) else {}) or lists or {part: {"kind": "images", "path": str(path)}}
+    part: Part = "calibration" if path.stem.lower().startswith(FOLDERS["calibration"][1]) else wanted
+    return (folders if len(folders) == len(FOLDERS) else {}) or lists or {part: _whole(path)}
 
 
 def set_at(path: Path, part: Part) -> dict[str, Any]:
     """Return the table of one set: of its own where `path` holds both, else all that lies there."""
-    found = sets_at(path, part)
-    return found.get(part) or {"kind": "images" if path.is_dir() else "arrays", "path": str(path.resolve())}
+    return sets_at(path, part).get(part) or _whole(path)
 
 
 def missing_set(values: Mapping[str, Any]) -> Part | None:
@@ -54,6 +51,11 @@ def needs_calibration(values: Mapping[str, Any]) -> bool:
         bool(item.get("native")) or (item.get("scheme") or shared).get("name", "S1") in WITH_RANGES
         for item in open_ones
     )
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Return the set of all that lies at a path: the images of a folder, or a file of arrays."""
+    return {"kind": "images" if path.is_dir() else "arrays", "path": str(path.resolve())}
 
 
 def _sub_folder(path: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
