@@ -55,6 +55,8 @@ class Window(QMainWindow):
         self.result: Result | None = None
         self.folder: Path | None = None
         self._pages: dict[str, QWidget] = {}
+        self._told: dict[str, Result | None] = {}
+        self._preloader: Preloader | None = None
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         self.rail, self._stack, self.errors = Rail(theme), QStackedWidget(), ErrorPanel(theme)
         self._running = label("")
@@ -65,14 +67,13 @@ class Window(QMainWindow):
         self._refresh()
 
     def page(self, key: str) -> QWidget:
-        """Return a step's page; it is made when it is first asked for."""
+        """Return a step's page with the result shown; it is made, and told, when it is first asked for."""
         if key not in self._pages:
             made = make_page(key, self.desk)
-            self._pages[key] = made
+            self._pages[key], self._told[key] = made, None
             self._stack.addWidget(made)
             self._connect_page(key, made)
-            if self.result is not None and key not in SET_UP:
-                self._tell(made)
+        self._tell(key)
         return self._pages[key]
 
     def show_page(self, key: str) -> None:
@@ -81,8 +82,8 @@ class Window(QMainWindow):
         self.rail.select(key)
 
     def start_preloading(self) -> None:
-        """Load what pages and charts need bit by bit, so that the first result comes at once; closing ends it."""
-        Preloader(self)
+        """Load what pages and charts need beside the event loop; closing ends it."""
+        self._preloader = Preloader()
 
     def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802  (Qt's names)
         """Go by Tab in the order of the layouts, parts that came since the last time included."""
@@ -107,9 +108,7 @@ class Window(QMainWindow):
         from workbench.execution.load_result import load_result  # noqa: PLC0415  (not before the first paint)
 
         self.result, self.folder = load_result(folder / "result.json"), folder
-        for key, page in self._pages.items():
-            if key not in SET_UP:
-                self._tell(page)
+        self._tell_shown()
         self._refresh()
         self._remember(folder)
 
@@ -131,6 +130,8 @@ class Window(QMainWindow):
             event.ignore()
             return
         self.desk.bridge.close()
+        if self._preloader is not None:
+            self._preloader.stop()
         for timer in self.findChildren(QTimer):
             timer.stop()
         self.desk.settings.geometry = self.saveGeometry()
@@ -225,7 +226,7 @@ class Window(QMainWindow):
             self.desk.document.new()
         self.desk.settings.add_recent(opened.path)
         self.result, self.folder = None, None
-        self._tell_all()
+        self._tell_shown()
         if opened.what == "result":
             self.show_result(opened.path)
         self.show_page("compare" if opened.what == "result" else "run" if not self._problem() else "model")
@@ -239,14 +240,18 @@ class Window(QMainWindow):
         self.desk.settings.add_recent(folder)
         self.show_page("compare")
 
-    def _tell_all(self) -> None:
+    def _tell_shown(self) -> None:
+        """Give the result to the page on the screen; the others get it when they are asked for."""
         for key, page in self._pages.items():
-            if key not in SET_UP:
-                self._tell(page)
+            if page is self._stack.currentWidget():
+                self._tell(key)
 
-    def _tell(self, page: QWidget) -> None:
-        if hasattr(page, "show_result"):
-            page.show_result(self.result, self.folder)
+    def _tell(self, key: str) -> None:
+        page = self._pages[key]
+        if key in SET_UP or self._told[key] is self.result or not hasattr(page, "show_result"):
+            return
+        self._told[key] = self.result
+        page.show_result(self.result, self.folder)
 
     def _problem(self) -> str:
         return self.desk.document.problem()

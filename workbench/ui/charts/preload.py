@@ -1,10 +1,10 @@
-"""Loads what pages and charts need while the window has nothing else to do, one module per turn of the event loop."""
+"""Loads what pages and charts need beside the event loop, so that the first result comes at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-
-from PySide6.QtCore import QObject, QTimer
+from threading import Event, Thread
 
 MODULES = (
     "numpy",
@@ -31,20 +31,22 @@ MODULES = (
     "workbench.ui.pages.sheet",
     "workbench.ui.pages.history",
 )
-"""In the order in which they need each other, so that each turn loads little."""
-
-PAUSE_MS = 30
+"""In the order in which they need each other: what a page needs first comes first."""
 
 
-class Preloader(QObject):
-    """Imports MODULES one after another; made after the first paint, it stops by itself or with its parent."""
+class Preloader:
+    """Imports MODULES in a thread of its own, which makes no Qt object; made after the first paint.
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._waiting = list(MODULES)
-        self._timer = QTimer(self, interval=PAUSE_MS)
-        self._timer.timeout.connect(self._load_one)
-        self._timer.start()
+    The interpreter changes threads every few milliseconds, so that the window answers all the while; loaded in turns
+    of the event loop, the largest module stopped it for 0.3 s. A module that cannot be imported ends the thread with
+    its traceback, and is told again by the page that needs it.
+    """
+
+    def __init__(self, modules: Sequence[str] = MODULES) -> None:
+        self._waiting = list(modules)
+        self._stopped = Event()
+        self._thread = Thread(target=self._load, name="preload", daemon=True)
+        self._thread.start()
 
     @property
     def is_done(self) -> bool:
@@ -52,10 +54,11 @@ class Preloader(QObject):
         return not self._waiting
 
     def stop(self) -> None:
-        """Load nothing more."""
-        self._timer.stop()
+        """Load nothing more; returns once the module in hand is loaded."""
+        self._stopped.set()
+        self._thread.join()
 
-    def _load_one(self) -> None:
-        import_module(self._waiting.pop(0))
-        if not self._waiting:
-            self._timer.stop()
+    def _load(self) -> None:
+        while self._waiting and not self._stopped.is_set():
+            import_module(self._waiting[0])
+            del self._waiting[0]

@@ -60,11 +60,11 @@ class HistoryPage(QStackedWidget):
         self._compared: QWidget | None = None
         self.panel.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.panel.view.chosen.connect(lambda chosen: self._ask_open(chosen.data))
-        self.refresh()
 
     def show_result(self, _result: Result | None, _folder: Path | None) -> None:
-        """Read the list again: a study was just opened or finished."""
-        self.refresh()
+        """Read the list again: a study was just opened or finished. A hidden page reads it once it is shown."""
+        if self.isVisible():
+            self.refresh()
 
     def refresh(self) -> None:
         """Read the list from the disk."""

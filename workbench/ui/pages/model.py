@@ -17,7 +17,6 @@ from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_l
 from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
 from workbench.ui.tables.rows import Heading
-from workbench.ui.tables.view import TablePanel
 from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
 
 MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
@@ -97,6 +96,8 @@ class ModelPage(Page):
         return whole
 
     def _details_part(self) -> QWidget:
+        from workbench.ui.tables.view import TablePanel  # noqa: PLC0415  (tables come after the first paint)
+
         whole = QWidget()
         signature, self._signature = card("Signature")
         ops, ops_inside = card("Ops")

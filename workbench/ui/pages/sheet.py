@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTemporaryDir, Signal
+from PySide6.QtCore import Qt, QTemporaryDir, QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
@@ -43,6 +43,9 @@ class PagePreview(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self._images: list[QImage] = []
+        self._paths: list[Path] = []
+        self._timer = QTimer(self, interval=0)
+        self._timer.timeout.connect(self._read_next)
         self.message = label("", "muted", wrap=True)
         content = QWidget()
         self._inside = QVBoxLayout(content)
@@ -55,6 +58,11 @@ class PagePreview(QScrollArea):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
 
     @property
+    def is_loading(self) -> bool:
+        """Whether pages are still to be read."""
+        return len(self._images) < len(self._paths)
+
+    @property
     def pages(self) -> list[QLabel]:
         """The pages shown."""
         items = (self._inside.itemAt(index) for index in range(self._inside.count()))
@@ -63,36 +71,46 @@ class PagePreview(QScrollArea):
 
     def show_message(self, text: str) -> None:
         """Show a sentence instead of pages."""
-        self._images = []
-        clear(self._inside)
+        self._begin([])
         self._inside.addWidget(label(text, "muted", wrap=True), 0, Qt.AlignmentFlag.AlignTop)
 
-    def show_pages(self, images: Sequence[QImage]) -> None:
-        """Show pages."""
-        self._images = list(images)
-        clear(self._inside)
-        for number in range(1, len(images) + 1):
-            page = QLabel()
-            page.setProperty("role", "paper")
-            page.setMinimumWidth(1)  # a picture may not hold the page at its old width
-            page.setAccessibleName(f"Page {number} of {len(images)}")
-            self._inside.addWidget(page, 0, Qt.AlignmentFlag.AlignHCenter)
-            self._inside.addWidget(label(f"{number} of {len(images)}", "small"), 0, Qt.AlignmentFlag.AlignHCenter)
+    def show_pages(self, paths: Sequence[Path]) -> None:
+        """Show the pictures of these files, one per turn of the event loop."""
+        self._begin(paths)
         self._inside.addStretch(1)
-        self._scale()
+        self._timer.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
         """Fit the pages to the new width."""
         super().resizeEvent(event)
-        self._scale()
+        for page, image in zip(self.pages, self._images, strict=True):
+            self._scale(page, image)
 
-    def _scale(self) -> None:
+    def _begin(self, paths: Sequence[Path]) -> None:
+        self._timer.stop()
+        self._paths, self._images = list(paths), []
+        clear(self._inside)
+
+    def _read_next(self) -> None:
+        if not self.is_loading:
+            self._timer.stop()
+            return
+        image = QImage(str(self._paths[len(self._images)]))
+        self._images.append(image)
+        number, page = len(self._images), QLabel()
+        page.setProperty("role", "paper")
+        page.setMinimumWidth(1)  # a picture may not hold the page at its old width
+        page.setAccessibleName(f"Page {number} of {len(self._paths)}")
+        self._scale(page, image)
+        for made in (page, label(f"{number} of {len(self._paths)}", "small")):
+            self._inside.insertWidget(self._inside.count() - 1, made, 0, Qt.AlignmentFlag.AlignHCenter)
+
+    def _scale(self, page: QLabel, image: QImage) -> None:
         ratio = self.devicePixelRatioF()
         width = round(min(self.viewport().width() - 24, PAGE_MOST_PX) * ratio)
-        for page, image in zip(self.pages, self._images, strict=False):
-            pixmap = QPixmap.fromImage(image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation))
-            pixmap.setDevicePixelRatio(ratio)
-            page.setPixmap(pixmap)
+        pixmap = QPixmap.fromImage(image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation))
+        pixmap.setDevicePixelRatio(ratio)
+        page.setPixmap(pixmap)
 
 
 class SheetPage(QWidget):
@@ -236,7 +254,7 @@ class SheetPage(QWidget):
             return
         self._shown = asked
         if done.ok:
-            self.preview.show_pages(page_images(out))
+            self.preview.show_pages(page_files(out))
         elif not done.cancelled:
             self.preview.show_message(f"The pages cannot be drawn. {done.error}")
 
@@ -254,9 +272,9 @@ class SheetPage(QWidget):
             self.failed.emit(done.error, done.log_tail)
 
 
-def page_images(folder: Path) -> list[QImage]:
+def page_files(folder: Path) -> list[Path]:
     """Return the pictures page-1.png, page-2.png, ... of a folder."""
-    images: list[QImage] = []
-    while (path := folder / f"page-{len(images) + 1}.png").is_file():
-        images.append(QImage(str(path)))
-    return images
+    found: list[Path] = []
+    while (path := folder / f"page-{len(found) + 1}.png").is_file():
+        found.append(path)
+    return found

@@ -2,29 +2,58 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
-from PySide6.QtCore import QObject, QTimer
+import pytest
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.charts.preload import MODULES, Preloader
 
+NO_QT_OBJECT = """
+import gc
+from PySide6.QtCore import QObject, QThread
+from PySide6.QtWidgets import QApplication
+from workbench.ui.charts.preload import Preloader
+application = QApplication([])
+loader = Preloader()
+loader._thread.join()
+made = [each for each in gc.get_objects() if isinstance(each, QObject)]
+print(loader.is_done, len(made), sum(each.thread() != QThread.currentThread() for each in made))
+"""
 
-def test_everything_is_loaded_one_by_one(qtbot: QtBot) -> None:
-    parent = QObject()
-    loader = Preloader(parent)
-    assert not loader.is_done
+
+def test_everything_is_loaded_beside_the_event_loop(qtbot: QtBot) -> None:
+    loader = Preloader()
     qtbot.waitUntil(lambda: loader.is_done, timeout=20_000)
     assert all(module in sys.modules for module in MODULES)
-    (timer,) = loader.findChildren(QTimer)
-    assert not timer.isActive()
-
-
-def test_it_can_be_stopped(qtbot: QtBot) -> None:
-    parent = QObject()
-    loader = Preloader(parent)
     loader.stop()
-    qtbot.wait(80)
+    assert "preload" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+    imported: list[str] = []
+
+    def slow(name: str) -> None:
+        imported.append(name)
+        reached.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr("workbench.ui.charts.preload.import_module", slow)
+    loader = Preloader(["first", "second"])
+    assert reached.wait(10)
+    threading.Timer(0.05, go_on.set).start()
+    loader.stop()
+    assert imported == ["first"]
     assert not loader.is_done
+
+
+def test_no_qt_object_is_made_in_the_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", NO_QT_OBJECT], capture_output=True, text=True, check=True)
+    finished, made, elsewhere = done.stdout.split()
+    assert finished == "True"
+    assert int(made) > 0
+    assert elsewhere == "0"
 
 
 def test_asking_for_it_loads_nothing_yet() -> None:

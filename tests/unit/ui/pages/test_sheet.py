@@ -38,7 +38,7 @@ def test_pages_are_drawn_once_the_page_is_seen(page: SheetPage, qtbot: QtBot, tm
     page.show_result(make_study_folder(tmp_path / "s"), tmp_path / "s")
     assert page.preview.pages == []
     page.show()
-    qtbot.waitUntil(lambda: bool(page.preview.pages), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(page.preview.pages) and not page.preview.is_loading, timeout=20_000)
     first = page.preview.pages[0]
     assert first.accessibleName() == f"Page 1 of {len(page.preview.pages)}"
     assert 500 < first.pixmap().width() <= page.preview.viewport().width()
