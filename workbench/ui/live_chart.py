@@ -31,6 +31,7 @@ class LiveChart(ChartSlot):
         """A run starts: forget the rates of the last one."""
         self.clear()
         self.rates.begin(live_cells(plan.cells), plan.seconds, plan.rounds)
+        self.made_chart()
 
     def clear(self) -> None:
         """Show nothing."""

@@ -58,7 +58,8 @@ def points(chart: LiveChart) -> int:
 
 def test_it_is_drawn_at_most_once_a_second(chart: LiveChart, clock: Clock) -> None:
     chart.paint()
-    assert chart.chart is None
+    assert points(chart) == 0
+    assert chart.isHidden()
     told(chart, 0)
     assert points(chart) == 0
     chart.paint()

@@ -30,9 +30,13 @@ class ChartSlot(QWidget):
             keep_view: the figure is the one shown before with new values: what the user zoomed to stays.
         """
         self.setVisible(figure is not None or bool(why))
+        self.made_chart().show_figure(figure, why, keep_view=keep_view)
+
+    def made_chart(self) -> ChartCard:
+        """Return the chart card; made ahead of its first figure, that one is drawn sooner."""
         if self.chart is None:
             from workbench.ui.charts.base import ChartCard  # noqa: PLC0415  (pyqtgraph comes after the first paint)
 
             self.chart = ChartCard(self._theme, self._name, framed=self._framed)
             self._inside.addWidget(self.chart)
-        self.chart.show_figure(figure, why, keep_view=keep_view)
+        return self.chart

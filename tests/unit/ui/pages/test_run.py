@@ -112,7 +112,8 @@ def test_nothing_is_drawn_while_another_page_is_shown(fed: RunPage, window: Wind
     fed._take({"event": "stage", "name": "Speed, round 1 of 5", "state": "start"})
     fed._take(_rate(CELLS[0], 0.0))
     fed._paint()
-    assert fed._chart.chart is None
+    assert fed._chart.isHidden()
+    assert fed._chart.made_chart().figure is None
     assert window.rail.buttons["run"].state == "running, 20 s left"
     window.show_page("run")
     assert fed._chart.chart is not None
