@@ -1,0 +1,1 @@
+"""The reference evaluator: a loaded-back program, op by op, in numpy."""

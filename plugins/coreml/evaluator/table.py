@@ -1,0 +1,18 @@
+"""The filled table of operations: importing this module registers all of them."""
+
+from __future__ import annotations
+
+from workbench_plugins.coreml.evaluator import (  # noqa: F401  (each registers its operations)
+    activation,
+    conv,
+    elementwise,
+    linear,
+    pool,
+    quantize,
+    reduce,
+    shape,
+    sort,
+)
+from workbench_plugins.coreml.evaluator.registry import OPERATIONS
+
+__all__ = ["OPERATIONS"]

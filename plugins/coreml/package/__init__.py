@@ -1,0 +1,1 @@
+"""Reading a saved .mlpackage without the library that wrote it."""
