@@ -14,8 +14,9 @@ from workbench.report import numbers
 from workbench.report.fields import NOT_DISCLOSED, is_disclosed
 from workbench.report.formats import number_of, pair_of
 from workbench.report.names import row_name
-from workbench.report.sheet import Part, Sentence, Sheet, SheetRun, seal
+from workbench.report.sheet import Chip, Part, Sentence, Sheet, SheetRun, seal
 
+PUT_TOGETHER = "Put together from the sheets"
 DOT = " \N{MIDDLE DOT} "
 _MUST_AGREE = (
     ("evaluation.sha256", "evaluation set"),
@@ -48,7 +49,10 @@ def compare_sheets(sheets: Sequence[Sheet]) -> Sheet:
             "created_utc": max(sheet.created_utc for sheet in sheets),
             "title": title,
             "headline": _headline(title, sentences, runs),
-            "chips": [chip for chip in first.chips if all(chip in sheet.chips for sheet in sheets)],
+            "chips": [
+                *_legend(sheets),
+                *(chip for chip in first.chips if all(chip in sheet.chips for sheet in sheets)),
+            ],
             "sentences": sentences,
             "notes": _notes(sheets),
             "study": _merged_study(sheets),
@@ -66,21 +70,37 @@ def compare_sheets(sheets: Sequence[Sheet]) -> Sheet:
 
 
 def what_differs(sheets: Sequence[Sheet]) -> list[str]:
-    """Return in words what differs between sheets: model, scheme, plan, runtime, runtime version, machine."""
+    """Return in words what differs between sheets, such as "the scheme" or "the runtime version"."""
     facts: dict[str, list[Any]] = {
         "the model": [sheet.study.get("model.sha256") for sheet in sheets],
         "the scheme": [[part.fields.get("scheme.requested") for part in sheet.candidates] for sheet in sheets],
+        "the calibration set": [sheet.study.get("calibration.sha256") for sheet in sheets],
         "the plan": [[part.fields.get("scheme.plan_sha256") for part in sheet.candidates] for sheet in sheets],
         "the runtime": [sorted({run.runtime for run in sheet.runs}) for sheet in sheets],
         "the machine": [sorted((_lasting(part) for part in sheet.machines), key=str) for sheet in sheets],
         "the measuring profile": [sheet.study.get("profile") for sheet in sheets],
     }
     found = [words for words, values in facts.items() if any(value != values[0] for value in values)]
-    if "the model" in found or "the scheme" in found:
-        found = [words for words in found if words != "the plan"]  # another plan follows from either
+    if {"the model", "the scheme", "the calibration set"} & set(found):
+        found = [words for words in found if words != "the plan"]  # another plan follows from each
     if _versions_differ(sheets):
         found.append("the runtime version")
     return found
+
+
+def _legend(sheets: Sequence[Sheet]) -> list[Chip]:
+    """Return which sheet each number behind a label stands for, with the time it was made."""
+    return [
+        Chip(
+            text=f"#{index}: {_minute(sheet.created_utc)} UTC, sheet {numbers.short_hash(sheet.sheet_sha256)}",
+            state="plain",
+        )
+        for index, sheet in enumerate(sheets, start=1)
+    ]
+
+
+def _minute(created_utc: str) -> str:
+    return created_utc[:16].replace("T", " ")
 
 
 def _lasting(part: Part) -> dict[str, Any]:
@@ -211,7 +231,7 @@ def _change(sentence: Sentence, runs: Sequence[SheetRun]) -> str:
 def _notes(sheets: Sequence[Sheet]) -> list[str]:
     origin = ", ".join(numbers.short_hash(sheet.sheet_sha256) for sheet in sheets)
     shared = [note for note in sheets[0].notes if all(note in sheet.notes for sheet in sheets)]
-    return [*shared, f"Put together from the sheets {origin}.", "Speed ratios stand within one machine and one sheet."]
+    return [*shared, f"{PUT_TOGETHER} {origin}.", "Speed ratios stand within one machine and one sheet."]
 
 
 def _merged_study(sheets: Sequence[Sheet]) -> dict[str, Any]:

@@ -124,3 +124,19 @@ def test_comparison_is_a_sheet_like_any_other() -> None:
     assert sheet_hash(to_document(both)) == both.sheet_sha256
     assert render(both, "html")
     assert render(both, "pdf")
+
+
+def other_calibration(document: dict[str, Any]) -> None:
+    document["data"]["calibration"].update(sha256=results.digest("fewer"), n=2)
+    document["candidates"][0]["plan_sha256"] = results.digest("its plan")
+
+
+def test_another_calibration_set_is_named_instead_of_the_plan_that_follows_from_it() -> None:
+    assert what_differs([FIRST, changed(other_calibration)]) == ["the calibration set"]
+
+
+def test_numbers_behind_labels_are_told_with_time_and_sheet() -> None:
+    second = changed(lambda d: d.update(created_utc="2026-11-28T06:09:33Z"))
+    both = compare_sheets([FIRST, second])
+    assert both.chips[1].text == f"#2: 2026-11-28 06:09 UTC, sheet {second.sheet_sha256[:12]}"
+    assert f"Put together from the sheets {FIRST.sheet_sha256[:12]}, {second.sheet_sha256[:12]}." in both.notes

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.execution.result import Problem, Result
 from workbench.report import verdicts
+from workbench.report.compare import PUT_TOGETHER
 from workbench.report.exchanges import exchange_lines
 from workbench.report.pairs import disagreement_lines
 from workbench.report.sheet import Sentence, Sheet, build_sheet
@@ -221,8 +222,9 @@ class ComparePage(QWidget):
 
     def _show_footer(self, sheet: Sheet) -> None:
         result = self._result
-        resolves = verdicts.resolution(result) if result else next((n for n in sheet.notes if "resolves" in n), "")
-        self.resolves.setText(resolves or "What this set resolves is not known: it has no labels or no runs.")
+        unknown = "What this set resolves is not known: it has no labels or no runs."
+        origin = next((note for note in sheet.notes if note.startswith(PUT_TOGETHER)), "")
+        self.resolves.setText((verdicts.resolution(result) or unknown) if result else origin)
         has_models = any(run.artifact_sha256 for run in result.runs) if result else False
         self.export_button.setEnabled(has_models and self._folder is not None)
         self.export_button.setToolTip("" if has_models else "No model was built")

@@ -160,7 +160,8 @@ class HistoryPage(QStackedWidget):
             self.open_requested.emit(Path(chosen))
 
     def _compare(self) -> None:
-        self.compare([entry.path for entry in self._chosen()])
+        """Compare the chosen ones, the oldest first."""
+        self.compare([entry.path for entry in sorted(self._chosen(), key=lambda entry: entry.created_utc)])
 
     def _forget(self) -> None:
         try:
