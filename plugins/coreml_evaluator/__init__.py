@@ -1,0 +1,1 @@
+"""Runs a Core ML package of the plan on every operating system, op by op in numpy; no Core ML result."""
