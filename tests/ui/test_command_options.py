@@ -46,7 +46,7 @@ WHERE: dict[str, dict[str, Part | str]] = {
     },
     "tune": {
         "study": OPENS,
-        "--output": ("run", "Choose the folder for results"),
+        "--output": "a tuning is kept beside its study's results, where the Tune page finds it again",
         "--candidate": ("tune", "Candidate to tune"),
         "--sqnr-db": ("tune", "SQNR, at least"),
         "--agreement": ("tune", "Answers equal to FP32, at least"),
