@@ -10,7 +10,7 @@ from typing import Any
 from workbench_plugins.coreml.package.blobs import BlobFiles
 from workbench_plugins.coreml.package.program import Argument, Block, Function, Literal, Operation, Program, Variable
 from workbench_plugins.coreml.package.values import MAX_NESTING, ValueProblem, read_constant, read_type
-from workbench_plugins.coreml.package.wire import Message, WireError
+from workbench_plugins.coreml.package.wire import Message
 
 from workbench.errors import ModelError
 
@@ -32,7 +32,7 @@ def read_package(path: Path) -> Program:
         model_path = _model_path(path)
         message = Message(model_path.read_bytes())
         return _Reader(BlobFiles(model_path.parent)).program(message)
-    except (ValueProblem, WireError, OSError, RecursionError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ModelError(f"{path.name} is no readable Core ML package", why=why, how="Build it again.") from error
 
