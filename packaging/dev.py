@@ -1,7 +1,7 @@
 """Set-up and start in one command, standard library only.
 
     python3 packaging/dev.py demo      set up, then open the window on the bundled study, or run it without a display
-    python3 packaging/dev.py test      set up, then the whole test run (further arguments go to pytest)
+    python3 packaging/dev.py test      set up, then the whole test run (further arguments go to pytest; -n 0: one process)
     python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
 
 Makes `.venv` beside the code, installs an exact pinned set and stamps it, so that the next start takes seconds.
@@ -72,12 +72,18 @@ def main(arguments: list[str]) -> int:
 
 
 def command_line(command: str, rest: list[str]) -> list[str]:
-    """Return the program and arguments for one of the three commands."""
+    """Return the program and arguments for one of the three commands; the user's own come last and win."""
     if command == "test":
-        return [str(venv_python()), "-m", "pytest", *rest]
+        return [str(venv_python()), "-m", "pytest", "-n", str(test_processes()), "--dist", "loadfile", *rest]
     if command == "demo":
         rest = ["demo", *rest]
     return [str(venv_python()), "-m", "workbench", *rest]
+
+
+def test_processes() -> int:
+    """Return how many processes share the test files: one per core, at most four; 0, the run itself, on one core."""
+    cores = os.cpu_count() or 1
+    return 0 if cores == 1 else min(cores, 4)
 
 
 def missing_for_set_up() -> str:

@@ -59,7 +59,17 @@ def test_each_command_starts_its_program(dev: ModuleType) -> None:
     python = str(dev.venv_python())
     assert dev.command_line("demo", ["-o", "x"]) == [python, "-m", "workbench", "demo", "-o", "x"]
     assert dev.command_line("run", ["doctor", "--json"]) == [python, "-m", "workbench", "doctor", "--json"]
-    assert dev.command_line("test", ["-k", "x"]) == [python, "-m", "pytest", "-k", "x"]
+    command = dev.command_line("test", ["-n", "0"])
+    assert (command[:3], command[-2:]) == ([python, "-m", "pytest"], ["-n", "0"])
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(None, 0), (1, 0), (2, 2), (4, 4), (64, 4)])
+def test_the_test_files_are_shared_among_the_cores(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, cores: int | None, processes: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    options = dev.command_line("test", [])[3:]
+    assert options == ["-n", str(processes), "--dist", "loadfile"]
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["walk"], 2), (["--help"], 0), (["-h"], 0)])
