@@ -26,6 +26,7 @@ from workbench.execution.host import Worker
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.stages import Stages
 from workbench.execution.store import answers_files
+from workbench.measure.gpu import GpuMonitor
 from workbench.measure.load import LoadMonitor
 
 GROUP_SIZE = 8
@@ -185,10 +186,11 @@ def _warm_up(stages: Stages, opened: OpenCell) -> None:
 
 def _block(stages: Stages, opened: OpenCell, seconds: float) -> None:
     """One timed block, with an eye on what else the machine does meanwhile."""
-    with LoadMonitor() as monitor:
+    with LoadMonitor() as monitor, GpuMonitor() as gpus:
         opened.worker.send({"command": "block", "seconds": seconds})
         event = _event(stages, opened, "block_done", seconds * 2 + BLOCK_GRACE_S)
-    opened.blocks.append({**_timing(event), "load": asdict(monitor.report())})
+    seen = {"load": asdict(monitor.report()), "gpu": [asdict(sample) for sample in gpus.samples]}
+    opened.blocks.append({**_timing(event), **seen})
     opened.record.update(answers_checked=event["answers_checked"], answers_differing=event["answers_differing"])
 
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from workbench.execution import result as records
 from workbench.execution.cells import FLOAT, Cell
+from workbench.measure.gpu import GpuReport, GpuSample, report_of
 from workbench.measure.latency import Block, SpeedSummary, WarmUp, ratio_interval, summarise
 from workbench.measure.load import LoadReport, combine_reports
 
 CellName = tuple[str, str, str]
+NVIDIA = "CUDA"
+"""How the names of NVIDIA devices begin in a placement, such as "CUDA:0"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +40,21 @@ def speed_of(cell: Cell, folder: Path, record: Mapping[str, Any], profile_s: flo
             Block(block["start_ns"], arrays[f"block_{number}"], block["wall_ns"])
             for number, block in enumerate(record["blocks"])
         ]
-    disturbed = combine_reports([LoadReport(**block["load"]) for block in record["blocks"]]).disturbance
+    load, gpu = combine_reports([LoadReport(**block["load"]) for block in record["blocks"]]), gpu_report(record)
+    disturbed = "; ".join(filter(None, (load.disturbance, gpu.disturbance if gpu else "")))
     return MeasuredSpeed(cell, summarise(blocks, warm, cell.row.batch, profile_s, disturbed), record["speed_session"])
+
+
+def gpu_report(record: Mapping[str, Any]) -> GpuReport | None:
+    """Return what the GPUs did during a cell's timed blocks; None where the cell computed on no NVIDIA GPU."""
+    if not any(row["device"].startswith(NVIDIA) for row in record.get("placement", ())):
+        return None
+    return report_of([GpuSample(**sample) for block in record["blocks"] for sample in block.get("gpu", ())])
 
 
 def throughput_record(speed: MeasuredSpeed, record: Mapping[str, Any], profile: str) -> records.Throughput:
     """Return the throughput with its interval, label and conditions."""
-    summary, cell = speed.summary, speed.cell
+    summary, cell, gpu = speed.summary, speed.cell, gpu_report(record)
     return records.Throughput(
         sustained=summary.sustained,
         interval=summary.interval,
@@ -61,6 +72,7 @@ def throughput_record(speed: MeasuredSpeed, record: Mapping[str, Any], profile: 
             "threads": str(cell.row.threads),
             "profile": profile,
             "rounds": f"{len(summary.rounds)}, cells taking turns",
+            **({"gpu": gpu.text} if gpu else {}),
         },
         label_reason=summary.label_reason,
         measured_s=summary.measured_s,

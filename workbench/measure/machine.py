@@ -19,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from workbench.measure.gpu import driver_details, gpu_details
+
 SYSTEM: str = sys.platform
 
 # What decides which integer kernels a runtime takes: name in the sheet -> names in /proc/cpuinfo or sysctl.
@@ -167,10 +169,15 @@ def memory() -> str:
 
 
 def gpus() -> str:
-    """Names of the NVIDIA GPUs that the loaded driver lists (Linux), "2 x NAME" where several are alike.
+    """NVIDIA GPUs in detail where the package nvidia-ml-py is there, else the names that the loaded driver lists.
 
-    Source: NVIDIA driver README, "The /proc filesystem interface".
+    "2 x NAME" where several are alike. Source of the list (Linux): NVIDIA driver README, "The /proc filesystem
+    interface".
     """
+    return gpu_details() or _listed_gpus()
+
+
+def _listed_gpus() -> str:
     files = sorted(NVIDIA_GPUS.glob("*/information"))
     lines = [line.partition(":") for path in files for line in _text_of(path).splitlines()]
     counts = Counter(value.strip() for key, _, value in lines if key.strip() == "Model")
@@ -178,8 +185,8 @@ def gpus() -> str:
 
 
 def gpu_driver() -> str:
-    """Version of the loaded NVIDIA driver (Linux)."""
-    return _text_of(NVIDIA_DRIVER)
+    """Version of the loaded NVIDIA driver, and the newest CUDA version it serves where nvidia-ml-py is there."""
+    return driver_details() or _text_of(NVIDIA_DRIVER)
 
 
 FACTS: tuple[Fact, ...] = (
@@ -190,7 +197,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("cores", "Cores", "physical cores, hardware threads, and those this process may use", cores),
     Fact("isa_flags", "ISA flags", "vector extensions that decide which integer kernels run", isa_flags),
     Fact("memory", "Memory", "installed memory", memory),
-    Fact("gpu", "GPU", "names of the NVIDIA GPUs that the loaded driver lists", gpus),
+    Fact("gpu", "GPU", "NVIDIA GPUs that the loaded driver lists", gpus),
     Fact("gpu_driver", "GPU driver", "version of the loaded NVIDIA driver", gpu_driver),
     Fact("power_mode", "Power mode", "frequency governor or power plan", power_mode),
     Fact("power_source", "Power source", "mains or battery", power_source),

@@ -11,7 +11,7 @@ import pytest
 from helpers.studies import document
 
 from workbench.execution.cells import Cell, cells_of
-from workbench.execution.speed import MeasuredSpeed, latency_record, speed_of, speedups, throughput_record
+from workbench.execution.speed import MeasuredSpeed, gpu_report, latency_record, speed_of, speedups, throughput_record
 from workbench.execution.study import study_from_document
 
 
@@ -21,7 +21,14 @@ def _cells() -> list[Cell]:
 
 
 def _speed(
-    cell: Cell, folder: Path, latency_ms: float, load: dict[str, Any], session: str = "a", rounds: int = 3
+    cell: Cell,
+    folder: Path,
+    latency_ms: float,
+    load: dict[str, Any],
+    session: str = "a",
+    rounds: int = 3,
+    block: dict[str, Any] | None = None,
+    **extra: Any,
 ) -> MeasuredSpeed:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
@@ -31,11 +38,11 @@ def _speed(
     }
     np.savez(folder / "latencies.npz", warm_up=arrays["block_0"], **arrays)
     blocks = [
-        {"start_ns": 0, "wall_ns": int(arrays[f"block_{number}"].sum()), "runs": 1000, "load": load}
+        {"start_ns": 0, "wall_ns": int(arrays[f"block_{number}"].sum()), "runs": 1000, "load": load, **(block or {})}
         for number in range(rounds)
     ]
     warm_up = {"seconds": 2.0, "runs": 1000, "steady": True}
-    record = {"blocks": blocks, "warm_up": warm_up, "speed_session": session}
+    record = {"blocks": blocks, "warm_up": warm_up, "speed_session": session, **extra}
     speed = speed_of(cell, folder, record, 5.0)
     assert speed is not None
     return speed
@@ -71,6 +78,26 @@ def test_rates_count_samples_and_latencies_count_runs(tmp_path: Path, quiet_load
     assert latency.p99 is not None
     assert latency.p50 < low < latency.p99 < high  # type: ignore[operator]
     assert found.n == len(found.windows_per_s) - speed.summary.steady_from
+
+
+def test_what_slows_a_gpu_disturbs_the_cells_that_computed_on_it(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
+    sample = {"gpu": 0, "sm_mhz": 900, "reasons": 0x40, "is_ours": True, "others": 0}
+    record = {"blocks": [{"load": quiet_load, "gpu": [sample]}], "placement": [{"device": "CUDA:0"}]}
+    report = gpu_report(record)
+    assert report is not None
+    assert report.disturbance == "the GPU was slowed: hardware thermal slowdown in 100 % of the readings"
+    assert gpu_report({**record, "placement": [{"device": "CPU"}]}) is None
+    assert gpu_report({**record, "blocks": [{"load": quiet_load}]}) is None
+
+
+def test_the_gpu_is_told_beside_the_speed_and_labels_it(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
+    on_gpu = {"gpu": [{"gpu": 0, "sm_mhz": 900, "reasons": 0x40, "is_ours": True, "others": 0}]}
+    for device, label, told in (("CUDA:0", "DISTURBED", True), ("CPU", "SHORT", False)):
+        extra = {"placement": [{"device": device}]}
+        speed = _speed(_cells()[0], tmp_path, 2.0, quiet_load, block=on_gpu, **extra)
+        assert speed.summary.label == label
+        record = {"answers_checked": 1, "answers_differing": 0, "blocks": [{"load": quiet_load, **on_gpu}], **extra}
+        assert ("gpu" in throughput_record(speed, record, "quick").conditions) is told
 
 
 def test_ratios_are_of_the_steady_windows_on_both_sides(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
