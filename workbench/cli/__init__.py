@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import workbench
 from workbench.cli.common import EXIT_CANCELLED, EXIT_OK, EXIT_USER
+from workbench.cli.elsewhere_commands import add_to as add_elsewhere_commands
 from workbench.cli.export_command import add_to as add_export_command
 from workbench.cli.gui_command import add_to as add_gui_command
 from workbench.cli.plan_commands import add_to as add_plan_commands
@@ -38,6 +39,7 @@ COMMANDS = (
     add_plan_commands,
     add_sheet_commands,
     add_export_command,
+    add_elsewhere_commands,
     add_gui_command,
 )
 

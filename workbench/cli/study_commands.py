@@ -125,11 +125,11 @@ def _run(study: Study, folder: Path, options: RunOptions, progress: Progress | E
             result = run_study(study, folder, options, progress, cancel)
     finally:
         progress.close()
-    _write_sheet(result, folder)
+    write_sheet(result, folder)
     return result
 
 
-def _write_sheet(result: Result, folder: Path) -> None:
+def write_sheet(result: Result, folder: Path) -> None:
     """Write sheet.json and the two files a person opens."""
     from workbench.report.render import render  # noqa: PLC0415  (templates and PDF, only now)
     from workbench.report.sheet import build_sheet, save_sheet  # noqa: PLC0415  (with the above)

@@ -31,6 +31,7 @@ from workbench.execution.checks import (
 )
 from workbench.execution.conclude import conclude
 from workbench.execution.discovery import Manifest
+from workbench.execution.elsewhere.merge import with_returned
 from workbench.execution.evaluate import judge_of, misfit, open_outputs
 from workbench.execution.facts import machine_id
 from workbench.execution.folder_lock import folder_lock
@@ -87,7 +88,7 @@ def run_study(
         run = _prepared(study, options, stages, cells)
         _plan_time(run, cells)
         _run_cells(run, cells, runtimes)
-        result = conclude(run)
+        result = with_returned(conclude(run), folder)
         write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
         return result
 

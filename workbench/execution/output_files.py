@@ -6,7 +6,7 @@ Rows are appended to a plain file rather than a memory map: the pages of a map w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ import numpy.typing as npt
 from workbench.errors import ContractError
 from workbench.files import canonical_json, sha256_of_bytes
 from workbench.model.graph import TensorSpec
+
+PIECE_BYTES = 4 << 20
 
 
 def tensor_specs(documents: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
@@ -199,11 +201,28 @@ class OutputFiles:
     def _complete(self) -> None:
         for output in self._outputs:
             _partial(output.path).replace(output.path)
-        parts = [
-            [output.spec.name, str(output.dtype), list(output.shape), output.digest.hexdigest()]
-            for output in self._outputs
-        ]
-        self.sha256 = sha256_of_bytes(canonical_json(parts))
+        self.sha256 = _sha256_of(
+            (output.spec.name, output.dtype, output.shape, output.digest.hexdigest()) for output in self._outputs
+        )
+
+
+def outputs_sha256(outputs: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return the hash that `OutputFiles` gives the same outputs in the same order; arrays are read in pieces."""
+    return _sha256_of((name, array.dtype, array.shape, _digest(array)) for name, array in outputs.items())
+
+
+def _digest(array: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    rows = max(1, PIECE_BYTES // max(1, array.nbytes // max(1, len(array))))
+    for start in range(0, len(array), rows):
+        digest.update(array[start : start + rows].tobytes())
+    return digest.hexdigest()
+
+
+def _sha256_of(outputs: Iterable[tuple[str, Any, Sequence[int], str]]) -> str:
+    return sha256_of_bytes(
+        canonical_json([[name, str(dtype), list(shape), hexa] for name, dtype, shape, hexa in outputs])
+    )
 
 
 def _partial(path: Path) -> Path:

@@ -1,12 +1,13 @@
-"""Published JSON Schemas of what a study is made from, and of tune.json."""
+"""Published JSON Schemas of what a study is made from, of tune.json, and of what travels to another machine."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.execution.elsewhere.records import JOB_VERSION, RETURNED_VERSION, Job, Returned
 from workbench.execution.study import STUDY_VERSION, StudyFile
 from workbench.execution.tune_record import TUNE_VERSION, Tune
 from workbench.files import write_text_atomic
@@ -14,7 +15,7 @@ from workbench.quant.plan import PLAN_VERSION
 from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAMES = ("study", "plan", "tune")
+NAMES = ("study", "plan", "tune", "job", "returned")
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _SHA256: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _WHOLE: Mapping[str, Any] = {"type": "integer"}
@@ -23,7 +24,7 @@ _NUMBER: Mapping[str, Any] = {"type": "number"}
 
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a file: one of NAMES."""
-    return {"$schema": DRAFT, **{"study": _study, "plan": _plan, "tune": _tune}[name]()}
+    return {"$schema": DRAFT, **_MAKERS[name]()}
 
 
 def schema_text(name: str) -> str:
@@ -48,6 +49,18 @@ def _study() -> dict[str, Any]:
 def _tune() -> dict[str, Any]:
     schema = Tune.model_json_schema(mode="serialization")
     schema["properties"]["schema_version"] = {"const": TUNE_VERSION}
+    return schema
+
+
+def _job() -> dict[str, Any]:
+    schema = Job.model_json_schema(mode="serialization")
+    schema["properties"]["schema_version"] = {"const": JOB_VERSION}
+    return schema
+
+
+def _returned() -> dict[str, Any]:
+    schema = Returned.model_json_schema(mode="serialization")
+    schema["properties"]["schema_version"] = {"const": RETURNED_VERSION}
     return schema
 
 
@@ -136,3 +149,12 @@ def _list(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _least(minimum: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": minimum}
+
+
+_MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "study": _study,
+    "plan": _plan,
+    "tune": _tune,
+    "job": _job,
+    "returned": _returned,
+}

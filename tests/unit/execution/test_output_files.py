@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import ContractError
-from workbench.execution.output_files import OutputFiles, expected_outputs, tensor_specs
+from workbench.execution.output_files import OutputFiles, expected_outputs, outputs_sha256, tensor_specs
 from workbench.model.graph import TensorSpec
 
 SPEC = TensorSpec("y", "float32", (2, 3))
@@ -152,3 +152,12 @@ def test_the_symbolic_batch_axis_becomes_the_batch() -> None:
     documents = [{"name": "a", "dtype": "float32", "shape": ["N", 2]}, {"name": "b", "dtype": "int64", "shape": ["K"]}]
     assert [spec.shape for spec in expected_outputs(documents, inputs, 4)] == [(4, 2), ("K",)]
     assert [spec.shape for spec in expected_outputs(documents)] == [("N", 2), ("K",)]
+
+
+def test_the_hash_of_arrays_is_the_one_of_their_files(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    files = write(tmp_path, rows, 2)
+    assert outputs_sha256({"y": rows}) == files.sha256
+    assert outputs_sha256({"y": np.load(tmp_path / "0.npy", mmap_mode="r")}) == files.sha256
+    assert outputs_sha256({"y": rows[::-1]}) != files.sha256
+    assert outputs_sha256({"z": rows}) != files.sha256

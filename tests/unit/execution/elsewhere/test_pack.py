@@ -1,0 +1,101 @@
+"""Bundles: what is in one, that it is the study's own, and why something is not in it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.elsewhere import Trip, bundle, members, runner_module
+
+from workbench.errors import DataError, StudyError
+from workbench.execution.elsewhere.pack import KNOWN_RUNTIMES, is_known_job, runner_text
+from workbench.files import sha256_of_bytes
+
+
+def test_a_bundle_holds_what_its_list_says_and_the_study_without_folders(trip: Trip) -> None:
+    content = members(trip.bundle)
+    job = json.loads(content["job.json"])
+    assert set(job["files"]) == set(content) - {"job.json"}
+    assert all(sha256_of_bytes(content[name]) == known["sha256"] for name, known in job["files"].items())
+    assert content["runner.py"].decode() == runner_text()
+    text = b" ".join(content[name] for name in ("job.json", "study.toml", "README.txt", "runner.py")).decode()
+    assert str(trip.folder) not in text
+    assert str(Path.home()) not in text
+    assert 'path = "net.onnx"' in content["study.toml"].decode()
+
+
+def test_models_and_inputs_are_the_studys_own(trip: Trip, finished: Any) -> None:
+    content = members(trip.bundle)
+    job = json.loads(content["job.json"])
+    assert [cell["label"] for cell in job["cells"]] == ["ONNX Runtime CPU"] * 2
+    for cell in job["cells"]:
+        assert sha256_of_bytes(content[cell["artifact"]]) == cell["artifact_sha256"]
+    assert job["cells"][1]["plan_sha256"] == finished.result.candidates[0].plan_sha256
+    assert job["cells"][1]["parity"] == {"checked": 13, "mismatches": [], "declared": 0}
+    assert job["cells"][1]["linear_nodes"] == ["logits_node"]
+    rows = json.loads((trip.folder / "data/evaluation/index.json").read_text())["rows"]
+    kept = np.load(trip.folder.parent / "job" / job["inputs"][0]["path"])
+    with np.load(finished.path.parent / "evaluation.npz") as arrays:
+        np.testing.assert_array_equal(kept, arrays[job["inputs"][0]["name"]][rows])
+
+
+def test_the_job_is_remembered_and_the_study_is_left_as_it_was(trip: Trip, finished: Any) -> None:
+    assert is_known_job(trip.folder, trip.packed.job_sha256)
+    assert not is_known_job(trip.folder, "0" * 64)
+    assert (trip.folder / "result.json").read_bytes() == (finished.folder / "result.json").read_bytes()
+    kept = sorted(path.name for path in (trip.folder / "artifacts").rglob("*"))
+    assert kept == sorted(path.name for path in (finished.folder / "artifacts").rglob("*"))
+
+
+def test_the_same_study_gives_the_same_bytes_and_another_target_other_models(trip: Trip, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(trip.folder, folder)
+    assert bundle(folder, tmp_path / "again.zip").job_sha256 == trip.packed.job_sha256
+    assert (tmp_path / "again.zip").read_bytes() == trip.bundle.read_bytes()
+    made = bundle(folder, tmp_path / "arm.zip", target="arm64")
+    assert made.job_sha256 != trip.packed.job_sha256
+    assert json.loads(members(tmp_path / "arm.zip")["job.json"])["cells"][1]["notes"]["target"] == "arm64"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"runtime": "tensor"}, "tensor"),
+        ({"runtime": "ort_quantize_static"}, "not a runtime"),
+        ({"candidates": ("S9",)}, "no candidate 'S9'"),
+    ],
+)
+def test_what_cannot_be_bundled_is_one_line(trip: Trip, tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(StudyError, match=words) as caught:
+        bundle(trip.folder, tmp_path / "x.zip", **options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_a_runtime_that_the_runner_does_not_know_is_refused(trip: Trip, tmp_path: Path, known_plugins: Path) -> None:
+    with pytest.raises(StudyError, match="the runner knows ort_cpu"):
+        bundle(trip.folder, tmp_path / "x.zip", runtime="echo")
+
+
+def test_samples_that_changed_are_refused(trip: Trip, finished: Any, tmp_path: Path) -> None:
+    folder, data = tmp_path / "study", tmp_path / "evaluation.npz"
+    shutil.copytree(trip.folder, folder)
+    with np.load(finished.path.parent / "evaluation.npz") as arrays:
+        np.savez(data, **{name: values + 1 for name, values in arrays.items()})
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace(str(finished.path.parent / "evaluation.npz"), str(data)))
+    with pytest.raises(DataError, match="changed"):
+        bundle(folder, tmp_path / "x.zip")
+
+
+def test_the_runner_knows_the_runtimes_it_is_given_and_reads_as_python_3_9() -> None:
+    assert tuple(runner_module().RUNTIMES) == KNOWN_RUNTIMES
+    tree = ast.parse(runner_text(), feature_version=(3, 9))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {name for name in imported if name.startswith("workbench")}
