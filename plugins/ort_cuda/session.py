@@ -16,6 +16,9 @@ from workbench.spi import OpenOptions, Placement, Prepared
 
 SETTINGS: Mapping[str, tuple[Any, ...]] = COMMON_SETTINGS
 OPTIMIZED_WEIGHTS_KEY = "session.optimized_model_external_initializers_file_name"
+AS_WRITTEN = "ORT_DISABLE_ALL"
+"""A simulation runs the Q/DQ graph as it is: ONNX Runtime's rewriting would turn biases into int32 codes, whose
+DequantizeLinear this provider leaves to the CPU."""
 FLOAT_KERNELS = "the CUDA provider computes a Q/DQ graph in float"
 
 
@@ -27,6 +30,8 @@ class OrtCudaSession(ProviderSession):
     ) -> None:
         super().__init__(prepared, options, provider, settings)
         self.notes = prepared.notes
+        if options.precision == "int8":
+            self.level = AS_WRITTEN
 
     def provider_options(self) -> dict[str, str]:
         """Return the GPU's index, and TF32 as the row says."""

@@ -39,7 +39,7 @@ class Lookup:
 
 
 def look_up(library: Path, folders: Sequence[Path] | None = None, loads: Loader | None = None) -> Lookup:
-    """Try every library that `library` needs, in its order; the ones that are found stay loaded.
+    """Try every library that `library` needs, in its order, then cuDNN; the ones that are found stay loaded.
 
     Args:
         folders: of Python packages that may hold them; those of this interpreter by default.
@@ -49,7 +49,7 @@ def look_up(library: Path, folders: Sequence[Path] | None = None, loads: Loader 
         OSError, ValueError: `library` cannot be read.
     """
     loads = loads or load_error
-    needed = needed_libraries(library)
+    needed = (*needed_libraries(library), *opened_later(library))
     places = package_folders(sys.path) if folders is None else folders
     shipped: list[Path] = []
     missing: list[str] = []
@@ -62,6 +62,18 @@ def look_up(library: Path, folders: Sequence[Path] | None = None, loads: Loader 
         else:
             missing.append(name)
     return Lookup(needed, tuple(shipped), tuple(missing))
+
+
+def opened_later(library: Path) -> tuple[str, ...]:
+    """Return cuDNN's file name where the CUDA provider does not list it: it opens cuDNN by name at its first node.
+
+    The name is the one that the TensorRT provider beside it lists, both being built for one cuDNN; () without it.
+    """
+    beside = library.with_name(library.name.replace("providers_cuda", "providers_tensorrt"))
+    if beside == library or not beside.is_file():
+        return ()
+    listed = needed_libraries(library)
+    return tuple(name for name in needed_libraries(beside) if "cudnn" in name.lower() and name not in listed)
 
 
 def load_error(name: str) -> str:

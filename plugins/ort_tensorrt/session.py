@@ -20,9 +20,12 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
     **COMMON_SETTINGS,
     "builder_level": (3, 0, 1, 2, 4, 5),
     "remainder": ("fp32", "fp16"),
+    "context_dump": (False, True),
 }
-"""Builder optimization level (more is slower to build and faster to run), and the precision of layers left in float."""
+"""Builder optimization level (more is slower to build and faster to run), the precision of layers left in float, and
+whether the engine is also written as an ONNX file with an EPContext node, beside the engine cache."""
 ENGINES = "engines"
+CONTEXT_FILE = "context.onnx"
 WITHOUT_PACKAGE = "layer precisions need the TensorRT Python package"
 
 
@@ -55,6 +58,7 @@ class OrtTensorRtSession(ProviderSession):
             "trt_timing_cache_enable": "1",
             "trt_timing_cache_path": str(self.engines),
             **profile_options(flags.shapes),
+            **self._context_options(),
         }
 
     def next_providers(self) -> list[tuple[str, dict[str, str]]]:
@@ -97,6 +101,17 @@ class OrtTensorRtSession(ProviderSession):
             "remainder": "fp16" if flags.fp16 else "fp32",
             "optimization_profile": ", ".join(f"{name}:{_by_x(shape)}" for name, shape in flags.shapes.items())
             or "from the model's fixed shapes",
+        }
+
+    def _context_options(self) -> dict[str, str]:
+        """Return the options that write the engine as a file of its own (ONNX Runtime, "TensorRT EP", EPContext)."""
+        if not self.settings["context_dump"]:
+            return {}
+        path = str(self.engines / CONTEXT_FILE)
+        return {
+            "trt_dump_ep_context_model": "1",
+            "trt_ep_context_file_path": path,
+            "trt_ep_context_embed_mode": "0",
         }
 
     def _on_tensorrt(self, nodes: list[tuple[str, str]], canonical: CanonicalNodes) -> list[Placement]:

@@ -60,3 +60,10 @@ def test_int8_in_float_kernels_says_why(tmp_path):
 def test_tf32_is_off_unless_asked_for(tmp_path):
     assert session(tmp_path, "fp32").provider_options() == {"device_id": "0", "use_tf32": "0"}
     assert session(tmp_path, "fp32", tf32=True, device=2).provider_options() == {"device_id": "2", "use_tf32": "1"}
+
+
+def test_the_simulation_runs_the_graph_as_written(tmp_path):
+    levels = {
+        name: session(tmp_path, name).session_options().graph_optimization_level.name for name in ("fp32", "int8")
+    }
+    assert levels == {"fp32": "ORT_ENABLE_ALL", "int8": "ORT_DISABLE_ALL"}

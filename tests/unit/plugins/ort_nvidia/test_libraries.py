@@ -16,6 +16,7 @@ from workbench_plugins.ort_nvidia.libraries import (
     load_error,
     look_up,
     major_of,
+    opened_later,
     package_folders,
     preload,
 )
@@ -45,6 +46,18 @@ def test_found_shipped_and_missing_are_told_apart(provider: Path, tmp_path: Path
 def test_a_shipped_library_that_does_not_load_is_missing(provider: Path, tmp_path: Path) -> None:
     (tmp_path / "libcuda.so.1").write_bytes(b"")
     assert look_up(provider, [tmp_path], lambda name: "broken").missing == tuple(NAMES)
+
+
+def test_cudnn_which_the_cuda_provider_opens_by_name_counts_as_needed(tmp_path: Path) -> None:
+    cuda, tensorrt = (tmp_path / f"libonnxruntime_providers_{name}.so" for name in ("cuda", "tensorrt"))
+    cuda.write_bytes(elf(["libcudart.so.13"]))
+    assert opened_later(cuda) == ()
+    tensorrt.write_bytes(elf(["libcudnn.so.9", "libnvinfer.so.10"]))
+    assert opened_later(cuda) == ("libcudnn.so.9",)
+    assert look_up(cuda, [], lambda name: "absent").missing == ("libcudart.so.13", "libcudnn.so.9")
+    assert opened_later(tensorrt) == ()
+    cuda.write_bytes(elf(["libcudnn.so.9"]))
+    assert opened_later(cuda) == ()
 
 
 def test_the_loader_itself_answers(tmp_path: Path) -> None:

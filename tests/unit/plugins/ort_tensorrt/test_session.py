@@ -59,6 +59,13 @@ def test_options_follow_precision_batch_and_row(artifact: Path) -> None:
     )  # fmt: skip
 
 
+def test_the_engine_is_written_as_a_file_of_its_own_where_the_row_asks(artifact: Path) -> None:
+    assert "trt_dump_ep_context_model" not in session(artifact).provider_options()
+    found = session(artifact, context_dump=True).provider_options()
+    assert (found["trt_dump_ep_context_model"], found["trt_ep_context_embed_mode"]) == ("1", "0")
+    assert found["trt_ep_context_file_path"].endswith("scratch/engines/context.onnx")
+
+
 def test_nodes_that_tensorrt_leaves_go_to_cuda_on_the_same_gpu(artifact: Path) -> None:
     found = session(artifact, device=1).next_providers()
     assert found == [("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "0"})]
@@ -72,7 +79,7 @@ def test_the_float_row_never_computes_in_less(artifact: Path) -> None:
 @pytest.mark.skipif(provider_library(TENSORRT) is None, reason="this ONNX Runtime has no TensorRT provider")
 def test_the_installed_provider_knows_every_option(artifact: Path) -> None:
     content = provider_library(TENSORRT).read_bytes()  # type: ignore[union-attr]
-    missing = [key for key in session(artifact).provider_options() if key.encode() not in content]
+    missing = [key for key in session(artifact, context_dump=True).provider_options() if key.encode() not in content]
     assert missing == []
     assert provider_major(TENSORRT) == 10
 
