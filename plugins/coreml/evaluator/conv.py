@@ -94,7 +94,7 @@ def conv_transpose(  # noqa: PLR0913, PLR0917  (MIL's parameters)
 ) -> Array:
     """Transposed convolution of x [n, C, *D] with weight [C, O / groups, *K].
 
-    `same` gives D * stride and cuts what is too much, half of it before; `output_shape` cuts or fills the end.
+    `same` gives D * stride and cuts what is too much, half of it before; `output_shape` sets where the result ends.
     """
     rank, count = x.ndim - 2, int(groups)
     steps, spread = _or_ones(strides, rank), _or_ones(dilations, rank)
@@ -103,10 +103,7 @@ def conv_transpose(  # noqa: PLR0913, PLR0917  (MIL's parameters)
     out = np.zeros((x.shape[0], weight.shape[1] * count, *sizes), np.float32)
     for group in range(count):
         _scatter(_part(x, 1, group, count), _part(weight, 0, group, count), _part(out, 1, group, count), steps, spread)
-    wanted = tuple(d * s for d, s in zip(x.shape[2:], steps, strict=True)) if pad_type == "same" else None
-    out = _cut(out, pad_type, pad, wanted)
-    if output_shape is not None:
-        out = _fitted(out, ints(output_shape)[2:])
+    out = _cut(out, _wanted(x, out, steps, pad_type, pad, output_shape), pad_type, pad)
     return out if bias is None else _plus(out, bias)
 
 
@@ -119,24 +116,28 @@ def _scatter(x: Array, weight: Array, out: Array, strides: Sequence[int], dilati
         reached += product.reshape(reached.shape)
 
 
-def _cut(out: Array, pad_type: str, pad: Any, wanted: tuple[int, ...] | None) -> Array:
-    if wanted is not None:
-        before = [max(size - target, 0) // 2 for size, target in zip(out.shape[2:], wanted, strict=True)]
-        return _fitted(out[_spatial(before, out.shape[2:])], wanted)
-    if pad_type != "custom" or pad is None:
-        return out
-    flat = ints(pad)
-    ends = [size - after for size, after in zip(out.shape[2:], flat[1::2], strict=True)]
-    return out[_spatial(flat[::2], ends)]
+def _wanted(
+    x: Array, out: Array, strides: Sequence[int], pad_type: str, pad: Any, output_shape: Any
+) -> tuple[int, ...]:
+    """Return the spatial sizes that the result shall have."""
+    if output_shape is not None:
+        return ints(output_shape)[2:]
+    if pad_type == "same":
+        return tuple(d * s for d, s in zip(x.shape[2:], strides, strict=True))
+    margins = ints(pad) if pad_type == "custom" and pad is not None else (0,) * 2 * len(strides)
+    return tuple(size - a - b for size, a, b in zip(out.shape[2:], margins[::2], margins[1::2], strict=True))
 
 
-def _spatial(starts: Sequence[int], ends: Sequence[int]) -> tuple[slice, ...]:
-    return (slice(None), slice(None), *(slice(a, b) for a, b in zip(starts, ends, strict=True)))
-
-
-def _fitted(out: Array, sizes: Sequence[int]) -> Array:
-    out = out[_spatial([0] * len(sizes), sizes)]
-    return padded(out, [(0, size - have) for size, have in zip(sizes, out.shape[2:], strict=True)])
+def _cut(out: Array, wanted: Sequence[int], pad_type: str, pad: Any) -> Array:
+    """Take `wanted` elements per spatial axis after the padding before; zeros where the full result ends."""
+    starts: Sequence[int] = (0,) * len(wanted)
+    if pad_type == "same":
+        starts = [max(size - target, 0) // 2 for size, target in zip(out.shape[2:], wanted, strict=True)]
+    elif pad_type == "custom" and pad is not None:
+        starts = ints(pad)[::2]
+    taken = (slice(start, start + size) for start, size in zip(starts, wanted, strict=True))
+    out = out[(slice(None), slice(None), *taken)]
+    return padded(out, [(0, size - have) for size, have in zip(wanted, out.shape[2:], strict=True)])
 
 
 def _or_ones(values: Any, rank: int) -> tuple[int, ...]:
