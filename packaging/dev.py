@@ -1,7 +1,7 @@
 """Set-up and start in one command, standard library only.
 
     python3 packaging/dev.py demo      set up, then open the window on the bundled study, or run it without a display
-    python3 packaging/dev.py test      set up, then the whole test run (further arguments go to pytest; -n 0: one process)
+    python3 packaging/dev.py test      set up, then the whole test run (arguments go to pytest; -n 0: in one process)
     python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
 
 Makes `.venv` beside the code, installs an exact pinned set and stamps it, so that the next start takes seconds.

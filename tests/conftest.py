@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # as the program sets it, before anything loads numpy
+
 from pathlib import Path
 
 import pytest

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line; without a command the window opens."""
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # as in workers: idle threads sleep instead of spinning
     arguments = sys.argv[1:]
     if not arguments or arguments[0] == "gui":
         from workbench.ui.start import main as open_window  # noqa: PLC0415  (not the whole command line)

@@ -18,16 +18,19 @@ ENVIRONMENT: frozenset[str] = frozenset(
     }
 )  # fmt: skip
 ENVIRONMENT_PREFIXES: tuple[str, ...] = ("LC_", "INT8_WORKBENCH_")
+FIXED: Mapping[str, str] = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""Fixed hashing, UTF-8, and idle threads of numpy's OpenBLAS that sleep: by default each spins for 2^26 cycles after
+numpy is imported, which is nearly half of a worker's processor time and takes cores from what is measured beside it."""
 
 
 def worker_environment(environment: Mapping[str, str], mark: str) -> dict[str, str]:
-    """Return the worker's environment: an allow-list, fixed hashing, UTF-8, and the job's mark."""
+    """Return the worker's environment: an allow-list, `FIXED`, and the job's mark."""
     kept = {
         key: value
         for key, value in environment.items()
         if key.upper() in ENVIRONMENT or key.upper().startswith(ENVIRONMENT_PREFIXES)
     }
-    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", MARK_VARIABLE: mark}
+    return {**kept, **FIXED, MARK_VARIABLE: mark}
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ def test_the_environment_is_an_allow_list() -> None:
     assert environment.pop(MARK_VARIABLE) == "mark"
     assert environment.pop("PYTHONHASHSEED") == "0"
     assert environment.pop("PYTHONUTF8") == "1"
+    assert environment.pop("OPENBLAS_THREAD_TIMEOUT") == "4"
     assert environment == {"PATH": "/bin", "LC_ALL": "C", "INT8_WORKBENCH_X": "1"}
 
 
