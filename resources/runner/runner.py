@@ -219,7 +219,7 @@ class OpenVino:
         """Return the library's version."""
         import openvino
 
-        return {"openvino": openvino.get_version()}
+        return {"openvino": openvino.get_version().split("-")[0]}
 
     def open(self, cell, path):
         """Compile a model for the job's batch; raises whatever OpenVINO raises."""

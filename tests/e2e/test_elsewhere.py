@@ -40,7 +40,7 @@ def test_another_runtime_than_the_study_had(folder: Path) -> None:
     assert run_command(["run-bundle", folder / "openvino.zip", "-o", folder / "openvino-result.zip"]) == 0
     assert run_command(["import-result", folder / "openvino-result.zip", folder / "run", "--name", "there"]) == 0
     runs = {run["label"]: run for run in json.loads((folder / "run/result.json").read_text())["runs"]}
-    found = runs["OpenVINO CPU (there)"]
+    found = runs["OpenVINO (there)"]
     assert found["status"] == "ok"
     assert found["sqnr_db"] > 20
     assert found["int8_mac_share"] == 1.0

@@ -108,6 +108,22 @@ WHERE: dict[str, dict[str, Part | str]] = {
         "--row": "all rows are exported, each into a folder of its own",
         "--json": PRINTS,
     },
+    "bundle": {
+        "study": "a bundle is made of the study that is open",
+        "--runtime": ("runtimes", "Make a bundle of ort_cpu, to be run on another machine"),
+        "--output": "asked for when a bundle is made",
+        "--target": ("runtimes", "Row 1: target"),
+        "--candidate": "a bundle from the window holds every candidate",
+        "--profile": ("run", "Profile"),
+        "--json": PRINTS,
+    },
+    "run-bundle": dict.fromkeys(("bundle", "--output", "--python"), "for the other machine, where no window is"),
+    "import-result": {
+        "result": ("compare", "Import what another machine answered"),
+        "study": "a result is imported into the study that is open",
+        "--name": "asked for when a result is imported",
+        "--json": PRINTS,
+    },
     "gui": {
         "path": OPENS,
         "--screenshots": "pictures of the window itself",

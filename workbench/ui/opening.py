@@ -1,4 +1,4 @@
-"""What a dropped or chosen path is: a model, data, a study, a study folder, a zip of one; no Qt."""
+"""What a dropped or chosen path is: a model, data, a study, its folder, a zip of one or of a job's result; no Qt."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Literal
 
 from workbench.errors import FileFormatError, StudyError
 
-What = Literal["model", "data", "study", "result", "zip"]
+What = Literal["model", "data", "study", "result", "zip", "returned"]
 MODEL_SUFFIXES = (".onnx", ".pt2", ".pt", ".pth")
 ARRAY_SUFFIXES = (".npz", ".npy")
 ZIP_MOST_BYTES = 4 << 30
+JOB, RETURNED = "job.json", "returned.json"
+"""What tells a job for another machine, and what came back from there (execution.elsewhere.records)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def classify(path: Path) -> Opened:
     if suffix == ".toml":
         return Opened("study", path, path)
     if suffix == ".zip":
-        return Opened("zip", path)
+        return Opened(_zip(path), path)
     if path.name == "result.json":
         return _folder(path.parent)
     raise StudyError(
@@ -63,6 +65,21 @@ def unpack(path: Path, into: Path) -> Path:
         shutil.rmtree(into, ignore_errors=True)
         raise StudyError(f"{path.name} holds no study folder", why="there is no result.json in it")
     return found[0].parent
+
+
+def _zip(path: Path) -> What:
+    """Return what a zip is by the names in it. Raises StudyError: a job, which runs elsewhere."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return "zip"
+    if RETURNED in names:
+        return "returned"
+    if JOB in names:
+        how = "Unpack it there and run `python runner.py`; what that writes is opened here."
+        raise StudyError(f"{path.name} is a bundle for another machine", how=how)
+    return "zip"
 
 
 def _check_entries(archive: zipfile.ZipFile, path: Path, into: Path) -> None:

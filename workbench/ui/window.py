@@ -203,6 +203,8 @@ class Window(QMainWindow):
             self._open_data(opened.path)
         elif opened.what == "zip":
             self._open_zip(opened.path)
+        elif opened.what == "returned":
+            self._import(opened.path)
         elif self.menus.may_discard():
             self._open_study(opened)
 
@@ -218,6 +220,15 @@ class Window(QMainWindow):
             self._unpacked.cleanup()
         self._unpacked = tempfile.TemporaryDirectory(prefix="int8-workbench-")
         self._open(classify(unpack(path, Path(self._unpacked.name) / path.stem)))
+
+    def _import(self, archive: Path) -> None:
+        """Take what another machine answered into the study that is open."""
+        from workbench.ui.elsewhere import OPEN_FIRST, import_archive  # noqa: PLC0415  (not before the first paint)
+
+        if self.folder is None:
+            self.show_error(f"{archive.name} {OPEN_FIRST}")
+        else:
+            import_archive(self, self.desk.bridge, (archive, self.folder), self.show_error, self._take_result)
 
     def _open_study(self, opened: Opened) -> None:
         if opened.study is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import FileFormatError, StudyError
-from workbench.ui.opening import Opened, classify, unpack
+from workbench.execution.elsewhere.records import JOB_NAME, RETURNED_NAME
+from workbench.ui.opening import JOB, RETURNED, Opened, classify, unpack
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,16 @@ def test_other_zips_are_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(StudyError, match="holds no study folder"):
         unpack(tmp_path / "empty.zip", tmp_path / "out")
+
+
+def test_what_came_back_from_another_machine_is_told_from_a_study(tmp_path: Path) -> None:
+    assert (JOB, RETURNED) == (JOB_NAME, RETURNED_NAME)
+    with zipfile.ZipFile(tmp_path / "back.zip", "w") as archive:
+        archive.writestr("job.json", "{}")
+        archive.writestr("returned.json", "{}")
+    assert classify(tmp_path / "back.zip") == Opened("returned", tmp_path / "back.zip")
+    with zipfile.ZipFile(tmp_path / "job.zip", "w") as archive:
+        archive.writestr("job.json", "{}")
+        archive.writestr("runner.py", "")
+    with pytest.raises(StudyError, match=r"job\.zip is a bundle for another machine. Unpack it there"):
+        classify(tmp_path / "job.zip")

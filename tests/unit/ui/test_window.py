@@ -9,6 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 from helpers.onnx_models import conv_relu_net
@@ -125,3 +126,20 @@ def test_everything_that_takes_the_keyboard_has_a_name(window: Window, key: str)
     ]
     assert nameless == []
     window.desk.bridge.close()
+
+
+def test_a_result_of_another_machine_goes_into_the_study_that_is_open(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "back.zip", "w") as archive:
+        archive.writestr("returned.json", "{}")
+    asked: list[object] = []
+    monkeypatch.setattr("workbench.ui.elsewhere.import_archive", lambda _parent, _bridge, what, *_: asked.append(what))
+    window.open_path(tmp_path / "back.zip")
+    assert "Open the study it was bundled from first" in window.errors.text()
+    assert asked == []
+    write_json_atomic(tmp_path / "study" / "result.json", ordinary().model_dump(mode="json"))
+    window.open_path(tmp_path / "study")
+    window.open_path(tmp_path / "back.zip")
+    assert asked == [(tmp_path / "back.zip", tmp_path / "study")]
+    assert window.errors.isHidden()

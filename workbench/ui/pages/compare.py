@@ -5,7 +5,7 @@ The buttons that hand the finding over stay in view below, beside what the set r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -22,6 +22,7 @@ from workbench.report.split import splits
 from workbench.report.table import comparison, conditions_of
 from workbench.report.worst import SampleCard, disagreement_cards, worst_cards
 from workbench.ui.desk import Desk
+from workbench.ui.elsewhere import BUNDLED, choose_and_import, make_bundle
 from workbench.ui.export_model import export_models
 from workbench.ui.next_step import NextStep
 from workbench.ui.pages.chart_slot import ChartSlot
@@ -47,6 +48,7 @@ class ComparePage(QWidget):
     failed = Signal(str, object)
     goto = Signal(str)
     open_requested = Signal(object)
+    result_ready = Signal(object)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -124,9 +126,11 @@ class ComparePage(QWidget):
         self.resolves = label("")
         theme = self._desk.theme
         self.export_button = themed_icon(button("Export model", self._export), theme, "export")
+        self.import_button = button("Import result", self._import, tip="Import what another machine answered")
         self.sheet_button = button("Sheet", lambda: self.goto.emit("sheet"), "primary", "Open the disclosure sheet")
         self.present_button = themed_icon(button("Present", self._present, tip="Present (F5)"), theme, "present")
-        inside = row(self.resolves, None, self.present_button, self.export_button, self.sheet_button, spacing=8)
+        buttons = (self.present_button, self.import_button, self.export_button, self.sheet_button)
+        inside = row(self.resolves, None, *buttons, spacing=8)
         inside.setContentsMargins(24, 10, 24, 10)
         made.setLayout(column(line(), inside, spacing=0))
         return made
@@ -146,7 +150,7 @@ class ComparePage(QWidget):
             part.setVisible(bool(sheet.runs))
         self.page.set_title(sheet.title, "")
         self.chips.show_chips(sheet.chips)
-        self.verdict_list.show_sentences(sheet.sentences, self._problem_of)
+        self.verdict_list.show_sentences(sheet.sentences, self._problem_of, self._bundle_of)
         self._show_notes(sheet)
         self._show_table(sheet)
         self._show_charts(sheet)
@@ -229,11 +233,26 @@ class ComparePage(QWidget):
         self.export_button.setEnabled(has_models and self._folder is not None)
         self.export_button.setToolTip("" if has_models else "No model was built")
         self.sheet_button.setVisible(result is not None)
+        self.import_button.setVisible(result is not None and self._folder is not None)
 
     def _problem_of(self, sentence: Sentence) -> Problem | None:
         runs = self._result.runs if self._result else []
         own = [run for run in runs if (run.label, run.candidate) == (sentence.label, sentence.candidate)]
         return next((run.problem for run in own if run.status != "ok" and run.problem), None)
+
+    def _bundle_of(self, sentence: Sentence) -> Callable[[], object] | None:
+        """Return what makes the bundle of a row that cannot run here and can run elsewhere."""
+        runs = self._result.runs if self._result else []
+        own = [run for run in runs if (run.label, run.candidate) == (sentence.label, sentence.candidate)]
+        runtime = next((run.runtime for run in own if run.status == "not_available"), "")
+        folder, desk = self._folder, self._desk
+        if folder is None or runtime not in BUNDLED:
+            return None
+        return lambda: make_bundle(self, desk.bridge, desk.theme, folder, runtime, self.failed.emit)
+
+    def _import(self) -> None:
+        if self._folder is not None:
+            choose_and_import(self, self._desk.bridge, self._folder, self.failed.emit, self.result_ready.emit)
 
     def _export(self) -> None:
         if self._folder is not None:

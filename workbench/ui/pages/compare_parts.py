@@ -96,9 +96,17 @@ class VerdictList(QWidget):
         self._inside.setSpacing(8)
 
     def show_sentences(
-        self, sentences: Sequence[Sentence], problem_of: Callable[[Sentence], Problem | None] = lambda _: None
+        self,
+        sentences: Sequence[Sentence],
+        problem_of: Callable[[Sentence], Problem | None] = lambda _: None,
+        bundle_of: Callable[[Sentence], Callable[[], object] | None] = lambda _: None,
     ) -> None:
-        """Show these instead; `problem_of` gives what stands behind a sentence."""
+        """Show these instead.
+
+        Args:
+            problem_of: gives what stands behind a sentence; bundle_of: what makes the bundle of a row that another
+                machine could run, None for others.
+        """
         clear(self._inside)
         for sentence in sentences:
             line = RichLine(self._theme, sentence.lead, sentence.detail, sentence.state)
@@ -106,18 +114,21 @@ class VerdictList(QWidget):
             if problem is None:
                 self._inside.addWidget(line)
             else:
-                self._inside.addLayout(self._opening(line, sentence.label, problem))
+                self._inside.addLayout(self._opening(line, sentence.label, problem, bundle_of(sentence)))
         if not sentences:
             self._inside.addWidget(label("Nothing was measured: this study holds no runtimes.", "muted", wrap=True))
 
-    def _opening(self, line: RichLine, name: str, problem: Problem) -> QVBoxLayout:
+    def _opening(self, line: RichLine, name: str, problem: Problem, bundle: Callable[[], object] | None) -> QVBoxLayout:
         box = ProblemBox(self._theme, name, problem)
         box.hide()
         show = button("What happened", role="link", tip=f"What happened to {name}")
         show.setCheckable(True)
         show.toggled.connect(box.setVisible)
         show.toggled.connect(lambda on: show.setText("Hide" if on else "What happened"))
-        return column(row(line, show, spacing=8), box, spacing=6)
+        make = (
+            button("Make bundle", bundle, "link", f"Make a bundle of {name}, for another machine") if bundle else None
+        )
+        return column(row(line, *([make] if make else []), show, spacing=8), box, spacing=6)
 
 
 class NoteLine(QWidget):

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from workbench.ui.commands import Finished
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.elsewhere import BUNDLED, make_bundle
+from workbench.ui.run_place import result_folder
 from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
@@ -102,6 +104,9 @@ class RuntimesPage(Page):
             head += [label("usable", "chip-ok"), themed_icon(add, self._desk.theme, "add")]
         else:
             head += [label("not usable", "chip-warn")]
+        if state["id"] in BUNDLED and state["id"] in self._titles:
+            tip = f"Make a bundle of {state['title']}, to be run on another machine"
+            head.append(button("Make bundle", lambda: self._bundle(state["id"]), tip=tip))
         inside.addLayout(row(*head, spacing=8))
         for text in facts_of(state):
             inside.addWidget(label(text, "muted", wrap=True, selectable=True))
@@ -122,6 +127,10 @@ class RuntimesPage(Page):
             self._probes[state["id"]] = RuntimeProbe(self._desk, state["id"], state["title"])
             self._probes[state["id"]].failed.connect(self.failed)
         return self._probes[state["id"]]
+
+    def _bundle(self, runtime_id: str) -> None:
+        folder = result_folder(self._desk.document.path, self._desk.document.values)
+        make_bundle(self, self._desk.bridge, self._desk.theme, folder, runtime_id, self.failed.emit)
 
     def _add(self, runtime_id: str) -> None:
         rows = self._desk.document.value("runtimes", default=[])

@@ -51,6 +51,21 @@ def test_a_crash_opens_to_remedy_and_log(qtbot: QtBot, theme: Theme) -> None:
     assert box.findChildren(QPlainTextEdit)[0].toPlainText() == "one\ntwo"
 
 
+def test_a_row_that_another_machine_could_run_offers_its_bundle(qtbot: QtBot, theme: Theme) -> None:
+    shown, pressed = VerdictList(theme), []
+    qtbot.addWidget(shown)
+    sheet = build_sheet(ordinary())
+    shown.show_sentences(
+        sheet.sentences,
+        lambda sentence: CRASH if sentence.state == "missing" else None,
+        lambda sentence: (lambda: pressed.append(sentence.label)) if sentence.label == "Core ML" else None,
+    )
+    (make,) = [found for found in shown.findChildren(QPushButton) if found.text() == "Make bundle"]
+    make.click()
+    assert pressed == ["Core ML"]
+    assert nameless(shown) == []
+
+
 def _direct():  # type: ignore[no-untyped-def]
     from PySide6.QtCore import Qt
 

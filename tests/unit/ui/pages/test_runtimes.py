@@ -125,3 +125,17 @@ def test_only_runtimes_with_int8_and_the_scheme_are_probed() -> None:
     assert not can_be_probed({**STATES[0], "kind": "quantizer"})
     assert not can_be_probed({**STATES[0], "precisions": ["fp32"]})
     assert not can_be_probed({**STATES[0], "schemes": ["fp32"]})
+
+
+def test_a_runtime_that_is_not_usable_here_can_be_bundled_for_another_machine(
+    page: RuntimesPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("workbench.ui.pages.runtimes.make_bundle", lambda *arguments: asked.append(arguments[4]))
+    page.show_runtimes([{**STATES[1], "id": "coreml", "title": "Core ML"}])
+    (make,) = [made for made in page.findChildren(QPushButton) if made.text() == "Make bundle"]
+    assert make.accessibleName() == "Make a bundle of Core ML, to be run on another machine"
+    make.click()
+    assert asked == ["coreml"]
+    page.show_runtimes([{**STATES[1], "id": "somebody_elses"}])
+    assert not [made for made in page.findChildren(QPushButton) if made.text() == "Make bundle"]
