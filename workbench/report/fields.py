@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.execution.result import Result
+from workbench.execution.result import Result, Run
 from workbench.report import readers
+from workbench.report.names import word_of
 from workbench.report.readers import Reader, attribute, calibration, data, fact, if_quantized, latency, speedup, study
 
 NOT_DISCLOSED = "NOT DISCLOSED"
@@ -45,18 +46,21 @@ class Field:
 def disclose(field: Field, source: Any, result: Result) -> Any:
     """Return the field's value, {"not_applicable": reason}, or NOT_DISCLOSED.
 
-    Speed applies to every run on a device: a study that does not measure it has not disclosed it.
+    Speed applies to every run on a device: a study that does not measure it has not disclosed it. INT8 that float
+    kernels computed has no speed to disclose.
     """
     value = field.read(source, result)
     if value is None or value in ("", [], {}):
         reasons: dict[str, str] = getattr(source, "reasons", {})
         head = field.key.split(".")[0]
-        reason = "" if head in _SPEED_HEADS else reasons.get(field.key) or reasons.get(head)
+        owed = head in _SPEED_HEADS and not (isinstance(source, Run) and word_of(source))
+        reason = "" if owed else reasons.get(field.key) or reasons.get(_REASON_OF.get(head, head))
         return {"not_applicable": reason} if reason else NOT_DISCLOSED
     return value
 
 
 _SPEED_HEADS = ("throughput", "latency", "speedup")
+_REASON_OF = dict.fromkeys(_SPEED_HEADS, "throughput_per_s")
 
 
 def is_disclosed(value: Any) -> bool:

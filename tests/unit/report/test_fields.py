@@ -49,6 +49,17 @@ def test_missing_value_is_not_disclosed_unless_a_reason_is_given() -> None:
     assert disclose(field, told, result) == {"not_applicable": "the reference is constant"}
 
 
+@pytest.mark.parametrize("key", ["throughput", "throughput.conditions", "latency.p50", "speedup.own_fp32"])
+def test_int8_that_float_kernels_computed_has_no_speed_to_disclose(key: str) -> None:
+    result, reason = results.ordinary(), "no INT8 speed"
+    changes = {"throughput_per_s": None, "latency_ms": None, "speedup": [], "reasons": {"throughput_per_s": reason}}
+    run = next(run for run in result.runs if run.precision == "int8").model_copy(update=changes)
+    field = BY_KEY["run", key]
+    assert disclose(field, run, result) == NOT_DISCLOSED
+    simulated = run.model_copy(update={"facts": {"evidence": "simulated"}})
+    assert disclose(field, simulated, result) == {"not_applicable": reason}
+
+
 @pytest.mark.parametrize(("value", "expected"), [(0, True), (0.0, True), ("x", True), ("", False), (None, False)])
 def test_is_disclosed(value: object, expected: bool) -> None:
     assert is_disclosed(value) is expected
