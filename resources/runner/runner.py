@@ -11,11 +11,14 @@ Timing follows the same rules as INT8 Workbench's own: found warm-up, blocks tha
 from __future__ import annotations
 
 import argparse
+import atexit
 import hashlib
+import importlib.util
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +27,7 @@ import uuid
 import zipfile
 from array import array
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 try:
     import numpy as np
@@ -294,9 +297,7 @@ class CoreMl:
     def check(self):
         """Raise MissingError, which names everything that is missing."""
         missing = [] if sys.platform == "darwin" else [f"Core ML runs on macOS alone, this is {platform.system()}"]
-        try:
-            import coremltools  # noqa: F401
-        except ImportError:
+        if importlib.util.find_spec("coremltools") is None:
             missing.append("coremltools is missing: pip install coremltools (it needs Python 3.13 or older)")
         if missing:
             raise MissingError("; ".join(missing))
@@ -308,34 +309,56 @@ class CoreMl:
         return {"coremltools": coremltools.__version__}
 
     def open(self, cell, path):
-        """Load a model for the row's compute units; raises whatever Core ML raises."""
+        """Compile and load a package for the row's compute units; raises whatever Core ML raises."""
         import coremltools as ct
 
-        units = str(cell["settings"].get("compute_units", "all")).upper()
-        model = ct.models.MLModel(str(path), compute_units=getattr(ct.ComputeUnit, units))
-        about = model.get_spec().description
-        takes = self._features([item["name"] for item in cell["inputs"]], [item.name for item in about.input])
-        gives = self._features([item["name"] for item in cell["outputs"]], [item.name for item in about.output])
+        units = str(cell["settings"].get("compute_units", "all"))
+        names = json.loads(path.with_name(path.name + ".names.json").read_text(encoding="utf-8"))
+        folder = mkdtemp(prefix="int8-coreml-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        began = time.perf_counter()
+        compiled = ct.models.utils.compile_model(str(path), str(Path(folder) / f"{path.stem}.mlmodelc"))
+        spent = time.perf_counter() - began
+        model = ct.models.CompiledMLModel(compiled, compute_units=getattr(ct.ComputeUnit, units.upper()))
 
         def run(feeds):
-            found = model.predict({takes[name]: value for name, value in feeds.items()})
-            return {name: np.asarray(found[feature]) for name, feature in gives.items()}
+            takes, gives = names["inputs"], names["outputs"]
+            found = model.predict({item["name"]: self._fed(feeds[name]) for name, item in takes.items()})
+            return {
+                name: np.array(found[item["name"]], dtype=item["dtype"]).reshape(item["shape"])
+                for name, item in gives.items()
+            }
 
-        return Session(run, {"compute_units": units.lower()}, model)
+        facts = {"compute_units": units, "compile_s": f"{spent:.3f}", **self._preferred(compiled, units)}
+        return Session(run, facts, model)
 
     def kernels(self, _cell, _path, _session, _feeds):
-        """Core ML does not tell here which kernels ran."""
+        """Core ML tells what it prefers before a run (see facts), not which kernels ran."""
         return []
 
     @staticmethod
-    def _features(names, features):
-        """Return the feature of each name: the same, or as Core ML spells it (letters, digits, underscores)."""
-        spelled = {name: "".join(c if c.isalnum() else "_" for c in name) for name in names}
-        found = {name: name if name in features else spelled[name] for name in names}
-        missing = [name for name, feature in found.items() if feature not in features]
-        if missing:
-            raise RuntimeError(f"the model has no feature for {missing[0]}; it has {', '.join(features)}")
-        return found
+    def _fed(values):
+        """Return an array as Core ML takes it: float32, float16 or int32, with at least one axis."""
+        kind = values.dtype if values.dtype in (np.float32, np.float16) else np.dtype(np.int32)
+        return np.ascontiguousarray(values.reshape(values.shape or (1,)), dtype=kind)
+
+    @staticmethod
+    def _preferred(compiled, units):
+        """Return how many operations Core ML prefers to run where; {} where it does not tell."""
+        import coremltools as ct
+
+        try:
+            from coremltools.models.compute_plan import MLComputePlan
+
+            plan = MLComputePlan.load_from_path(compiled, compute_units=getattr(ct.ComputeUnit, units.upper()))
+            ops = plan.model_structure.program.functions["main"].block.operations
+            usages = [plan.get_compute_device_usage_for_mlprogram_operation(op) for op in ops]
+        except Exception as error:
+            return {"placement_source": f"MLComputePlan did not answer: {type(error).__name__}"}
+        devices = [type(usage.preferred_compute_device).__name__ for usage in usages if usage]
+        counts = {name: devices.count(name) for name in devices}
+        told = ", ".join(f"{name[2:].replace('ComputeDevice', '')}: {count}" for name, count in counts.items())
+        return {"placement_source": "MLComputePlan: preference before the run", "operations_by_device": told}
 
 
 RUNTIMES = {

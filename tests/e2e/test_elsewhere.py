@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -16,8 +17,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("elsewhere")
     path = studies.write_study(root, studies.document([{"id": "ort_cpu", "name": "ORT"}]))
     assert run_command(["run", path, "-o", root / "run"]) == 0
-    assert run_command(["bundle", root / "run", "--runtime", "ort_cpu", "-o", root / "job.zip"]) == 0
-    assert run_command(["bundle", root / "run", "--runtime", "openvino", "-o", root / "openvino.zip"]) == 0
+    with contextlib.chdir(root):
+        assert run_command(["bundle", "run", "--runtime", "ort_cpu", "-o", "job.zip"]) == 0
+        assert run_command(["bundle", "run", "--runtime", "openvino", "-o", "openvino.zip"]) == 0
     return root
 
 

@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -209,7 +209,35 @@ def test_a_short_last_batch_is_filled_with_its_last_sample(runner: ModuleType, t
     np.testing.assert_array_equal(parts[1][3]["x"], [[3], [4], [4]])
 
 
-def test_core_ml_spells_names_in_letters_digits_and_underscores(runner: ModuleType) -> None:
-    assert runner.CoreMl._features(["a/b:0", "c"], ["a_b_0", "c"]) == {"a/b:0": "a_b_0", "c": "c"}
-    with pytest.raises(RuntimeError, match="no feature for d"):
-        runner.CoreMl._features(["d"], ["a"])
+class _Model:
+    """Stands for a compiled Core ML model: doubles, and remembers what it was given."""
+
+    given: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, path: str, compute_units: str) -> None:
+        self.path, self.units = path, compute_units
+
+    def predict(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        """Answer in another dtype and shape than the model declares."""
+        self.given.append(feeds)
+        return {"y_0": (feeds["x_0"] * 2).astype(np.float16).reshape(-1)}
+
+
+def test_core_ml_is_fed_and_read_by_the_names_beside_the_package(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    models = SimpleNamespace(utils=SimpleNamespace(compile_model=lambda path, to: to), CompiledMLModel=_Model)
+    library = SimpleNamespace(models=models, ComputeUnit=SimpleNamespace(CPU_ONLY="cpu"), __version__="9.0")
+    monkeypatch.setitem(sys.modules, "coremltools", library)
+    features = {
+        "inputs": {"x/0": {"name": "x_0", "dtype": "int64", "shape": [1, 3]}},
+        "outputs": {"y/0": {"name": "y_0", "dtype": "float32", "shape": [1, 3]}},
+    }
+    (tmp_path / "m.mlpackage.names.json").write_text(json.dumps(features))
+    cell = {"settings": {"compute_units": "cpu_only"}, "inputs": [], "outputs": []}
+    session = runner.CoreMl().open(cell, tmp_path / "m.mlpackage")
+    found = session.run({"x/0": np.array([[1, 2, 3]], np.int64)})
+    assert _Model.given[-1]["x_0"].dtype == np.int32
+    assert (found["y/0"].dtype, found["y/0"].tolist()) == (np.float32, [[2, 4, 6]])
+    assert session.facts["compute_units"] == "cpu_only"
+    assert session.facts["placement_source"].startswith("MLComputePlan did not answer")

@@ -66,7 +66,7 @@ def import_result(path: Path, folder: Path, name: str = "") -> Imported:
         FileFormatError: the archive is damaged, changed or not safe. StudyError: it does not belong to this study.
         OutputError: the folder cannot be written.
     """
-    require_study_folder(folder)
+    folder = require_study_folder(folder).resolve()
     with folder_lock(folder):
         result = load_result(folder / "result.json")
         stored = open_stored(folder, result)

@@ -42,6 +42,7 @@ from workbench.model.graph import GraphSummary
 KNOWN_RUNTIMES = ("ort_cpu", "ort_cuda", "ort_tensorrt", "openvino", "coreml")
 """Those that `runner.py` can open a model with."""
 BUNDLES, JOBS = "bundles", "jobs"
+STAGE_NAME = "stage.json"
 RUNNER_NAME, README_NAME, STUDY_NAME = "runner.py", "README.txt", "study.toml"
 MADE_THERE = ("engines",)
 """Folders beside an artifact that hold what was compiled for this machine's device."""
@@ -106,7 +107,8 @@ def make_bundle(
         JobCancelledError: `cancel` was set.
     """
     manifest = _manifest(options.runtime)
-    result = load_result(require_study_folder(folder) / "result.json")
+    folder = require_study_folder(folder).resolve()
+    result = load_result(folder / "result.json")
     with folder_lock(folder):
         stored = open_stored(folder, result)
         stages = Stages(Store(folder / BUNDLES), on_event, cancel or threading.Event())
@@ -285,9 +287,11 @@ def _write_cell(number: int, cell: Cell, made: Artifact, stored: StoredStudy, pl
     """Copy an artifact with what lies beside it, and describe it."""
     record, folder = made.record, place / "artifacts" / str(number)
     plan_sha256 = stored.plans[cell.candidate.name].plan.sha256 if cell.precision == "int8" else None
-    source = made.path if made.path.is_dir() else made.path.parent
-    target = folder / made.path.name if made.path.is_dir() else folder
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*MADE_THERE))
+    beside = made.path.parent
+    if (beside / STAGE_NAME).is_file():  # the artifact is the plugin's whole folder
+        shutil.copytree(made.path, folder / made.path.name)
+    else:
+        shutil.copytree(beside, folder, ignore=shutil.ignore_patterns(*MADE_THERE))
     told = [*record.get("announced", []), *record["deviations"]]
     return JobCell(
         number=number,

@@ -13,7 +13,17 @@ import pytest
 from helpers.elsewhere import Trip, bundle, members, runner_module
 
 from workbench.errors import DataError, StudyError
-from workbench.execution.elsewhere.pack import KNOWN_RUNTIMES, is_known_job, runner_text
+from workbench.execution.artifacts import Artifact
+from workbench.execution.discovery import find_plugin
+from workbench.execution.elsewhere.pack import (
+    KNOWN_RUNTIMES,
+    BundleOptions,
+    _cells,
+    _write_cell,
+    is_known_job,
+    runner_text,
+)
+from workbench.execution.elsewhere.stored import open_stored
 from workbench.files import sha256_of_bytes
 
 
@@ -99,3 +109,26 @@ def test_the_runner_knows_the_runtimes_it_is_given_and_reads_as_python_3_9() -> 
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not {name for name in imported if name.startswith("workbench")}
+
+
+def test_what_lies_beside_an_artifact_comes_along_but_nothing_compiled_for_a_device(
+    trip: Trip, finished: Any, tmp_path: Path
+) -> None:
+    cell = _cells(
+        open_stored(finished.folder, finished.result).study, find_plugin("ort_cpu"), BundleOptions("ort_cpu")
+    )[0]
+    work = tmp_path / "stage" / "artifact"
+    for name in ("m.mlpackage/data.bin", "m.mlpackage.names.json", "engines/gpu.engine"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(name)
+    record = {"artifact_sha256": "0" * 64, "artifact_bytes": 1, "build_s": 0.0, "notes": {}, "deviations": []}
+    stored = open_stored(finished.folder, finished.result)
+    told = _write_cell(0, cell, Artifact(work / "m.mlpackage", record), stored, tmp_path / "a")
+    assert told.artifact == "artifacts/0/m.mlpackage"
+    found = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    assert found == {"artifacts/0/m.mlpackage/data.bin", "artifacts/0/m.mlpackage.names.json"}
+    (work.parent / "stage.json").write_text("{}")
+    told = _write_cell(1, cell, Artifact(work, record), stored, tmp_path / "b")
+    assert told.artifact == "artifacts/1/artifact"
+    assert (tmp_path / "b" / told.artifact / "m.mlpackage.names.json").is_file()
+    assert not (tmp_path / "b" / "artifacts/1/stage.json").exists()
