@@ -86,12 +86,16 @@ def gru_cell(step: Step, layer: Layer) -> Cell:
 
 
 def lstm_cell(step: Step, layer: Layer) -> Cell:
-    """Each step: c' = f * c + i * g(...), h' = o * h(c'); with peepholes, input_forget and any activations."""
+    """Each step: c' = f * c + i * g(...), h' = o * h(c'); with peepholes, input_forget and any activations.
+
+    The clip bounds what goes into the gates, not what goes into h: ONNX leaves it open, ONNX Runtime does it so.
+    """
     hidden = layer.hidden
     own, state = np.split(layer.bias, 2)
     recurrent = np.ascontiguousarray(layer.recurrent.T)
     peeps = [None] * 3 if layer.peephole is None else np.split(layer.peephole, 3)
-    gate, cell, out = (_activation(step, name, place) for place, name in enumerate(layer.activations))
+    gate, cell = (_activation(step, name, place) for place, name in enumerate(layer.activations[:2]))
+    out = _activation(step, layer.activations[2], 2, is_clipped=False)
 
     def with_peephole(value: Value, peep: Array | None, c: Value) -> Value:
         return value if peep is None else step.op("add", x=value, y=step.op("mul", x=c, y=peep))
@@ -111,11 +115,11 @@ def lstm_cell(step: Step, layer: Layer) -> Cell:
     return Cell(layer.weight, np.asarray(own + state), advance)
 
 
-def _activation(step: Step, name: str, place: int) -> Callable[[Value], Value]:
-    """Return an activation with the clip before it. Raises RefusedError for those that have no op."""
+def _activation(step: Step, name: str, place: int, is_clipped: bool = True) -> Callable[[Value], Value]:
+    """Return an activation, with the clip before it where it is a gate's. Raises RefusedError where there is no op."""
     plain = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Softsign": "softsign", "Softplus": "softplus"}
     with_alpha = {"LeakyRelu": ("leaky_relu", 0.01), "Elu": ("elu", 1.0)}
-    clip, dtype = step.attribute("clip"), step.dtype()
+    clip, dtype = step.attribute("clip") if is_clipped else None, step.dtype()
     alphas = step.attribute("activation_alpha", [])
     if name not in plain and name not in with_alpha:
         raise step.refuse(f"the activation {name} of a recurrent op has no equivalent", "use Sigmoid, Tanh or Relu")

@@ -84,7 +84,7 @@ class _Writer:
     tensor_names: dict[str, str] = field(default_factory=dict)
     node_ops: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
-    named: set[int] = field(default_factory=set)
+    named: dict[int, str] = field(default_factory=dict)
 
     def write_all(self) -> list[Unsupported]:
         """Convert every node; return those refused. What they feed is converted all the same."""
@@ -100,7 +100,10 @@ class _Writer:
     def variable(self, name: str) -> Value:
         """Return a tensor's variable; a constant is added when it is first asked for."""
         if name not in self.values and name in self.source.constants:
-            value = as_constant(narrowed(self.source.constants[name]))
+            array = self.source.constants[name]
+            if not array.size:
+                raise RefusedError(f"{name!r} is empty (shape {list(array.shape)}), and Core ML has no empty tensors")
+            value = as_constant(narrowed(array))
             self.take(name, self.net.emit("const", name, 1, {"val": value})[0])
         return self.values.get(name)
 
@@ -124,7 +127,7 @@ class _Writer:
 
     def _bind(self, node: onnx.NodeProto, made: list[Value]) -> None:
         for name, value in zip(node.output, made, strict=False):
-            if not name:
+            if not name or value is None:
                 continue
             if id(value) not in self.named:
                 self.net.rename(value, name)
@@ -133,7 +136,7 @@ class _Writer:
     def take(self, name: str, value: Value) -> None:
         """Keep a tensor's variable; it has its name."""
         self.values[name] = value
-        self.named.add(id(value))
+        self.named.setdefault(id(value), name)
         self.tensor_names[name] = getattr(value, "name", name)
 
 
@@ -211,10 +214,8 @@ def _give_output(writer: _Writer, name: str) -> Value:
 
 
 def _is_taken(writer: _Writer, name: str, value: Value) -> bool:
-    """Whether a variable is an input's, a constant, or another output's too."""
-    is_plain = value.op is None or value.op.op_type == "const"
-    others = (other for other in writer.source.outputs if other != name)
-    return is_plain or any(writer.values.get(other) is value for other in others)
+    """Whether a variable is a constant, or has the name of another tensor."""
+    return writer.named[id(value)] != name or (value.op is not None and value.op.op_type == "const")
 
 
 def _words(source: Source) -> list[str]:

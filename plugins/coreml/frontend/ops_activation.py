@@ -34,6 +34,8 @@ def prelu(step: Step) -> Value:
     if slope is not None and per_channel and slope.shape in ((*per_channel, 1, 1), (1, *per_channel, 1, 1)):
         return step.op("prelu", x=step.var(), alpha=slope.reshape(-1))
     (x, dtype), (slope_value, _) = step.number(0), step.number(1)
+    if step.opset < 7 and step.rank(1) == 1 and step.shape(1)[0] > 1:
+        slope_value = step.reshape(slope_value, (-1, *[1] * (step.rank() - 2)))
     zero = step.scalar(0, dtype)
     below = step.op("mul", x=step.op("minimum", x=x, y=zero), y=slope_value)
     return step.back(step.op("add", x=step.op("maximum", x=x, y=zero), y=below), dtype)

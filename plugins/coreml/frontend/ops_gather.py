@@ -62,15 +62,6 @@ def one_hot(step: Step) -> Value:
     return step.back(step.op("one_hot", indices=indices, one_hot_vector_size=depth, axis=axis, **given), dtype)
 
 
-def compress(step: Step) -> Value:
-    """The slices whose condition is true, along an axis or of the flat tensor; the condition is constant."""
-    places = np.flatnonzero(np.ravel(step.constant(1, "the condition of Compress"))).astype(np.int32)
-    value, dtype = _data(step)
-    if step.attribute("axis") is None:
-        return step.back(step.op("gather", x=step.reshape(value, (-1,)), indices=places, axis=0), dtype)
-    return step.back(step.op("gather", x=value, indices=places, axis=step.axis(0)), dtype)
-
-
 def from_zero(step: Step, place: int, limit: int | Array) -> Value:
     """Return indices counted from 0, in int32.
 
@@ -100,5 +91,4 @@ OPS: dict[str, Callable[[Step], Value | Sequence[Value]]] = {
     "GatherND": gather_nd,
     "TopK": top_k,
     "OneHot": one_hot,
-    "Compress": compress,
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from workbench_plugins.coreml.frontend.net import Value
 from workbench_plugins.coreml.frontend.step import Step
 
@@ -36,10 +37,10 @@ def instance_norm(step: Step) -> Value:
     return _scaled(step, normal, step.reshape(step.var(1), shape), step.reshape(step.var(2), shape))
 
 
-def layer_norm(step: Step) -> Value:
-    """Over all axes from "axis" on; its mean and deviation as outputs have no equivalent."""
+def layer_norm(step: Step) -> Value | Sequence[Value]:
+    """Over all axes from "axis" on; written out where mean or deviation are outputs too."""
     if step.wants(1) or step.wants(2):
-        raise step.refuse("mean and deviation of LayerNormalization are no outputs in MIL", "drop these outputs")
+        return _layer_norm_with_statistics(step)
     rank, epsilon, dtype = step.rank(), step.attribute("epsilon", 1e-5), step.dtype()
     axes = list(range(step.axis(-1), rank))
     full = step.shape()[axes[0] :]
@@ -49,6 +50,18 @@ def layer_norm(step: Step) -> Value:
         return step.op("layer_norm", x=step.var(), axes=axes, epsilon=step.scalar(epsilon, dtype), **given)
     normal = step.op("layer_norm", x=step.var(), axes=axes, epsilon=step.scalar(epsilon, dtype))
     return _scaled(step, normal, step.var(1), step.var(2) if step.has(2) else None)
+
+
+def _layer_norm_with_statistics(step: Step) -> Sequence[Value]:
+    """Return the normalized tensor, its mean, and one over its deviation."""
+    axes, dtype = list(range(step.axis(-1), step.rank())), step.dtype()
+    mean = step.op("reduce_mean", x=step.var(), axes=axes, keep_dims=True)
+    moved = step.op("sub", x=step.var(), y=mean)
+    variance = step.op("reduce_mean", x=step.op("mul", x=moved, y=moved), axes=axes, keep_dims=True)
+    inner = step.op("add", x=variance, y=step.scalar(step.attribute("epsilon", 1e-5), dtype))
+    over = step.op("real_div", x=step.scalar(1, dtype), y=step.op("sqrt", x=inner))
+    normal = step.op("mul", x=moved, y=over)
+    return [_scaled(step, normal, step.var(1), step.var(2) if step.has(2) else None), mean, over]
 
 
 def group_norm(step: Step) -> Value:
@@ -73,11 +86,14 @@ def rms_norm(step: Step) -> Value:
 
 
 def lp_normalization(step: Step) -> Value:
-    """Return x over its L1 or L2 norm along an axis."""
+    """Return x over its L1 or L2 norm along an axis; 0 where that is 0."""
     order = step.attribute("p", 2)
     kind = "reduce_l1_norm" if order == 1 else "reduce_l2_norm"
     norm = step.op(kind, x=step.var(), axes=[step.axis(-1)], keep_dims=True)
-    return step.op("real_div", x=step.var(), y=norm)
+    is_zero = step.op("equal", x=norm, y=step.scalar(0, step.dtype()))
+    ones = np.ones([1 if place == step.axis(-1) else size for place, size in enumerate(step.shape())])
+    safe = step.op("select", cond=is_zero, a=step.const(ones.astype(step.numpy_type())), b=norm)
+    return step.op("real_div", x=step.var(), y=safe)
 
 
 def local_response(step: Step) -> Value:
@@ -125,7 +141,7 @@ def _scaled(step: Step, x: Value, scale: Value, bias: Value | None) -> Value:
     return result if bias is None else step.op("add", x=result, y=bias)
 
 
-OPS: dict[str, Callable[[Step], Value]] = {
+OPS: dict[str, Callable[[Step], Value | Sequence[Value]]] = {
     "BatchNormalization": batch_norm,
     "InstanceNormalization": instance_norm,
     "LayerNormalization": layer_norm,

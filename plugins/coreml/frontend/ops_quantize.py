@@ -19,14 +19,12 @@ CODES = frozenset({"int8", "uint8"})
 def quantize(step: Step) -> Value:
     """Codes of an activation: clip(round(x / scale) + zero point)."""
     dtype = step.out_dtype()
-    if dtype not in CODES:
-        raise step.refuse(f"MIL quantizes to int8 and uint8, not to {dtype}", "use 8-bit codes")
     scale, zero_point = step.value(1), step.value(2)
     is_known = scale is not None and (not step.has(2) or zero_point is not None)
-    if not is_known or step.attribute("block_size", 0) or not _is_positive(scale):
+    if not is_known or dtype not in CODES or step.attribute("block_size", 0) or not _is_positive(scale):
         return _by_arithmetic(step, dtype)
     x = step.var() if step.dtype() in FLOATS else step.cast(step.var(), "fp32")
-    return step.op("quantize", input=x, output_dtype=dtype, **_parameters(step, dtype))
+    return step.op("quantize", input=x, output_dtype=dtype, **_parameters(step))
 
 
 def dequantize(step: Step) -> Value:
@@ -36,7 +34,7 @@ def dequantize(step: Step) -> Value:
         return _of_constant(step, dtype)
     known = step.value(1) is not None and (not step.has(2) or step.value(2) is not None)
     if known and dtype in CODES and not step.attribute("block_size", 0):
-        return step.op("dequantize", input=step.var(), **_parameters(step, dtype))
+        return step.op("dequantize", input=step.var(), **_parameters(step))
     return _reals_by_arithmetic(step)
 
 
@@ -44,14 +42,17 @@ def _is_positive(scale: Array | None) -> bool:
     return scale is not None and bool((scale > 0).all())
 
 
-def _parameters(step: Step, dtype: str) -> dict[str, Value]:
-    """Return scale, zero point and axis: numbers for one per tensor, vectors for one per index of an axis."""
+def _parameters(step: Step) -> dict[str, Value]:
+    """Return scale, zero point and axis: numbers for one per tensor, vectors for one per index of an axis.
+
+    A zero point of 0 is left out, which is how MIL writes it: passes then need not make the op anew, without its name.
+    """
     scale = narrowed(step.constant(1, "the scale"))
-    zero_point = step.value(2)
-    zeros = np.zeros(scale.shape, NUMPY_TYPES[dtype]) if zero_point is None else narrowed(zero_point)
+    found = step.value(2)
+    zero_point = {} if found is None or not found.any() else {"zero_point": narrowed(found)}
     if scale.size == 1 and not (scale.ndim and step.shape()[step.axis(1)] == 1):
-        return {"scale": scale.reshape(()), "zero_point": zeros.reshape(())}
-    return {"scale": scale, "zero_point": zeros, "axis": step.axis(1)}
+        return {"scale": scale.reshape(()), **{name: value.reshape(()) for name, value in zero_point.items()}}
+    return {"scale": scale, **zero_point, "axis": step.axis(1)}
 
 
 def _of_constant(step: Step, dtype: str) -> Value:
@@ -102,7 +103,7 @@ def _in_blocks(step: Step, place: int, value: Value) -> Value:
 
 def _by_arithmetic(step: Step, dtype: str) -> Value:
     """Quantize with parameters that are no constants, or that MIL's op does not take (blocks)."""
-    step.note("quantized by division, rounding and clipping: MIL's quantize takes constant parameters only")
+    step.note("quantized by division, rounding and clipping: MIL's quantize takes 8 bits and constants only")
     limits = np.iinfo(NUMPY_TYPES[dtype])
     x, real = step.real()
     steps = step.op("round", x=step.op("real_div", x=x, y=_spread(step, 1)))
@@ -114,7 +115,7 @@ def _by_arithmetic(step: Step, dtype: str) -> Value:
 
 def _reals_by_arithmetic(step: Step) -> Value:
     """Dequantize with parameters that are no constants, or of codes that MIL's op does not take."""
-    step.note("dequantized by subtraction and multiplication: MIL's dequantize takes constant parameters only")
+    step.note("dequantized by subtraction and multiplication: MIL's dequantize takes 8 bits and constants only")
     codes, _ = step.number(0)
     if step.has(2):
         codes = step.op("sub", x=codes, y=_spread(step, 2))

@@ -38,7 +38,7 @@ def transpose(step: Step) -> Value:
 
 def concat(step: Step) -> Value:
     """Tensors one after the other along an axis."""
-    values = [step.var(place) for place in range(step.input_count)]
+    values = [step.var(place) for place in range(step.input_count) if 0 not in step.shape(place)]
     return values[0] if len(values) == 1 else step.op("concat", values=values, axis=step.axis(0), interleave=False)
 
 
@@ -46,9 +46,11 @@ def split(step: Step) -> Sequence[Value]:
     """Parts along an axis; their sizes are the outputs' own."""
     axis = step.axis(0)
     sizes = [step.out_shape(place)[axis] for place in range(step.output_count)]
-    if len(sizes) == 1:
-        return [step.var()]
-    return step.ops("split", len(sizes), x=step.var(), split_sizes=np.asarray(sizes, np.int32), axis=axis)
+    full = [size for size in sizes if size]
+    if len(full) == 1:
+        return [step.var() if size else None for size in sizes]
+    parts = iter(step.ops("split", len(full), x=step.var(), split_sizes=np.asarray(full, np.int32), axis=axis))
+    return [next(parts) if size else None for size in sizes]
 
 
 def slice_(step: Step) -> Value:
@@ -131,13 +133,13 @@ def triangle(step: Step) -> Value:
     return step.back(step.op("select", cond=mask, a=value, b=step.scalar(0, dtype)), dtype)
 
 
-def identity(step: Step) -> Value:
-    """Nothing at all; Dropout in training and its mask have no equivalent."""
+def identity(step: Step) -> Sequence[Value]:
+    """Nothing at all; Dropout's mask is all true, and its training has no equivalent."""
     mode = step.value(2)
-    is_training = step.has(2) and (mode is None or bool(mode))
-    if is_training or step.wants(1):
+    if step.has(2) and (mode is None or bool(mode)):
         raise step.refuse("Dropout in training mode has no equivalent", "export the model for inference")
-    return step.var()
+    mask = [step.const(np.ones(step.shape(), bool))] if step.wants(1) else []
+    return [step.var(), *mask]
 
 
 def _axes(step: Step) -> list[int] | None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.checker
 import onnx.inliner
 import onnx.shape_inference
-from onnx import NodeProto, TypeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, TypeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from workbench_plugins.coreml.frontend.dtypes import Array
 
@@ -24,7 +25,12 @@ from workbench.errors import ModelError
 ONNX_DOMAINS = ("", "ai.onnx")
 SMALL = 4096
 """Elements up to which a constant takes part in shape inference."""
-NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli"})
+LIKE_FIRST = frozenset({"GroupNormalization", "MeanVarianceNormalization", "Mish", "HardSwish", "Swish"})
+"""Ops that ONNX infers nothing for by themselves: their output has the type of their first input."""
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+CODES_OPSET = 19
+"""Oldest opset whose QuantizeLinear and DequantizeLinear ONNX's reference implementation has; the same numbers."""
+NOT_FOLDED = CONTROL_FLOW | {"RandomNormal", "RandomUniform", "Multinomial", "Bernoulli"}
 
 
 @dataclass
@@ -83,7 +89,9 @@ class Source:
             [helper.make_empty_tensor_value_info(name) for name in each if name] for each in (names, node.output)
         )
         graph = helper.make_graph([node], "one", inputs, outputs)
-        model = helper.make_model(graph, opset_imports=self.imports)
+        newer = node.op_type in ("QuantizeLinear", "DequantizeLinear") and self.opset < CODES_OPSET
+        imports = [helper.make_opsetid("", CODES_OPSET)] if newer else self.imports
+        model = helper.make_model(graph, opset_imports=imports)
         with np.errstate(all="ignore"):
             return list(ReferenceEvaluator(model).run(None, {name: self.constants[name] for name in names}))
 
@@ -127,9 +135,9 @@ class _Walk:
 
     def take(self, nodes: Iterable[NodeProto]) -> None:
         for node in nodes:
-            if self._is_constant(node):
-                self._fold(node)
-            elif (expansion := self._expansion(node)) is not None:
+            if self._is_constant(node) and self._fold(node):
+                continue
+            if (expansion := self._expansion(node)) is not None:
                 self.source.expanded.add(node.op_type)
                 self.take(expansion)
             else:
@@ -148,15 +156,19 @@ class _Walk:
         codes = self.source.constants.get(name)
         return codes is not None and codes.dtype in (np.int8, np.uint8) and codes.ndim > 0
 
-    def _fold(self, node: NodeProto) -> None:
-        if node.op_type in ("Shape", "Size"):
-            values = [_shape_value(node, self.source.shape(node.input[0]) or ())]
-        else:
-            values = self.source.computed(node)
+    def _fold(self, node: NodeProto) -> bool:
+        """Compute a node; return False where the reference implementation lacks it: then it stays."""
+        try:
+            is_shape = node.op_type in ("Shape", "Size")
+            values = [_shape_value(node, self.source.shape(node.input[0]) or ())] if is_shape else None
+            values = self.source.computed(node) if values is None else values
+        except (RuntimeError, NotImplementedError):
+            return False
         self.source.folded.append(name_of(node))
         for name, value in zip(node.output, values, strict=False):
             if name:
                 self.source.constants[name] = np.asarray(value)
+        return True
 
     def _expansion(self, node: NodeProto) -> list[NodeProto] | None:
         schema = _schema(node, self.source.opset)
@@ -168,7 +180,8 @@ class _Walk:
             body = schema.get_context_dependent_function(node.SerializeToString(), types)
         elif schema.has_function:
             body = schema.get_function_with_opset_version(self.source.opset)
-        return _instance(onnx.FunctionProto.FromString(body), node) if body else None
+        defaults = {name: item.default_value for name, item in schema.attributes.items() if item.default_value.name}
+        return _instance(onnx.FunctionProto.FromString(body), node, defaults) if body else None
 
     def _keep(self, node: NodeProto) -> None:
         kept = NodeProto()
@@ -178,7 +191,7 @@ class _Walk:
         if node.op_type == "DequantizeLinear" and all(name in self.source.constants for name in node.input if name):
             self.source.weights.add(node.output[0])
         schema = _schema(node, self.source.opset)
-        if schema is None:
+        if schema is None or node.op_type in CONTROL_FLOW:
             return
         types = {name: kind for name in node.input if name and (kind := self._type(name)) is not None}
         data = {
@@ -187,10 +200,28 @@ class _Walk:
             if name in self.source.constants and self.source.constants[name].size <= SMALL
         }
         if len(types) == len({name for name in node.input if name}):
-            found = onnx.shape_inference.infer_node_outputs(
-                schema, kept, types, data, opset_imports=self.source.imports
-            )
-            self.source.types.update(found)
+            self._note_types(kept, self._inferred(schema, kept, types, data))
+
+    def _inferred(
+        self, schema: Any, node: NodeProto, types: dict[str, TypeProto], data: dict[str, TensorProto]
+    ) -> dict[str, TypeProto]:
+        """Return the types of a node's outputs; {} for an op that its opset marks as deprecated."""
+        imports = self.source.imports
+        try:
+            return onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=imports)
+        except onnx.checker.ValidationError:
+            return {}
+
+    def _note_types(self, node: NodeProto, found: dict[str, TypeProto]) -> None:
+        """Keep the types of a node's outputs; one without any elements is a constant, whatever computes it."""
+        self.source.types.update(found)
+        if node.op_type in LIKE_FIRST and self.source.shape(node.output[0]) is None:
+            self.source.types[node.output[0]] = self.source.types[node.input[0]]
+        for name in found:
+            shape = self.source.shape(name)
+            if shape is not None and 0 in shape and name not in self.source.outputs:
+                dtype = helper.tensor_dtype_to_np_dtype(self.source.element_type(name))
+                self.source.constants[name] = np.zeros(shape, dtype)
 
     def _type(self, name: str) -> TypeProto | None:
         if name in self.source.constants:
@@ -220,13 +251,13 @@ def _shape_value(node: NodeProto, shape: tuple[int, ...]) -> Array:
     return np.asarray(shape[attributes.get("start", 0) : attributes.get("end", len(shape))], np.int64)
 
 
-def _instance(body: onnx.FunctionProto, node: NodeProto) -> list[NodeProto]:
+def _instance(body: onnx.FunctionProto, node: NodeProto, defaults: dict[str, Any]) -> list[NodeProto]:
     """Return a function's nodes for one call: outer names outside, its own names behind the call's name."""
     prefix = name_of(node)
     given = {item.name: item for item in node.attribute}
     names = dict(zip(body.input, [*node.input, *[""] * len(body.input)], strict=False))
     names |= {inner: outer for inner, outer in zip(body.output, node.output, strict=False) if outer}
-    defaults = {item.name: item for item in body.attribute_proto}
+    defaults = defaults | {item.name: item for item in body.attribute_proto}
     nodes = []
     for place, inner in enumerate(body.node):
         copy = NodeProto()
