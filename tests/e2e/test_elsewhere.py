@@ -34,8 +34,8 @@ def test_there_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
         here, there = runs["ORT", precision], runs["ORT (the other one)", precision]
         assert there["outputs_sha256"] == here["outputs_sha256"]
         assert there["sqnr_db"] == here["sqnr_db"]
-    sheet = (folder / "run/sheet.html").read_text()
-    assert "ORT (the other one)" in sheet
+    for name in ("sheet.html", "comparison.txt"):
+        assert "ORT (the other one)" in (folder / "run" / name).read_text()
 
 
 def test_another_runtime_than_the_study_had(folder: Path) -> None:

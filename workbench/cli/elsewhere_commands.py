@@ -19,7 +19,7 @@ from workbench.cli.common import (
 )
 from workbench.cli.plan_commands import TARGETS
 from workbench.cli.progress import Progress
-from workbench.cli.study_commands import write_sheet
+from workbench.cli.study_commands import show_result, write_sheet
 from workbench.execution.study import PROFILE_SECONDS
 
 
@@ -82,7 +82,7 @@ def run_run_bundle(options: argparse.Namespace) -> int:
 
 
 def run_import(options: argparse.Namespace) -> int:
-    """Import a result, write the sheet anew, and say what came."""
+    """Import a result, write the sheet anew, and print the comparison and what came."""
     from workbench.execution.elsewhere.merge import import_result  # noqa: PLC0415  (loads onnx)
 
     folder = study_folder(options.study)
@@ -94,9 +94,9 @@ def run_import(options: argparse.Namespace) -> int:
         document = {"machine": taken.machine, "name": taken.name, "runs": told, "versions": taken.versions}
         print_json({**document, "folder": str(folder)})
         return EXIT_OK
+    show_result(taken.result, folder, as_json=False)
     versions = [f"{taken.versions[0].upper()}{taken.versions[1:]}."] if taken.versions else []
-    _print([f"From {taken.name} (machine {taken.machine}):", *(f"  {line}" for line in told), *versions])
-    print_text(f"Result and sheet in {folder} are written anew.")
+    _print(["", f"From {taken.name} (machine {taken.machine}):", *(f"  {line}" for line in told), *versions])
     return EXIT_OK
 
 

@@ -70,7 +70,7 @@ def run_run(options: argparse.Namespace) -> int:
     if isinstance(progress, EventLines):
         progress({"event": "finished", "exit_code": exit_code(result)})
         return exit_code(result)
-    _show(result, options.output, as_json=options.json)
+    show_result(result, options.output, as_json=options.json)
     code = exit_code(result)
     print(exit_text(result, code), file=sys.stderr if options.json else sys.stdout)
     return code
@@ -111,7 +111,7 @@ def wants_window(options: argparse.Namespace) -> bool:
 def _run_demo(study: Study, folder: Path, *, as_json: bool) -> int:
     """Run the bundled study; its gates do not decide the exit code, only whether it ran."""
     result = _run(study, folder, RunOptions(profile="quick"), Progress())
-    _show(result, folder, as_json=as_json)
+    show_result(result, folder, as_json=as_json)
     return EXIT_INCOMPLETE if incomplete(result) else EXIT_OK
 
 
@@ -140,7 +140,8 @@ def write_sheet(result: Result, folder: Path) -> None:
         write_bytes_atomic(folder / f"sheet.{name}", render(sheet, name))
 
 
-def _show(result: Result, folder: Path, *, as_json: bool) -> None:
+def show_result(result: Result, folder: Path, *, as_json: bool) -> None:
+    """Print the comparison, and keep it as text in the folder; or print the whole result as JSON."""
     if as_json:
         print_json(result.model_dump(mode="json"))
         return

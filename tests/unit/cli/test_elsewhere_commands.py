@@ -59,10 +59,13 @@ def test_import_tells_what_came_and_which_versions_differ(
     result = SimpleNamespace(runs=[run("here", "ok"), run("ORT (Pi)", "ok"), run("ORT (Pi)", "failed")])
     taken = merge.Imported(result, ("ORT (Pi)",), "m2", "Pi", "other versions: ort 1 here, 2 there")  # type: ignore[arg-type]
     monkeypatch.setattr(merge, "import_result", lambda path, study, name: taken)
-    monkeypatch.setattr("workbench.cli.elsewhere_commands.write_sheet", lambda result, place: None)
+    written: list[Any] = []
+    monkeypatch.setattr("workbench.cli.elsewhere_commands.write_sheet", lambda result, place: written.append(place))
+    monkeypatch.setattr("workbench.cli.elsewhere_commands.show_result", lambda result, place, as_json: None)
     assert run_command(["import-result", tmp_path / "r.zip", folder, "--name", "Pi"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[:4] == [
+    assert printed == [
+        "",
         "From Pi (machine m2):",
         "  ORT (Pi) S1 int8: 24 answers",
         "  ORT (Pi) S1 int8: failed, no such op",
@@ -70,6 +73,7 @@ def test_import_tells_what_came_and_which_versions_differ(
     ]
     assert run_command(["import-result", tmp_path / "r.zip", folder, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
+    assert written == [folder, folder]
     assert (document["machine"], document["name"], len(document["runs"])) == ("m2", "Pi", 2)
 
 

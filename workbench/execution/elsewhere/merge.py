@@ -29,6 +29,7 @@ from workbench.files import write_json_atomic
 PLACE, IMPORTED_NAME = "returned", "imported.json"
 IMPORT_VERSION = 1
 NAME_LETTERS = 24
+CAME_BACK = "what came back from"
 NO_PEAK = "its models share one process on the other machine"
 _NOISE = re.compile(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|\b\d+-Core\b|@.*$|\bw/.*$")
 
@@ -96,16 +97,19 @@ def with_returned(result: Result, folder: Path) -> Result:
     if not places:
         return result
     own = _without_returned(result)
-    stored = open_stored(folder, own)
+    stored: StoredStudy | None = None
     fitting: list[_Kept] = []
     lost: list[str] = []
     for place in places:
         try:
+            stored = stored or open_stored(folder, own)
             kept = _Kept(open_returned(place), _noted_name(place))
             check_fits(kept.arrived, stored)
             fitting.append(kept)
         except UserError as error:
-            lost.append(f"what came back from {_noted_name(place)} is left out: {error}")
+            lost.append(f"{CAME_BACK} {_noted_name(place)} is left out: {error}")
+    if stored is None:
+        return own.model_copy(update={"findings": [*own.findings, *lost]})
     return _merged(own, stored, fitting, lost)
 
 
@@ -217,7 +221,7 @@ def _without_returned(result: Result) -> Result:
             "runs": runs,
             "machines": [item for item in result.machines if item.id in machines],
             "disagreements": [item for item in result.disagreements if not {item.label_a, item.label_b} & labels],
-            "findings": [text for text in result.findings if not text.startswith("what came back from ")],
+            "findings": [text for text in result.findings if not text.startswith(CAME_BACK)],
         }
     )
 

@@ -120,7 +120,7 @@ def make_bundle(
         if not ready:
             raise StudyError(f"Nothing of {manifest.title} can be bundled", why="; ".join(left_out.values()))
         with TemporaryDirectory(prefix="job-", dir=stages.store.root) as scratch:
-            measure = _measure(options.profile or result.profile)
+            measure = _measure(options.profile or result.profile, len(ready), stored.study)
             job = _write_files(stages, stored, ready, available, measure, Path(scratch))
             document = _bytes(job)
             (Path(scratch) / JOB_NAME).write_bytes(document)
@@ -249,8 +249,11 @@ def _write_files(
     )
 
 
-def _measure(profile: str) -> MeasureFacts:
-    return MeasureFacts(profile=profile, seconds=PROFILE_SECONDS[profile], rounds=ROUNDS[profile])
+def _measure(profile: str, models: int, study: Study) -> MeasureFacts:
+    """Return how long each model is timed, within the study's budget."""
+    seconds, budget = PROFILE_SECONDS[profile], study.file.measure.budget_s
+    seconds = seconds if budget is None else min(seconds, budget / models)
+    return MeasureFacts(profile=profile, seconds=seconds, rounds=ROUNDS[profile] if seconds else 0)
 
 
 def _write_inputs(stages: Stages, samples: Samples, place: Path) -> list[ArrayFacts]:

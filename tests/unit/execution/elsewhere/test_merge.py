@@ -140,6 +140,15 @@ def test_what_does_not_belong_any_more_is_left_out_and_said(taken: Taken, tmp_pa
     assert any(text.startswith("what came back from MacBook is left out") for text in result.findings)
 
 
+def test_a_folder_that_cannot_be_opened_again_loses_them_and_nothing_else(taken: Taken, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(taken.folder, folder)
+    shutil.rmtree(folder / "reference")
+    result = with_returned(load_result(folder / "result.json"), folder)
+    assert runs_there(result) == []
+    assert any("The reference's answers cannot be read" in text for text in result.findings)
+
+
 def test_what_is_refused_leaves_the_study_as_it_was(trip: Trip, finished: Any, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     shutil.copytree(trip.folder, folder)
