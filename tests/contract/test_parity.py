@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from helpers.coreml_edits import edit_package
 from helpers.onnx_models import resnet_like
 from helpers.workers import Files, run, write_files
 from onnx import numpy_helper
@@ -57,7 +58,7 @@ def stepped(values: Any) -> Any:
     return changed
 
 
-EDITORS: Mapping[str, Editor] = {}
+EDITORS: Mapping[str, Editor] = {"coreml": edit_package, "coreml_evaluator": edit_package}
 """Plugin id -> how its artifact is edited, where that is not `edit_onnx`."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from helpers.coreml_edits import edit_package
 from helpers.plans import run_graph
 from helpers.workers import living_children, run
 from onnx import numpy_helper
@@ -181,7 +182,11 @@ def test_one_changed_scale_code_and_bias_are_found_and_nothing_else(subject: Any
         "weight": next(iter(subject.plan.weights)),
         "bias": next(iter(subject.plan.biases)),
     }
-    change_three(artifact if artifact.is_file() else next(artifact.rglob("*.onnx")), names)
+    if artifact.suffix == ".mlpackage":
+        fields = {"tensor": "scale", "weight": "codes", "bias": "values"}
+        edit_package(artifact, [(kind, name, fields[kind]) for kind, name in names.items()])
+    else:
+        change_three(artifact if artifact.is_file() else next(artifact.rglob("*.onnx")), names)
     outcome = run("read_back", subject.manifest.ref, {"artifact": str(artifact)}, tmp_path / "elsewhere")
     realised = load_realised(Path(outcome.require()["parameters"]))
     _, mismatches = compare_with_plan(subject.plan, realised)
