@@ -19,7 +19,7 @@ from workbench.execution.worker import Channel
 from workbench.quant.plan import QuantPlan, load_plan
 from workbench.spi import OpenOptions, Prepared, Runtime
 
-GOOD = ("echo", "ort_cuda_standin", "ort_tensorrt_standin")
+GOOD = ("echo", "ort_cuda_standin", "ort_tensorrt_standin", "tensorrt_standin")
 """Test plugins that are meant to work; the stand-ins are the GPU plugins' own code on ONNX Runtime's CPU provider."""
 
 

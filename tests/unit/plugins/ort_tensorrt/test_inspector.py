@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from workbench_plugins.ort_tensorrt.inspector import BuildFlags, layer_information, tensorrt_package
+from workbench_plugins.ort_tensorrt.inspector import BuildFlags, build_engine, layer_information, tensorrt_package
 
 from workbench.errors import ModelError
 
@@ -38,9 +38,9 @@ class Profile(list[Any]):
 
 def package(*, flags: tuple[str, ...] = ("INT8", "FP16"), parses: bool = True, builds: bool = True) -> Any:
     """A handmade stand-in of the package: parser, builder and inspector answer at once."""
-    config = Config()
+    config, networks = Config(), []
     builder = SimpleNamespace(
-        create_network=lambda kind: "network",
+        create_network=lambda kind: networks.append(kind) or "network",
         create_builder_config=lambda: config,
         create_optimization_profile=Profile,
         build_serialized_network=lambda network, made: b"plan" if builds else None,
@@ -53,6 +53,8 @@ def package(*, flags: tuple[str, ...] = ("INT8", "FP16"), parses: bool = True, b
     logger = SimpleNamespace(ERROR=2)
     return SimpleNamespace(
         config=config,
+        networks=networks,
+        NetworkDefinitionCreationFlag=SimpleNamespace(STRONGLY_TYPED=1),
         Logger=type("Logger", (), {"ERROR": logger.ERROR, "__init__": lambda self, level: None}),
         Builder=lambda logger: builder,
         OnnxParser=lambda network, logger: parser,
@@ -95,3 +97,14 @@ def test_the_package_must_be_of_the_providers_version(monkeypatch: pytest.Monkey
     monkeypatch.delitem(sys.modules, "tensorrt")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert tensorrt_package(10) is None
+
+
+def test_a_strongly_typed_network_takes_its_precisions_from_the_file_alone() -> None:
+    made = package()
+    flags = BuildFlags(True, True, False, 3, {}, strongly_typed=True)
+    assert build_engine(made, Path("m.onnx"), flags) == b"plan"
+    assert (made.networks, made.config.set, made.config.cleared) == ([0b10], [], ["TF32"])
+    build_engine(made, Path("m.onnx"), FLAGS)
+    del made.NetworkDefinitionCreationFlag.STRONGLY_TYPED
+    build_engine(made, Path("m.onnx"), flags)
+    assert made.networks == [0b10, 0, 0]

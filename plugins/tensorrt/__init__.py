@@ -1,0 +1,1 @@
+"""NVIDIA TensorRT, without ONNX Runtime."""

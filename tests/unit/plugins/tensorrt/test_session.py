@@ -1,0 +1,100 @@
+"""A session on a stand-in package: answers, engines built or loaded, the measured engine's layers, everything freed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.contexts import PlainContext
+from helpers.onnx_models import random_feeds, resnet_like
+from helpers.plans import make_plan, run_graph
+from helpers.tensorrt_standin import load_standin
+from workbench_plugins.tensorrt.session import ENGINE, SETTINGS
+
+from workbench.errors import ModelError
+from workbench.model.canonical import canonical_graph
+from workbench.model.load import save_proto
+from workbench.spi import OpenOptions, Prepared
+
+CANONICAL = canonical_graph(resnet_like())[0]
+
+
+@pytest.fixture
+def standin() -> Any:
+    return load_standin()
+
+
+def prepare(standin: Any, folder: Path, precision: str) -> Prepared:
+    save_proto(CANONICAL, folder / "source" / "model.onnx")
+    plan = make_plan(CANONICAL, random_feeds(CANONICAL, 2)) if precision == "int8" else None
+    context = PlainContext(folder, precision, CANONICAL, plan)
+    done: Prepared = standin.RUNTIME.prepare(folder / "source" / "model.onnx", plan, context)
+    return done
+
+
+def opened(standin: Any, done: Prepared, folder: Path, precision: str = "fp32", **settings: Any) -> Any:
+    return standin.RUNTIME.open(done, OpenOptions(precision, 1, 3, folder, settings))
+
+
+def test_answers_are_the_graphs_and_the_callers_own(standin: Any, tmp_path: Path) -> None:
+    done, feeds = prepare(standin, tmp_path, "fp32"), random_feeds(CANONICAL, 3)
+    with opened(standin, done, tmp_path) as session:
+        first = session.run(feeds)
+        kept = first["logits"].copy()
+        session.run(random_feeds(CANONICAL, 3, seed=9))
+    np.testing.assert_array_equal(first["logits"], kept)
+    np.testing.assert_allclose(kept, run_graph(CANONICAL, feeds)["logits"], rtol=1e-4, atol=1e-5)
+
+
+def test_the_engine_made_while_preparing_is_loaded(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    assert done.notes["engine"] == "built while preparing"
+    with opened(standin, done, tmp_path) as session:
+        assert session.facts()["engine"] == "loaded from the file made while building"
+    (done.artifact.parent / ENGINE).unlink()
+    with opened(standin, done, tmp_path, builder_level=5) as session:
+        facts = session.facts()
+    assert (facts["engine"], facts["builder_optimization_level"], facts["tf32"]) == ("built while loading", "5", "off")
+    assert facts["optimization_profile"].startswith("input:3x")
+
+
+def test_layers_are_those_of_the_measured_engine(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "int8")
+    with opened(standin, done, tmp_path, "int8", device=1) as session:
+        rows = {row.node: row for row in session.placement() if row.node}
+    assert set(rows) == {node.name for node in CANONICAL.graph.node}
+    assert {row.device for row in rows.values()} == {"CUDA:1"}
+    assert {row.precision for row in rows.values()} == {"unknown"}, "the stand-in lists names alone"
+    assert (tmp_path / "layers.json").is_file()
+
+
+def test_a_run_that_fails_and_a_load_that_fails_are_told_and_freed(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    with opened(standin, done, tmp_path) as session:
+        session._context.execute_async_v3 = lambda stream: False
+        with pytest.raises(ModelError, match="did not run"):
+            session.run(random_feeds(CANONICAL, 3))
+    assert not session._device.is_open
+    (done.artifact.parent / ENGINE).unlink()
+    standin.PACKAGE.Runtime = lambda logger: type("None", (), {"deserialize_cuda_engine": lambda self, plan: None})()
+    broken = opened(standin, done, tmp_path)
+    with pytest.raises(ModelError, match="does not load its engine"):
+        broken.__enter__()
+    assert not broken._device.is_open
+
+
+def test_an_engine_of_another_version_is_built_anew(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    (done.artifact.parent / ENGINE).write_bytes(b"of another version")
+    load = standin.Engine
+    standin.PACKAGE.Runtime = lambda logger: type(
+        "Runtime", (), {"deserialize_cuda_engine": lambda self, plan: None if plan.startswith(b"of an") else load(plan)}
+    )()
+    with opened(standin, done, tmp_path) as session:
+        assert session.facts()["engine"] == "built while loading"
+
+
+def test_options() -> None:
+    assert {key: values[0] for key, values in SETTINGS.items()} == {"device": 0, "tf32": False, "builder_level": 3}
