@@ -150,7 +150,9 @@ class Worker:
         elif time.monotonic() > limit_s:
             self._stop("timed_out", waited_for if limit_s < self._deadline_s else "")
         elif self._has_ended():
-            self._conclude(None)
+            self._reader.join(READ_S)
+            if self._messages.empty():  # else its last events come first
+                self._conclude(None)
         return None
 
     def _take(self, message: dict[str, Any]) -> dict[str, Any] | None:

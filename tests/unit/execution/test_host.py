@@ -178,6 +178,23 @@ def test_an_interactive_job_from_start_to_end(tmp_path: Path) -> None:
     assert outcome.require()["answers_differing"] == 0
 
 
+def test_an_event_sent_just_before_the_end_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has_ended = Worker._has_ended
+
+    def looked_at_late(worker: Worker) -> bool:
+        """The busy machine lets the host look again only when the worker has sent everything and ended."""
+        while not has_ended(worker):
+            time.sleep(0.005)
+        return True
+
+    monkeypatch.setattr("workbench.execution.host.POLL_S", 0)
+    monkeypatch.setattr(Worker, "_has_ended", looked_at_late)
+    with Worker() as worker:
+        worker.start(Job("probe", probing(tmp_path, "pass"), {}, tmp_path / "work", 30))
+        assert worker.wait_event("started", 30)["pid"] > 0
+        assert worker.finish().is_ok
+
+
 def test_waiting_too_long_ends_the_job(tmp_path: Path) -> None:
     with Worker() as worker:
         worker.start(Job("probe", probing(tmp_path, "time.sleep(100)"), {}, tmp_path / "work", 60))
