@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 from PySide6.QtWidgets import QApplication
 
 from workbench.ui.app import WindowArguments, _after_first_paint, make_application, process_age_s
+from workbench.ui.charts import preload
 from workbench.ui.window import Window
 
 
@@ -28,7 +30,8 @@ def test_the_process_is_older_than_this_test() -> None:
     assert 0 < process_age_s() < 24 * 3600
 
 
-def test_preloading_begins_after_the_first_paint(window: Window) -> None:
+def test_preloading_begins_after_the_first_paint(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "import_module", lambda _name: time.sleep(0.2))  # other tests have loaded the parts
     assert preloading() == []
     _after_first_paint(window, WindowArguments())
     assert preloading()

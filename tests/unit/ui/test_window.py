@@ -9,6 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.files import write_json_atomic
 from workbench.model.load import save_proto
+from workbench.ui.charts import preload
 from workbench.ui.page_registry import PAGES
 from workbench.ui.window import Window
 
@@ -106,7 +108,8 @@ def test_closing_leaves_nothing(window: Window, qtbot: QtBot) -> None:
     assert window.desk.settings.geometry is not None
 
 
-def test_preloading_goes_on_until_the_window_closes(window: Window) -> None:
+def test_preloading_goes_on_until_the_window_closes(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "import_module", lambda _name: time.sleep(0.2))  # other tests have loaded the parts
     window.start_preloading()
     assert "preload" in [thread.name for thread in threading.enumerate()]
     assert window.close()
