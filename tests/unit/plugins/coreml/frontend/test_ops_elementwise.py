@@ -87,3 +87,7 @@ def test_casts(of: type, to: type, tmp_path: Path) -> None:
 
     values = np.array([0, 1, 2.7, 5]).astype(of)
     assert_agrees(one_node("Cast", [values], to=np_dtype_to_tensor_dtype(np.dtype(to))), tmp_path)
+
+
+def test_the_type_of_another_tensor(tmp_path: Path) -> None:
+    assert_agrees(one_node("CastLike", [np.array([1.5, -2.5], np.float32), np.array([1])]), tmp_path)

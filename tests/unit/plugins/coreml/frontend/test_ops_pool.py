@@ -41,7 +41,7 @@ def test_codes_are_pooled_exactly(tmp_path: Path) -> None:
     assert_agrees(one_node("MaxPool", [codes], kernel_shape=[2, 2], strides=[2, 2]), tmp_path, by="onnxruntime")
 
 
-@pytest.mark.parametrize("op_type", ["GlobalAveragePool", "GlobalMaxPool"])
+@pytest.mark.parametrize("op_type", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
 def test_over_everything(op_type: str, tmp_path: Path) -> None:
     assert_agrees(one_node(op_type, [normal(2, 3, 4, 5)]), tmp_path, by="onnxruntime")
 
