@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -11,6 +12,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +44,9 @@ class Trip:
     told: str
 
 
+@cache
 def runner_module() -> ModuleType:
-    """Import the runner as a module of its own."""
+    """Import the runner as a module of its own, once."""
     spec = importlib.util.spec_from_file_location("int8_job_runner", RUNNER)
     assert spec is not None
     assert spec.loader is not None
@@ -118,8 +121,6 @@ def flipped(data: bytes, position: int = -1) -> bytes:
 
 def relisted(content: dict[str, bytes], lists: str = "returned.json", **updates: Any) -> None:
     """Write a list of files anew, hashes and sizes included: what somebody who forges an archive would do."""
-    import hashlib
-
     document = json.loads(content[lists])
     document["files"] = {
         name: {"sha256": hashlib.sha256(content[name]).hexdigest(), "bytes": len(content[name])}

@@ -51,6 +51,13 @@ def test_steady_means_what_it_means_in_the_core(values: list[int]) -> None:
     assert bool(runner_module().is_steady(found)) == is_steady(found)
 
 
+@given(st.integers(10**4, 10**8), st.integers(1000, 1060), st.integers(2, 60))
+def test_the_limit_of_two_per_cent_is_the_cores(base: int, permille: int, n: int) -> None:
+    """A series that changes by a few per cent, without noise, in the middle of its later half."""
+    found = np.array([base] * (3 * n) + [base * permille // 1000] * n, np.int64)
+    assert bool(runner_module().is_steady(found)) == is_steady(found)
+
+
 @pytest.mark.parametrize("steps", [[10**7], [10**7, 3 * 10**7, 10**8], [10**9 * k for k in range(1, 30)], [3 * 10**5]])
 def test_the_warm_up_ends_where_the_cores_ends(
     runner: ModuleType, monkeypatch: pytest.MonkeyPatch, steps: list[int]

@@ -6,6 +6,7 @@ import ast
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from workbench.execution.elsewhere.pack import (
     KNOWN_RUNTIMES,
     BundleOptions,
     _cells,
+    _measure,
+    _why_not,
     _write_cell,
     is_known_job,
     runner_text,
@@ -132,3 +135,32 @@ def test_what_lies_beside_an_artifact_comes_along_but_nothing_compiled_for_a_dev
     assert told.artifact == "artifacts/1/artifact"
     assert (tmp_path / "b" / told.artifact / "m.mlpackage.names.json").is_file()
     assert not (tmp_path / "b" / "artifacts/1/stage.json").exists()
+
+
+def _cell(source: str = "a", precision: str = "int8", native: str = "", batch: int = 1) -> Any:
+    candidate = SimpleNamespace(source=source, native=native, name="S1")
+    return SimpleNamespace(candidate=candidate, precision=precision, row=SimpleNamespace(batch=batch))
+
+
+@pytest.mark.parametrize(
+    ("cell", "plans", "why"),
+    [
+        (_cell(), ("S1",), ""),
+        (_cell(), (), "the study has no plan of it"),
+        (_cell(precision="fp32"), (), ""),
+        (_cell(native="nncf"), ("S1",), "what a native tool-chain made is not bundled"),
+        (_cell("b"), ("S1",), "it is of another model: choose its candidate for a bundle of its own"),
+        (_cell(batch=2), ("S1",), "the model is fixed at a batch of 1"),
+    ],
+)
+def test_what_is_left_out_has_its_reason(cell: Any, plans: tuple[str, ...], why: str) -> None:
+    model = SimpleNamespace(prepared=SimpleNamespace(fixed_batch=1))
+    stored = SimpleNamespace(models={"a": model, "b": model}, plans=dict.fromkeys(plans), model_of=lambda _: model)
+    assert _why_not(stored, cell, _cell()) == why  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("budget_s", "seconds"), [(None, 60.0), (30.0, 15.0), (1000.0, 60.0)])
+def test_the_studys_budget_holds_elsewhere_too(budget_s: float | None, seconds: float) -> None:
+    study = SimpleNamespace(file=SimpleNamespace(measure=SimpleNamespace(budget_s=budget_s)))
+    found = _measure("standard", 2, study)  # type: ignore[arg-type]
+    assert (found.seconds, found.rounds) == (seconds, 6)
