@@ -13,7 +13,7 @@ from workbench.execution.cells import Cell
 from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
 from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
-from workbench.execution.evidence import NO_INT8_SPEED, fallback_deviations, is_simulated, share_reasons
+from workbench.execution.evidence import fallback_deviations, share_reasons, why_no_speed
 from workbench.execution.jobs import Outcome
 from workbench.execution.native import Native, why_not_read
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
@@ -274,7 +274,7 @@ def _placement_fields(state: CellState, graph: GraphSummary) -> dict[str, Any]:
 
 
 def _speed_fields(state: CellState, speeds: Mapping[CellName, MeasuredSpeed], profile: str) -> dict[str, Any]:
-    if state.speed is None or state.record is None or is_simulated(state.cell.precision, state.facts):
+    if state.speed is None or state.record is None or why_no_speed(state.cell.precision, state.facts):
         return {}
     return {
         "latency_ms": latency_record(state.speed),
@@ -284,8 +284,9 @@ def _speed_fields(state: CellState, speeds: Mapping[CellName, MeasuredSpeed], pr
 
 
 def _speed_reasons(state: CellState) -> dict[str, str]:
-    if is_simulated(state.cell.precision, state.facts):
-        return {"throughput_per_s": NO_INT8_SPEED}
+    missing = why_no_speed(state.cell.precision, state.facts)
+    if missing:
+        return {"throughput_per_s": missing}
     if state.speed is None:
         return {"throughput_per_s": "the study measures no speed"}
     return dict(state.speed.summary.reasons)

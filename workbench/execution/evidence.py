@@ -1,7 +1,9 @@
 """What a run says of itself that changes how its figures may be read; by facts that any plugin may give.
 
 The fact `evidence = "simulated"` stands for an INT8 run whose Q/DQ graph was computed by float kernels: its answers
-are real, its speed is none of INT8. The fact `fallback` names nodes that did not run where they were asked to.
+are real, its speed is none of INT8. `evidence = "reference evaluator"` stands for a program executed op by op to check
+it: no runtime ran, so that there is no speed in any precision. The fact `fallback` names nodes that did not run where
+they were asked to.
 """
 
 from __future__ import annotations
@@ -11,15 +13,23 @@ from typing import Any
 
 from workbench.spi import Deviation
 
-SIMULATED = "simulated"
+SIMULATED, EVALUATED = "simulated", "reference evaluator"
 NO_FALLBACK = "none"
 NO_INT8_SPEED = "float kernels ran the Q/DQ graph: that is no INT8 speed"
+NO_RUNTIME_SPEED = "the reference evaluator checks a program op by op: that is no runtime's speed"
 PRECISION_UNKNOWN = "the runtime does not tell the precision of any multiply-accumulate"
 
 
 def is_simulated(precision: str, facts: Mapping[str, str]) -> bool:
     """Whether an INT8 run was computed by float kernels, as its plugin says."""
     return precision == "int8" and facts.get("evidence") == SIMULATED
+
+
+def why_no_speed(precision: str, facts: Mapping[str, str]) -> str:
+    """Return why a run has no speed whatever was timed, or ""."""
+    if facts.get("evidence") == EVALUATED:
+        return NO_RUNTIME_SPEED
+    return NO_INT8_SPEED if is_simulated(precision, facts) else ""
 
 
 def fallback_deviations(facts: Mapping[str, str]) -> list[Deviation]:

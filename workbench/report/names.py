@@ -13,7 +13,7 @@ PRECISION_TITLES = {
     "simulated": "INT8 simulated",
     "reference": "FP32 reference",
 }
-SIMULATED_INT8 = "simulated INT8 (float kernels)"
+SIMULATED_INT8, EVALUATED = "simulated INT8 (float kernels)", "reference evaluator"
 LONG_NAME = 64
 
 

@@ -13,6 +13,7 @@ from workbench.execution.result import GateVerdict, Result, Run
 from workbench.report import numbers
 from workbench.report.exchanges import exchange_lines
 from workbench.report.names import (
+    EVALUATED,
     SIMULATED_INT8,
     precision_title,
     row_name,
@@ -33,6 +34,7 @@ STATUS_WORDS = {
     "not_available": "not measured",
 }
 NOTHING_INT8 = "Nothing of it ran in INT8."
+NO_RUNTIME = "The package was executed op by op to check it: no runtime ran, and there is no speed."
 ACCURACY_GATE = "max_accuracy_drop_points"
 
 
@@ -115,7 +117,7 @@ def _headline_part(entry: dict[str, Any], result: Result) -> str:
     )
     figures = [] if run is None or run.status != "ok" else [_change_words(run), *_speed_words(run)[:1]]
     shown = ", ".join(part for part in figures if part)
-    if entry["state"] == "none" and entry["word"] != SIMULATED_INT8 and shown:
+    if entry["state"] == "none" and entry["word"] not in (SIMULATED_INT8, EVALUATED) and shown:
         return f"{name}: {shown}"
     return f"{name}: {entry['word']} ({shown})" if shown else f"{name}: {entry['word']}"
 
@@ -136,6 +138,8 @@ def _sentence(run: Run, result: Result) -> dict[str, Any]:
     refused = next((entry.reason for entry in run.deviations if entry.refuses), "")
     if run.status != "ok":
         return _record(run, "missing", *_not_finished(run, refused), name)
+    if word_of(run) == EVALUATED:
+        return _record(run, "none", EVALUATED, f"{_capital(_stop(_change_words(run)))} {NO_RUNTIME}".strip(), name)
     if precision_title(run.precision, word_of(run)) == SIMULATED_INT8:
         return _record(run, "none", SIMULATED_INT8, _capital(_stop(_change_words(run))), name)
     gates = [entry for entry in result.verdicts if (entry.label, entry.candidate) == (run.label, run.candidate)]

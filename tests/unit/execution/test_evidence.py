@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.execution.evidence import PRECISION_UNKNOWN, fallback_deviations, is_simulated, share_reasons
+from workbench.execution.evidence import (
+    NO_INT8_SPEED,
+    NO_RUNTIME_SPEED,
+    PRECISION_UNKNOWN,
+    fallback_deviations,
+    is_simulated,
+    share_reasons,
+    why_no_speed,
+)
 
 
 def test_only_int8_that_says_so_is_simulated() -> None:
@@ -12,6 +20,17 @@ def test_only_int8_that_says_so_is_simulated() -> None:
     assert not is_simulated("int8", {"evidence": "recorded"})
     assert not is_simulated("int8", {})
     assert not is_simulated("fp32", {"evidence": "simulated"})
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_reference_evaluator_has_no_speed_in_any_precision(precision: str) -> None:
+    assert why_no_speed(precision, {"evidence": "reference evaluator"}) == NO_RUNTIME_SPEED
+
+
+def test_other_runs_have_a_speed_unless_float_kernels_ran_their_codes() -> None:
+    assert why_no_speed("int8", {"evidence": "simulated"}) == NO_INT8_SPEED
+    assert why_no_speed("fp32", {"evidence": "simulated"}) == ""
+    assert why_no_speed("int8", {}) == why_no_speed("int8", {"evidence": "recorded"}) == ""
 
 
 @pytest.mark.parametrize("facts", [{}, {"fallback": "none"}])

@@ -171,6 +171,18 @@ def _first_int8(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def test_the_reference_evaluator_is_never_called_a_result_of_a_runtime() -> None:
+    document = results.ordinary_document()
+    run = _first_int8(document)
+    run["facts"] = {"evidence": "reference evaluator"}
+    run["int8_mac_share"] = 0.0
+    result = Result.model_validate(document)
+    line = spoken(result)[0]
+    assert line.startswith("ONNX Runtime: reference evaluator. ")
+    assert line.endswith(verdicts.NO_RUNTIME)
+    assert "Nothing of it ran in INT8" not in line
+
+
 def test_an_int8_run_in_float_kernels_is_called_a_simulation_and_has_no_speed() -> None:
     document = results.ordinary_document()
     run = _first_int8(document)

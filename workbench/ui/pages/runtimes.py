@@ -16,15 +16,6 @@ from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
 
-PLANNED = {
-    "coreml": (
-        "Core ML",
-        "No plugin for it comes with this version; its models run on macOS alone.",
-        "Bring a plugin of your own (plugins/README.md says how), and run it on a Mac.",
-    )
-}
-"""Runtimes that people look for: title, why they are absent, and what helps while no plugin brings them."""
-
 
 class RuntimesPage(Page):
     """Where it runs.
@@ -65,12 +56,6 @@ class RuntimesPage(Page):
 
     def show_runtimes(self, states: list[dict[str, Any]]) -> None:
         """Show what the plugins answered."""
-        known = {state["id"] for state in states}
-        planned = [
-            {"id": key, "title": title, "ok": False, "reason": reason, "remedy": remedy}
-            for key, (title, reason, remedy) in PLANNED.items()
-            if key not in known
-        ]
         say(self._asking, "")
         self._titles = {state["id"]: state["title"] for state in states}
         for probe in self._probes.values():
@@ -80,8 +65,6 @@ class RuntimesPage(Page):
         clear(self._missing)
         for state in states:
             (self._usable if state["ok"] else self._missing).addWidget(self._card(state))
-        for state in planned:
-            self._missing.addWidget(self._card(state))
         self._missing_title.setVisible(self._missing.count() > 0)
         if not self._usable.count():
             say(self._asking, "No runtime can be used here. Each one says below what it needs.", "warn")
@@ -98,12 +81,10 @@ class RuntimesPage(Page):
     def _card(self, state: dict[str, Any]) -> QFrame:
         frame, inside = card(spacing=4)
         head: list[QWidget | None] = [ElidedLabel(state["title"], "strong"), label(state["id"], "small"), None]
-        if state["ok"]:
-            title = state["title"]
-            add = button("Add row", lambda: self._add(state["id"]), tip=f"Add a row for {title}")
-            head += [label("usable", "chip-ok"), themed_icon(add, self._desk.theme, "add")]
-        else:
-            head += [label("not usable", "chip-warn")]
+        head += [label("usable", "chip-ok") if state["ok"] else label(absent_word(state), "chip-warn")]
+        if state["ok"] or verified_here(state):
+            add = button("Add row", lambda: self._add(state["id"]), tip=f"Add a row for {state['title']}")
+            head += [themed_icon(add, self._desk.theme, "add")]
         if state["id"] in BUNDLED and state["id"] in self._titles:
             tip = f"Make a bundle of {state['title']}, to be run on another machine"
             head.append(button("Make bundle", lambda: self._bundle(state["id"]), tip=tip))
@@ -171,6 +152,16 @@ def can_be_probed(state: dict[str, Any]) -> bool:
     """Whether a plugin's codes can be compared with the specification: a runtime that has INT8 and takes S1."""
     is_runtime = state.get("kind", "runtime") == "runtime"
     return is_runtime and "int8" in (state.get("precisions") or []) and "S1" in (state.get("schemes") or [])
+
+
+def verified_here(state: dict[str, Any]) -> bool:
+    """Whether only the device is missing: the INT8 artifact is made and verified here, and runs on another machine."""
+    return not state["ok"] and "int8" in (state.get("precisions") or [])
+
+
+def absent_word(state: dict[str, Any]) -> str:
+    """Return what stands on the card of a runtime that does not run here."""
+    return "verified here, runs elsewhere" if verified_here(state) else "not usable"
 
 
 def facts_of(state: dict[str, Any]) -> list[str]:

@@ -8,9 +8,9 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 
-from workbench.ui.pages.runtimes import PLANNED, RuntimesPage, can_be_probed, facts_of
+from workbench.ui.pages.runtimes import RuntimesPage, can_be_probed, facts_of
 from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
 from workbench.ui.window import Window
@@ -94,12 +94,33 @@ def test_what_cannot_be_used_has_its_reason_and_no_precisions(page: RuntimesPage
     assert facts_of(absent) == ["onnxruntime-gpu 1.31.1"]
 
 
-def test_a_runtime_without_plugin_has_a_reason_and_a_remedy(page: RuntimesPage) -> None:
-    page.show_runtimes(STATES[:1])
-    title, reason, remedy = PLANNED["coreml"]
+def test_core_ml_is_a_row_whose_package_is_verified_here(page: RuntimesPage) -> None:
+    absent = {
+        "id": "coreml",
+        "title": "Core ML",
+        "ok": False,
+        "reason": "Core ML runs on macOS only; the package is built and verified here",
+        "remedy": "int8-workbench bundle STUDY --runtime coreml -o job.zip, then run-bundle job.zip on a Mac",
+        "versions": {"coremltools": "9.0"},
+        "devices": [],
+        "precisions": ["fp32", "fp16", "int8"],
+        "schemes": ["S1", "S2", "S3", "fp32", "fp16"],
+    }
+    page.show_runtimes([STATES[0], absent])
+    assert page._missing.count() == 1
     texts = [made.text() for made in page.findChildren(QLabel)]
-    assert {title, reason, remedy} <= set(texts)
-    assert "ort_tensorrt" not in PLANNED
+    assert {absent["title"], absent["reason"], absent["remedy"], "verified here, runs elsewhere"} <= set(texts)
+    adding = [made for made in page.findChildren(QAbstractButton) if made.toolTip() == "Add a row for Core ML"]
+    assert len(adding) == 1, "a verified package and a bundle for the Mac need a row"
+    adding[0].click()
+    assert page._desk.document.value("runtimes")[-1] == {"id": "coreml", "name": "Core ML"}
+
+
+def test_what_makes_no_artifact_here_has_no_row_to_add(page: RuntimesPage) -> None:
+    page.show_runtimes([STATES[0], {**STATES[1], "precisions": []}])
+    tips = [made.toolTip() for made in page.findChildren(QAbstractButton)]
+    assert "Add a row for ONNX Runtime CPU" in tips
+    assert "Add a row for Core ML" not in tips
 
 
 def test_no_usable_runtime_is_said(page: RuntimesPage) -> None:
