@@ -6,6 +6,7 @@ import os
 import sys
 
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # as the program sets it, before anything loads numpy
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared by the processes that run the tests
 
 from collections.abc import Generator
 from pathlib import Path
