@@ -19,7 +19,7 @@ import pytest
 
 from workbench.execution.store import Store
 
-RUNTIMES = ("ort_cpu", "openvino", "echo")
+RUNTIMES = ("ort_cpu", "echo")
 
 # Programs with one fault each, to see the checks fail.
 RECORDS_TOO_EARLY = """
@@ -96,7 +96,7 @@ def test_undisturbed_study_has_figures_to_compare(plain: checks.Undisturbed) -> 
 @pytest.mark.parametrize(
     ("aims", "seed"),
     [
-        (("stage:Plan S1 start", "write", "worker:cells/openvino/S1/int8"), 1),
+        (("stage:Plan S1 start", "write", "worker:cells/echo/S1/int8"), 1),
         (("worker:plans/S1", "stage:Run echo", "instant"), 2),
     ],
     ids=["store write", "random"],
