@@ -1,0 +1,48 @@
+"""Core ML packages of real models: the plan's numbers, the simulation's codes, and a study that says what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from helpers.coreml_passage import passage, subject_of
+from helpers.real_models import RESNET8, run_document, run_of
+
+from workbench.execution.evidence import NO_RUNTIME_SPEED
+from workbench.report import verdicts
+from workbench.report.names import word_of
+
+MODELS = ("kws_dscnn", "mobilenet_v1_0.25_224", "resnet8")
+
+
+@pytest.mark.parametrize(("scheme", "target"), [("S1", "iOS17"), ("S2", "iOS18")])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_real_model_keeps_numbers_and_codes(
+    shared_data: Path, name: str, scheme: str, target: str, tmp_path: Path
+) -> None:
+    subject = subject_of(onnx.load(shared_data / "models" / f"{name}.onnx"), scheme)
+    made = passage(subject, target, tmp_path)
+    assert made.mismatches == ()
+    assert made.checked == len(subject.plan.tensors) + len(subject.plan.weights) + len(subject.plan.biases)
+    assert made.codes > 10_000
+    assert made.equal_share >= 0.999
+    assert made.largest_step <= 1
+
+
+def test_a_study_verifies_the_package_and_keeps_the_evaluator_in_its_place(shared_data: Path, tmp_path: Path) -> None:
+    document = RESNET8.document(shared_data, ["ort_cpu", "coreml", "coreml_evaluator"], n_evaluation=10)
+    result = run_document(document, tmp_path / "study")
+    core = run_of(result, "coreml", "int8")
+    if core.status != "ok":  # on a Mac it is
+        assert core.status == "not_available"
+        assert "macOS" in core.problem.message  # type: ignore[union-attr]
+    assert core.parity is not None
+    assert (core.parity.checked, core.parity.mismatches) == (36, [])
+    checked = run_of(result, "coreml_evaluator", "int8")
+    assert word_of(checked) == "reference evaluator"
+    assert checked.throughput_per_s is None
+    assert checked.reasons["throughput_per_s"] == NO_RUNTIME_SPEED
+    spoken = {entry["label"]: f"{entry['lead']} {entry['detail']}" for entry in verdicts.sentences(result)}
+    assert "Artifact verified." in spoken["coreml"] or core.status == "ok"
+    assert spoken["coreml_evaluator"].startswith("coreml_evaluator: reference evaluator.")
