@@ -31,6 +31,7 @@ Not carried: candidates of native tool-chains. Not measured there: memory per mo
     archive   zip files, checked before anything is believed
     stored    a finished study, opened again without running anything
     pack      makes `job.zip`
+    run_here  runs a bundle on this machine by the program's own runner
     observed  what a runner's records say, as the core's own
     returned  an archive that came back, against the study it was made for
     merge     returned runs in a result
