@@ -52,13 +52,13 @@ def test_all_refusals_are_listed_at_once_and_the_error_names_the_first() -> None
     model = parsed(
         """<ir_version: 9, opset_import: ["" : 17]>
         net (float[1,2,8,8] x, float[4] v) => (z)
-        { y = MaxPool <kernel_shape=[2,2], dilations=[2,2]> (x)  w = NonZero(v)  z = Relu(y) }"""
+        { y, places = MaxPool <kernel_shape=[2,2]> (x)  w = NonZero(v)  z = Relu(y) }"""
     )
     for node, name in zip(model.graph.node, ("pool", "nonzero", "relu"), strict=True):
         node.name = name
     found = unsupported(model)
     assert [(item.node, item.op_type) for item in found] == [("pool", "MaxPool"), ("nonzero", "NonZero")]
-    assert "dilations" in found[0].why
+    assert "indices" in found[0].why
     assert all(item.remedy for item in found)
     with pytest.raises(ModelError, match=r"2 of .*'pool' \(MaxPool\)"):
         convert(model, "iOS17")

@@ -55,3 +55,23 @@ def test_powers(tmp_path: Path) -> None:
 def test_indices_have_no_equivalent() -> None:
     model, _ = one_node("MaxPool", [normal(1, 2, 6, 6)], outputs=2, kernel_shape=[2, 2])
     assert "indices" in unsupported(model)[0].why
+
+
+@pytest.mark.parametrize("ceil", [0, 1])
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool", "LpPool"])
+def test_dilations(op_type: str, ceil: int, tmp_path: Path) -> None:
+    options = {"kernel_shape": [2, 3], "strides": [2, 1], "dilations": [3, 2], "pads": [1, 0, 1, 1], "ceil_mode": ceil}
+    assert_agrees(one_node(op_type, [normal(1, 2, 9, 8)], opset=19, **options), tmp_path, atol=1e-5, by="onnxruntime")
+
+
+@pytest.mark.parametrize("ceil", [0, 1])
+def test_dilated_averages_that_count_the_pads(ceil: int, tmp_path: Path) -> None:
+    options = {"kernel_shape": [2, 2], "strides": [2, 2], "dilations": [2, 3], "pads": [1, 1, 1, 1], "ceil_mode": ceil}
+    case = one_node("AveragePool", [normal(1, 2, 8, 9)], opset=19, count_include_pad=1, **options)
+    assert_agrees(case, tmp_path, atol=1e-5)
+
+
+def test_a_large_dilated_kernel_is_refused() -> None:
+    options = {"kernel_shape": [12, 12], "dilations": [2, 2]}
+    (refused,) = unsupported(one_node("MaxPool", [normal(1, 1, 30, 30)], **options)[0])
+    assert "144 places" in refused.why
