@@ -11,5 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_package_is_listed() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "workbench").rglob("__init__.py")}
-    found |= {f"workbench_plugins.{path.parent.name}" for path in (ROOT / "plugins").glob("*/__init__.py")}
-    assert listed == found | {"workbench_plugins", "workbench_resources"}
+    plugins = (path.parent.relative_to(ROOT / "plugins") for path in (ROOT / "plugins").rglob("__init__.py"))
+    found |= {".".join(("workbench_plugins", *path.parts)) for path in plugins}
+    assert listed == found | {"workbench_resources"}
