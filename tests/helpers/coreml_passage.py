@@ -70,10 +70,12 @@ class Passage:
 
 def subject_of(model: onnx.ModelProto, scheme: str, feeds: Arrays | None = None) -> Subject:
     """Plan a model on `feeds` [n, ...], or on eight random samples; the first sample is evaluated."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]  # older files list both
+    model.graph.ClearField("input")
+    model.graph.input.extend(inputs)
     canonical, transforms = canonical_graph(raise_opset(model))
-    constants = {tensor.name for tensor in canonical.graph.initializer}  # older files list them as inputs too
-    random = {name: value for name, value in example_feeds(canonical, 8, seed=1).items() if name not in constants}
-    samples = dict(feeds or random)
+    samples = dict(feeds or example_feeds(canonical, 8, seed=1))
     scheme_of = Scheme(scheme)  # type: ignore[arg-type]
     plan = build_plan("0" * 64, canonical, transforms, scheme_of, MemorySamples(samples), lambda *_: None, lambda: None)
     return Subject(canonical, plan, {name: value[:1] for name, value in samples.items()})
