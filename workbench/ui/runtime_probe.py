@@ -14,6 +14,7 @@ from workbench.ui.widgets import button, label, row, say
 
 RUNNING = "Comparing its codes with the specification on small graphs..."
 STOPPED = "Stopped."
+SUMMARY_STRETCH = 100  # it takes the room, an empty place beside the button only what is left
 NOT_RUN = "The self-test could not be run."
 EQUAL = {"equal", "not_int8"}
 """What a pattern is whose codes are the specification's."""
@@ -40,7 +41,9 @@ class RuntimeProbe(QWidget):
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 6, 0, 0)
         inside.setSpacing(4)
-        inside.addLayout(row(self._button, self._summary, self._toggle, spacing=8))
+        above = row(self._button, self._summary, self._toggle, None, spacing=8)
+        above.setStretchFactor(self._summary, SUMMARY_STRETCH)
+        inside.addLayout(above)
         inside.addWidget(self._patterns)
         for hidden in (self._summary, self._toggle, self._patterns):
             hidden.hide()
