@@ -1,4 +1,4 @@
-"""Every model of the data folder beside the project, as TensorRT would judge it: S1 legal, S2 refused, without a GPU."""
+"""Every model of the data folder beside the project, as TensorRT judges it: S1 legal, S2 refused, without a GPU."""
 
 from __future__ import annotations
 
