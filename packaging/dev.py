@@ -1,7 +1,7 @@
 """Set-up and start in one command, standard library only.
 
     python3 packaging/dev.py demo      set up, then open the window on the bundled study, or run it without a display
-    python3 packaging/dev.py test      set up, then the whole test run (arguments go to pytest; -n 0: in one process)
+    python3 packaging/dev.py test      set up, then the whole test run in two processes (with arguments: one pytest)
     python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
 
 Makes `.venv` beside the code, installs an exact pinned set and stamps it, so that the next start takes seconds.
@@ -16,6 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,11 @@ DISPLAY_LIBRARIES = (
     "libxkbcommon-x11-0",
     "libxcb-shape0",
 )
+HALVES = (
+    ("tests/architecture", "tests/conformance", "tests/contract", "tests/e2e", "tests/gpu", "tests/mac"),
+    ("tests/ui", "tests/unit"),
+)
+"""Folders of tests that two processes run at once; a test holds that none is left out."""
 WITHOUT_WINDOW = ("--headless", "-o", "--output", "--json", "-h", "--help")
 
 
@@ -65,6 +71,13 @@ def main(arguments: list[str]) -> int:
     if command == "demo" and wants_window(rest) and (line := missing_for_window()):
         print(f"The window needs system libraries: {line}\nThe study runs without it.", file=sys.stderr, flush=True)
         rest = [*rest, "--headless"]
+    return start(command, rest)
+
+
+def start(command: str, rest: list[str]) -> int:
+    """Start what was asked for and return its exit code."""
+    if command == "test" and not rest and (os.cpu_count() or 1) > 1:
+        return run_halves()
     try:
         return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
     except KeyboardInterrupt:
@@ -74,16 +87,29 @@ def main(arguments: list[str]) -> int:
 def command_line(command: str, rest: list[str]) -> list[str]:
     """Return the program and arguments for one of the three commands; the user's own come last and win."""
     if command == "test":
-        return [str(venv_python()), "-m", "pytest", "-n", str(test_processes()), "--dist", "loadfile", *rest]
+        return [str(venv_python()), "-m", "pytest", *rest]
     if command == "demo":
         rest = ["demo", *rest]
     return [str(venv_python()), "-m", "workbench", *rest]
 
 
-def test_processes() -> int:
-    """Return how many processes share the test files: one per core, at most four; 0, the run itself, on one core."""
-    cores = os.cpu_count() or 1
-    return 0 if cores == 1 else min(cores, 4)
+def run_halves() -> int:
+    """Run the tests in two processes at once, each in a fixed order; the second's words follow the first's.
+
+    Returns:
+        The first exit code that is not 0.
+    """
+    first = subprocess.Popen(command_line("test", list(HALVES[0])), cwd=ROOT)
+    with tempfile.TemporaryFile("w+") as words:
+        command = command_line("test", list(HALVES[1]))
+        second = subprocess.Popen(command, cwd=ROOT, stdout=words, stderr=subprocess.STDOUT)
+        try:
+            codes = [first.wait(), second.wait()]
+        except KeyboardInterrupt:
+            codes = [130, first.wait(), second.wait()]
+        words.seek(0)
+        print(f"The other half: {' '.join(HALVES[1])}\n{words.read()}", flush=True)
+    return next((code for code in codes if code), 0)
 
 
 def missing_for_set_up() -> str:

@@ -59,17 +59,32 @@ def test_each_command_starts_its_program(dev: ModuleType) -> None:
     python = str(dev.venv_python())
     assert dev.command_line("demo", ["-o", "x"]) == [python, "-m", "workbench", "demo", "-o", "x"]
     assert dev.command_line("run", ["doctor", "--json"]) == [python, "-m", "workbench", "doctor", "--json"]
-    command = dev.command_line("test", ["-n", "0"])
-    assert (command[:3], command[-2:]) == ([python, "-m", "pytest"], ["-n", "0"])
+    assert dev.command_line("test", ["-x"]) == [python, "-m", "pytest", "-x"]
 
 
-@pytest.mark.parametrize(("cores", "processes"), [(None, 0), (1, 0), (2, 2), (4, 4), (64, 4)])
-def test_the_test_files_are_shared_among_the_cores(
-    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, cores: int | None, processes: int
+def test_every_folder_of_tests_is_in_one_half(dev: ModuleType) -> None:
+    halves = [folder for half in dev.HALVES for folder in half]
+    with_tests = {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(halves) == sorted(with_tests)
+
+
+@pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 3), 3), ((-6, 0), -6)])
+def test_both_halves_run_and_a_failed_one_is_not_lost(
+    dev: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    codes: tuple[int, int],
+    expected: int,
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
-    options = dev.command_line("test", [])[3:]
-    assert options == ["-n", str(processes), "--dist", "loadfile"]
+    def command(_command: str, half: list[str]) -> list[str]:
+        which = [list(folders) for folders in dev.HALVES].index(half)
+        leave = f"os.abort() if {codes[which]} < 0 else sys.exit({codes[which]})"
+        return [sys.executable, "-c", f"import os, sys; print('half', {which}, flush=True); {leave}"]
+
+    monkeypatch.setattr(dev, "command_line", command)
+    assert dev.run_halves() == expected
+    printed = capfd.readouterr().out
+    assert printed.index("half 0") < printed.index("half 1")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["walk"], 2), (["--help"], 0), (["-h"], 0)])
