@@ -1,8 +1,9 @@
 """The layers of a TensorRT engine, as the engine inspector lists them, and what became of each node in them.
 
-Two forms of the JSON are read: TensorRT 10's, where a tensor's "Format/Datatype" is one text, and TensorRT 11's, with
-"Format" and "DataType" apart (NVIDIA, "Migrating IEngineInspector Usage from TensorRT 10.x to 11.x"). An engine that
-was built without detailed profiling verbosity lists names alone: fusions can be read from them, precisions cannot.
+Two forms of the JSON are read: TensorRT 8's to 10's, where a tensor's "Format/Datatype" is one text, and TensorRT 11's,
+with "Format" and "DataType" apart (NVIDIA, "Migrating IEngineInspector Usage from TensorRT 10.x to 11.x"). TensorRT 8
+names a layer's nodes in the layer's name alone, later ones in "Metadata" too. An engine that was built without detailed
+profiling verbosity lists names alone: fusions can be read from them, precisions cannot.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ from workbench.spi import Placement
 
 COMPUTE_OPS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 NAMES_ONLY = "the engine lists names without precisions"
+ENDS_ONLY = "the layer's ends are int8, what it computes between them is not told"
 NOT_LISTED = "not among the engine's layers: folded into others, or removed by TensorRT"
 FLOAT_LAYER = "TensorRT chose a float layer"
+_COPY = "Reformatting CopyNode"
+"""How the name of a layer begins that only changes a tensor's layout or type; it goes on with the names of others."""
+_PRODUCT = re.compile(r"conv|gemm|matmul|matrix", re.IGNORECASE)
+"""In the LayerType of a layer that multiplies: CaskConvolution, ConvActPool, gemm, MatrixMultiply."""
 _METADATA = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
 _DATA_TYPES = (
     (re.compile(r"\bint8\b", re.IGNORECASE), "int8"),
@@ -39,13 +45,18 @@ class Layer:
     Attributes:
         name, kind: TensorRT's name and LayerType ("" where only names are listed).
         nodes: names of the ONNX nodes in it.
-        precision: element type of its first input, in which it computes; "" where it is not listed.
+        precision: element type in which it computes; "" where it is not listed.
     """
 
     name: str
     kind: str
     nodes: tuple[str, ...]
     precision: str
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it multiplies matrices or convolves."""
+        return _PRODUCT.search(self.kind) is not None
 
 
 def read_layers(text: str) -> tuple[Layer, ...]:
@@ -65,7 +76,9 @@ def read_layers(text: str) -> tuple[Layer, ...]:
 def placements_of(
     nodes: Sequence[tuple[str, str]], layers: Sequence[Layer], device: str, float_reasons: Mapping[str, str]
 ) -> list[Placement]:
-    """Return one Placement per node, in order, then one per layer that holds none of them.
+    """Return one Placement per node, in order, then one per layer that stands for none of them.
+
+    A node that several layers list, such as a product and what changes its operand's type, belongs to the product.
 
     Args:
         nodes: (name, op type) of the canonical graph's nodes that TensorRT took.
@@ -73,9 +86,11 @@ def placements_of(
     """
     known = dict(nodes)
     owners = {layer.name: _owner(layer, known) for layer in layers}
-    by_node = {node: layer for layer in reversed(layers) for node in layer.nodes}
+    products_first = sorted(layers, key=lambda layer: not layer.is_product)
+    by_node = {node: layer for layer in reversed(products_first) for node in layer.nodes}
+    placed = {by_node[name] for name in known if name in by_node}
     found = [_placement(name, op, by_node.get(name), owners, device, float_reasons) for name, op in nodes]
-    added = [layer for layer in layers if not owners[layer.name]]
+    added = [layer for layer in layers if layer not in placed]
     return found + [Placement("", layer.kind or layer.name, device, layer.precision or "unknown") for layer in added]
 
 
@@ -89,13 +104,13 @@ def _placement(
 ) -> Placement:
     if layer is None:
         return Placement(name, op_type, device, "unknown", reason=NOT_LISTED)
-    precision = layer.precision or "unknown"
+    kind, precision = layer.kind or op_type, layer.precision or "unknown"
+    if precision == "int8" and name in float_reasons and op_type not in COMPUTE_OPS:
+        return Placement(name, kind, device, "unknown", reason=f"{float_reasons[name]}; {ENDS_ONLY}")
     if owners[layer.name] != name:
-        return Placement(name, layer.kind or op_type, device, precision, fused_into=layer.name)
+        return Placement(name, kind, device, precision, fused_into=layer.name)
     reason = float_reasons.get(name, FLOAT_LAYER if op_type in COMPUTE_OPS else "") if precision != "int8" else ""
-    return Placement(
-        name, layer.kind or op_type, device, precision, reason=NAMES_ONLY if precision == "unknown" else reason
-    )
+    return Placement(name, kind, device, precision, reason=NAMES_ONLY if precision == "unknown" else reason)
 
 
 def _owner(layer: Layer, known: Mapping[str, str]) -> str:
@@ -105,16 +120,33 @@ def _owner(layer: Layer, known: Mapping[str, str]) -> str:
 
 
 def _named(name: str) -> Layer:
-    parts = re.split(r"\s\+\s|[(),]", name)
-    return Layer(name, "", tuple(part.strip() for part in parts if part.strip() and part.strip() != "PWN"), "")
+    return Layer(name, "", _nodes_in(name), "")
+
+
+def _nodes_in(name: str) -> tuple[str, ...]:
+    """Return the nodes that a layer's name is put together from: "a + b", "PWN(a, b)"."""
+    parts = () if name.startswith(_COPY) else re.split(r"\s\+\s|[(),]", name)
+    return tuple(part.strip() for part in parts if part.strip() and part.strip() != "PWN")
 
 
 def _detailed(item: Mapping[str, Any]) -> Layer:
-    nodes = tuple(dict.fromkeys(_METADATA.findall(str(item.get("Metadata", "")))))
-    inputs = item.get("Inputs") or [{}]
-    return Layer(str(item["Name"]), str(item.get("LayerType", "")), nodes, _precision(inputs[0]))
+    name, kind = str(item["Name"]), str(item.get("LayerType", ""))
+    nodes = tuple(dict.fromkeys(_METADATA.findall(str(item.get("Metadata", ""))))) or _nodes_in(name)
+    ends = [list(filter(None, map(_element_type, item.get(key) or ()))) for key in ("Inputs", "Outputs")]
+    return Layer(name, kind, nodes, _precision(*ends, is_product=_PRODUCT.search(kind) is not None))
 
 
-def _precision(tensor: Mapping[str, Any]) -> str:
+def _precision(inputs: Sequence[str], outputs: Sequence[str], *, is_product: bool) -> str:
+    """Return the type of a layer's first input: its operand.
+
+    What turns int8 into a float and multiplies nothing computes in that float: it dequantizes first.
+    """
+    first = inputs[0] if inputs else ""
+    if first == "int8" and not is_product and outputs and "int8" not in outputs:
+        return outputs[0]
+    return first
+
+
+def _element_type(tensor: Mapping[str, Any]) -> str:
     words = str(tensor.get("DataType") or tensor.get("Format/Datatype") or tensor.get("Format") or "")
     return next((name for pattern, name in _DATA_TYPES if pattern.search(words)), "")
