@@ -126,12 +126,14 @@ class Prepared:
         deviations: found while lowering, on top of `realise`.
         notes: facts for the sheet (opset, passes removed, ...).
         declared: tensors with other parameters than the plan's, which a deviation announces; parity is judged by them.
+        declared_biases: float32 [C] biases with other values than the plan's, in the same way.
     """
 
     artifact: Path
     deviations: tuple[Deviation, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, TensorParameters] = field(default_factory=dict)
+    declared_biases: Arrays = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import onnx
 from workbench_plugins.coreml.frontend.convert import convert, unsupported
 from workbench_plugins.coreml.frontend.records import Unsupported
 from workbench_plugins.coreml.frontend.shapes import with_batch
+from workbench_plugins.coreml.halves import round_biases
 from workbench_plugins.coreml.naming import input_features, node_rows, output_features, plan_names
 from workbench_plugins.coreml.pipeline import REMOVED, load_library, write_package
 from workbench_plugins.coreml.sidecar import Sidecar, save_sidecar
@@ -46,6 +47,8 @@ def lower(source: Path, folder: Path, job: Job) -> tuple[Path, Sidecar]:
         ModelError: nodes that Core ML has no equivalent for; all of them are named in one line.
     """
     model = onnx.load(str(source))
+    if job.plan is not None and job.compute == "float16":
+        round_biases(model)
     fixed = with_batch(model, job.batch)
     refused = unsupported(fixed, job.target)
     if refused:

@@ -34,7 +34,7 @@ def plan_names(model: onnx.ModelProto, converted: Converted) -> PlanNames:
     """Return what stands for what."""
     found, variables = PlanNames(), converted.tensor_names
     constants = {tensor.name: prod(tensor.dims) for tensor in model.graph.initializer}
-    producers = {name: node for node in model.graph.node for name in node.output}
+    producers = _producers(model)
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
             tensor = node.input[1].removesuffix(SCALE)
@@ -44,9 +44,13 @@ def plan_names(model: onnx.ModelProto, converted: Converted) -> PlanNames:
         elif node.op_type == "DequantizeLinear" and node.input[0] in constants:
             axis = next((item.i for item in node.attribute if item.name == "axis"), 1)
             found.weights[variables[node.output[0]]] = node.input[0].removesuffix(CODES), axis
-    for node, bias in _biases(model, constants, producers):
+    for node, bias in planned_biases(model):
         found.biases[variables[node.output[0]]] = bias.removesuffix(ADDED), constants[bias]
     return found
+
+
+def _producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
+    return {name: node for node in model.graph.node for name in node.output}
 
 
 def _source(name: str, producers: Mapping[str, onnx.NodeProto]) -> onnx.NodeProto | None:
@@ -62,10 +66,9 @@ def _remember_copy(found: PlanNames, tensor: str, source: onnx.NodeProto | None)
         found.same_codes[tensor] = source.input[1].removesuffix(SCALE)
 
 
-def _biases(
-    model: onnx.ModelProto, constants: Mapping[str, int], producers: Mapping[str, onnx.NodeProto]
-) -> Iterator[tuple[onnx.NodeProto, str]]:
-    """Yield each node that adds a bias of the plan, and the bias' initializer."""
+def planned_biases(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, str]]:
+    """Yield each node of a Q/DQ graph that adds a bias of the plan, and the bias' initializer."""
+    constants, producers = {tensor.name for tensor in model.graph.initializer}, _producers(model)
     for node in model.graph.node:
         if node.op_type in BIASED and len(node.input) > 2 and node.input[2] in constants:
             weight = producers.get(node.input[1])

@@ -102,6 +102,7 @@ def prepare_package(
     plugin_id: str, choices: Mapping[str, tuple[str, ...]], model: Path, plan: QuantPlan | None, context: Context
 ) -> Prepared:
     """Write the package of a model or a plan into the context's folder; see `CoreMlRuntime.prepare`."""
+    from workbench_plugins.coreml.halves import rounded_biases, told  # noqa: PLC0415  (loads onnx)
     from workbench_plugins.coreml.lowering import Job, lower, notes_of  # noqa: PLC0415  (loads onnx)
 
     options = options_of(plugin_id, context.settings, choices)
@@ -120,7 +121,12 @@ def prepare_package(
     context.progress(0, 1, "converting to a Core ML program")
     package, sidecar = lower(source, context.work_dir, job)
     _drop_sources(context.work_dir, package)
-    return Prepared(package, notes=notes_of(sidecar, job))
+    notes = notes_of(sidecar, job)
+    if job.plan is None or job.compute == "float32":
+        return Prepared(package, notes=notes)
+    declared = rounded_biases(job.plan.biases)
+    notes["biases_in_float16"] = told(job.plan.biases, declared)
+    return Prepared(package, notes=notes, declared_biases=declared)
 
 
 def read_package_back(artifact: Path) -> RealisedParameters:

@@ -16,7 +16,7 @@ from workbench.execution.discovery import Manifest, load_runtime
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.preparation import PreparedModel
-from workbench.execution.realised import load_realised, tensors_from_json
+from workbench.execution.realised import biases_from_json, load_realised, tensors_from_json
 from workbench.execution.stages import Stages
 from workbench.quant.parity import compare_with_plan
 from workbench.quant.plan import QuantPlan
@@ -170,21 +170,23 @@ def _parity(
 
 
 def parity_record(plan: QuantPlan, record: Mapping[str, Any], parameters: Path) -> dict[str, Any]:
-    """Compare what was read back with the plan, and for tensors that `prepare` declared with what it declared.
+    """Compare what was read back with the plan, and for tensors and biases that `prepare` declared with those.
 
     Args:
         record: prepare's answer; parameters: what `save_realised` wrote.
     """
     declared = tensors_from_json(record.get("declared", {}))
-    expected = replace(plan, tensors={**plan.tensors, **declared})
+    biases = biases_from_json(record.get("declared_biases", {}))
+    expected = replace(plan, tensors={**plan.tensors, **declared}, biases={**plan.biases, **biases})
     checked, mismatches = compare_with_plan(expected, load_realised(parameters))
-    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches], "declared": len(declared)}
+    count = len(declared) + len(biases)
+    return {"checked": checked, "mismatches": [asdict(item) for item in mismatches], "declared": count}
 
 
 def refuse_undeclared(manifest: Manifest, record: Mapping[str, Any]) -> None:
     """Raise CellFailedError where a plugin writes other numbers than the plan's and no deviation says so."""
     told = any(item["codes_change"] for item in (*record["announced"], *record["deviations"]))
-    if record["declared"] and not told:
+    if (record["declared"] or record.get("declared_biases")) and not told:
         message = f"{manifest.id} declares other numbers than the plan's, and no deviation says that codes change"
         raise CellFailedError(Outcome("failed", error_kind="ContractError", message=message))
 

@@ -14,7 +14,7 @@ from typing import Any
 from workbench.errors import ContractError
 from workbench.execution.discovery import load_plugin, load_runtime
 from workbench.execution.jobs import PluginRef
-from workbench.execution.realised import save_realised, tensors_json
+from workbench.execution.realised import biases_json, save_realised, tensors_json
 from workbench.execution.worker import Channel, Handler
 from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
 from workbench.quant.plan import load_plan
@@ -52,7 +52,8 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
 
     Returns:
         artifact, artifact_sha256 (of the file, or of names and contents of a folder), artifact_bytes, deviations,
-        notes, declared (tensors whose parameters a deviation announces), build_s (wall time of `prepare`).
+        notes, declared (tensors whose parameters a deviation announces) and declared_biases (likewise), build_s (wall
+        time of `prepare`).
 
     Raises:
         ContractError: the plugin wrote nothing, or outside the folder.
@@ -81,6 +82,7 @@ def prepare(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channe
         "deviations": [asdict(deviation) for deviation in prepared.deviations],
         "notes": dict(prepared.notes),
         "declared": tensors_json(prepared.declared),
+        "declared_biases": biases_json(prepared.declared_biases),
         "build_s": build_s,
     }
 

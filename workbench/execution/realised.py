@@ -61,6 +61,16 @@ def tensors_from_json(document: Mapping[str, Any]) -> dict[str, TensorParameters
     return {name: _tensor(value) for name, value in document.items()}
 
 
+def biases_json(biases: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Return float32 biases as JSON; every value comes back as it was."""
+    return {name: np.asarray(value, np.float32).tolist() for name, value in biases.items()}
+
+
+def biases_from_json(document: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what `biases_json` was given. Raises TypeError, ValueError on another form."""
+    return {name: np.array(values, np.float32) for name, values in document.items()}
+
+
 def _add(array: npt.NDArray[Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
     """Keep an array under a number, since names of tensors may hold anything, and return its key."""
     key = f"a{len(arrays)}"

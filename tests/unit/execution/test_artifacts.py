@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from helpers import studies
@@ -24,7 +25,7 @@ from workbench.execution.artifacts import (
 from workbench.execution.cells import Cell, cells_of
 from workbench.execution.discovery import Manifest, find_plugin
 from workbench.execution.preparation import prepare_model
-from workbench.execution.realised import save_realised, tensors_json
+from workbench.execution.realised import biases_json, save_realised, tensors_json
 from workbench.execution.stages import Stages
 from workbench.execution.store import Store
 from workbench.execution.study import load_study
@@ -98,17 +99,34 @@ def test_declared_tensors_are_compared_with_what_is_declared(finished: Any, tmp_
     assert [item["field"] for item in still["mismatches"]] == ["scale"]
 
 
+def test_declared_biases_are_compared_with_what_is_declared(finished: Any, tmp_path: Path) -> None:
+    plan = load_plan(finished.folder / "plans/S1/plan.json")
+    name, bias = next(iter(plan.biases.items()))
+    changed = bias + np.float32(0.5)
+    save_realised(RealisedParameters(plan.tensors, plan.weights, {**plan.biases, name: changed}), tmp_path / "r.json")
+    told = parity_record(plan, {"declared_biases": biases_json({name: changed})}, tmp_path / "r.json")
+    assert (told["mismatches"], told["declared"]) == ([], 1)
+    untold = parity_record(plan, {}, tmp_path / "r.json")
+    assert [(item["kind"], item["name"]) for item in untold["mismatches"]] == [("bias", name)]
+    wrong = parity_record(plan, {"declared_biases": biases_json({name: changed * 2})}, tmp_path / "r.json")
+    assert [(item["kind"], item["name"]) for item in wrong["mismatches"]] == [("bias", name)]
+
+
+@pytest.mark.parametrize("kind", ["declared", "declared_biases"])
 @pytest.mark.parametrize(
     ("announced", "deviations", "is_told"),
     [([], [], False), ([False], [None], False), ([True], [], True), ([], [True], True)],
 )
-def test_other_numbers_than_the_plans_need_a_deviation(announced: Any, deviations: Any, is_told: bool) -> None:
+def test_other_numbers_than_the_plans_need_a_deviation(
+    announced: Any, deviations: Any, is_told: bool, kind: str
+) -> None:
     record = {
-        "declared": {"input": {}},
+        "declared": {},
+        kind: {"input": {}},
         "announced": [{"codes_change": value} for value in announced],
         "deviations": [{"codes_change": value} for value in deviations],
     }
-    refuse_undeclared(find_plugin("echo"), {**record, "declared": {}})
+    refuse_undeclared(find_plugin("echo"), {**record, kind: {}})
     if is_told:
         refuse_undeclared(find_plugin("echo"), record)
         return

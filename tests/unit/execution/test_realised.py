@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import FileFormatError
-from workbench.execution.realised import load_realised, save_realised
+from workbench.execution.realised import biases_from_json, biases_json, load_realised, save_realised
 from workbench.quant.parity import RealisedParameters
 from workbench.quant.plan import TensorParameters, WeightParameters
 
@@ -33,6 +33,13 @@ def test_everything_survives(tmp_path: Path) -> None:
     assert (weight.codes.dtype, weight.codes.tolist(), weight.dtype, weight.axis) == (np.uint8, [[200, 3]], "uint8", 0)
     assert (weight.zero_point.tolist(), weight.scale.tolist()) == ([128], [0.5])
     np.testing.assert_array_equal(loaded.biases["b"], found().biases["b"])
+
+
+def test_declared_biases_come_back_bit_by_bit() -> None:
+    given = {"b": np.float32([0.1, -(2.0**-24), 65504.0, 1e-38])}
+    again = biases_from_json(json.loads(json.dumps(biases_json(given))))
+    assert again["b"].dtype == np.float32
+    np.testing.assert_array_equal(again["b"], given["b"])
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import functools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,24 @@ def test_the_default_pipeline_is_caught(residual: Any, tmp_path: Path, monkeypat
     assert not [item for item in mismatches if item.kind != "tensor"]
 
 
-def test_float16_keeps_scales_and_codes_and_rounds_biases(residual: Any, tmp_path: Path) -> None:
-    prepared, _ = lowered(CoreMlRuntime(), residual.canonical, residual.plan, tmp_path, {"compute": "float16"})
+@pytest.mark.parametrize("target", ["iOS17", "iOS18"])
+def test_float16_holds_the_plan_but_for_the_biases_it_declares(residual: Any, target: str, tmp_path: Path) -> None:
+    settings = {"compute": "float16", "deployment_target": target}
+    prepared, _ = lowered(CoreMlRuntime(), residual.canonical, residual.plan, tmp_path, settings)
     found = read_parameters(prepared.artifact)
-    _, mismatches = compare_with_plan(residual.plan, found)
-    assert {item.kind for item in mismatches} <= {"bias"}
-    for name, planned in residual.plan.biases.items():
-        np.testing.assert_array_equal(found.biases[name], planned.astype(np.float16).astype(np.float32))
+    _, undeclared = compare_with_plan(residual.plan, found)
+    assert {(item.kind, item.name) for item in undeclared} == {("bias", name) for name in prepared.declared_biases}
+    declared = replace(residual.plan, biases={**residual.plan.biases, **prepared.declared_biases})
+    assert compare_with_plan(declared, found) == (23, [])
+
+
+def test_another_bias_than_the_declared_one_is_named(residual: Any, tmp_path: Path) -> None:
+    prepared, _ = lowered(CoreMlRuntime(), residual.canonical, residual.plan, tmp_path, {"compute": "float16"})
+    declared = replace(residual.plan, biases={**residual.plan.biases, **prepared.declared_biases})
+    name = next(iter(prepared.declared_biases))
+    edit_package(prepared.artifact, [("bias", name, "values")])
+    _, mismatches = compare_with_plan(declared, read_parameters(prepared.artifact))
+    assert [(item.kind, item.name, item.field) for item in mismatches] == [("bias", name, "values")]
 
 
 def test_one_changed_zero_point_is_named(residual: Any, tmp_path: Path) -> None:
