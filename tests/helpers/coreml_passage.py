@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +27,7 @@ from workbench_plugins.coreml_evaluator.runtime import EvaluatorRuntime
 from workbench.model.canonical import canonical_graph
 from workbench.model.opset import raise_opset
 from workbench.quant.build import build_plan
+from workbench.quant.certificate import certify
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.parity import compare_with_plan
 from workbench.quant.plan import QuantPlan
@@ -35,6 +36,14 @@ from workbench.quant.scheme import Scheme
 from workbench.spi import OpenOptions
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Codes = npt.NDArray[np.int64]
+SCHEMES: Mapping[str, Scheme] = {
+    "S1": Scheme("S1"),
+    "S2": Scheme("S2"),
+    "S3": Scheme("S3"),
+    "S1-P2": Scheme("S1", scale_rounding="power_of_two"),
+}
+"""S1-P2 has power-of-two scales, on which plans can be certified exact."""
 _QUANTIZED = "__quantized"
 
 
@@ -54,6 +63,7 @@ class Passage:
     Attributes:
         checked, mismatches: of parity.
         codes: compared layer by layer on the simulated inputs; equal_share: of them, 0..1; largest_step: in codes.
+        certified: codes, end to end, of the tensors that the plan certifies as exact; unequal: those that differ.
         sqnr_db: of the outputs, end to end, against the simulation.
         lower_s, evaluate_s: wall seconds of lowering, and of one sample in the evaluator.
     """
@@ -63,6 +73,8 @@ class Passage:
     codes: int
     equal_share: float
     largest_step: int
+    certified: int
+    unequal: int
     sqnr_db: float
     lower_s: float
     evaluate_s: float
@@ -76,8 +88,8 @@ def subject_of(model: onnx.ModelProto, scheme: str, feeds: Arrays | None = None)
     model.graph.input.extend(inputs)
     canonical, transforms = canonical_graph(raise_opset(model))
     samples = dict(feeds or example_feeds(canonical, 8, seed=1))
-    scheme_of = Scheme(scheme)  # type: ignore[arg-type]
-    plan = build_plan("0" * 64, canonical, transforms, scheme_of, MemorySamples(samples), lambda *_: None, lambda: None)
+    source = MemorySamples(samples)
+    plan = build_plan("0" * 64, canonical, transforms, SCHEMES[scheme], source, lambda *_: None, lambda: None)
     return Subject(canonical, plan, {name: value[:1] for name, value in samples.items()})
 
 
@@ -96,36 +108,57 @@ def passage(subject: Subject, target: str, folder: Path) -> Passage:
         found = session.run(subject.feeds)
         evaluate_s = perf_counter() - began
     expected = run_graph(simulated, subject.feeds)
-    differences = layer_by_layer(prepared.artifact, simulated, subject.feeds)
+    apart = CodesApart.of(prepared.artifact, simulated, subject.feeds)
     shutil.rmtree(prepared.artifact)
+    layers = _joined(apart.alone.values())
+    certified = certify(subject.canonical, subject.plan).exact
+    exact = _joined(codes for tensor, codes in apart.in_a_row.items() if tensor in certified)
     return Passage(
         checked,
         tuple(f"{item.kind} {item.name} {item.field}" for item in mismatches),
-        int(differences.size),
-        float(np.mean(differences == 0)) if differences.size else 1.0,
-        int(differences.max(initial=0)),
+        int(layers.size),
+        float(np.mean(layers == 0)) if layers.size else 1.0,
+        int(layers.max(initial=0)),
+        int(exact.size),
+        int(np.count_nonzero(exact)),
         min(sqnr_db(value, found[name]) for name, value in expected.items()),
         lower_s,
         evaluate_s,
     )
 
 
-def layer_by_layer(package: Path, simulated: onnx.ModelProto, feeds: Arrays) -> npt.NDArray[np.int64]:
-    """Return how many codes apart each result of a layer is, where every layer reads the simulation's own codes."""
-    sidecar = load_sidecar(package)
-    codes = simulated_codes(simulated, feeds)
-    variables = _variables(sidecar, codes)
-    program = Evaluator(read_package(package))
-    names = {out for out in variables.values() if _is_known(program, out)}
-    mine = {tensor: variable for tensor, variable in variables.items() if variable in names}
-    forced = {variable: codes[tensor] for tensor, variable in mine.items()}
-    features = {item.name: np.asarray(feeds[name]) for name, item in sidecar.inputs.items()}
-    found = program.run(features, watch=list(mine.values()), forced=forced)
-    parts = [
-        np.abs(found[variable].astype(np.int64) - codes[tensor].astype(np.int64)).reshape(-1)
-        for tensor, variable in mine.items()
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+@dataclass(frozen=True)
+class CodesApart:
+    """How many codes the evaluator is from the simulation, per planned tensor and element.
+
+    Attributes:
+        alone: every layer reads the simulation's own codes. in_a_row: every layer reads what the one before it gave.
+    """
+
+    alone: Mapping[str, Codes]
+    in_a_row: Mapping[str, Codes]
+
+    @classmethod
+    def of(cls, package: Path, simulated: onnx.ModelProto, feeds: Arrays) -> CodesApart:
+        sidecar = load_sidecar(package)
+        codes = simulated_codes(simulated, feeds)
+        program = Evaluator(read_package(package))
+        mine = {name: item for name, item in _variables(sidecar, codes).items() if _is_known(program, item)}
+        features = {item.name: np.asarray(feeds[name]) for name, item in sidecar.inputs.items()}
+        forced = {variable: codes[tensor] for tensor, variable in mine.items()}
+        runs = (program.run(features, list(mine.values()), given) for given in (forced, None))
+        alone, in_a_row = (
+            {tensor: _apart(found[variable], codes[tensor]) for tensor, variable in mine.items()} for found in runs
+        )
+        return cls(alone, in_a_row)
+
+
+def _apart(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> Codes:
+    return np.abs(found.astype(np.int64) - expected.astype(np.int64)).reshape(-1)
+
+
+def _joined(parts: Iterable[Codes]) -> Codes:
+    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def simulated_codes(simulated: onnx.ModelProto, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
