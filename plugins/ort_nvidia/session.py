@@ -61,7 +61,6 @@ class ProviderSession:
         self.artifact, self.options, self.provider, self.settings = prepared.artifact, options, provider, settings
         self._session: Any = None
         self._names: list[str] = []
-        self._shapes: dict[str, tuple[int, ...]] = {}
         self._old_tf32: str | None = None
 
     def __enter__(self) -> Self:
@@ -92,8 +91,6 @@ class ProviderSession:
 
     def run(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Run one batch; the arrays returned are the caller's."""
-        if not self._shapes:
-            self._shapes = {name: value.shape for name, value in feeds.items()}
         return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
 
     def placement(self) -> list[Placement]:

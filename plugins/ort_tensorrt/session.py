@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy.typing as npt
 from workbench_plugins.ort_cpu.canonical_nodes import CanonicalNodes, load_nodes
 from workbench_plugins.ort_nvidia.binaries import needed_libraries
 from workbench_plugins.ort_nvidia.libraries import major_of
 from workbench_plugins.ort_nvidia.probing import CUDA, Provider, provider_library
+from workbench_plugins.ort_nvidia.rebuild import KeptRuns, told
 from workbench_plugins.ort_nvidia.session import COMMON_SETTINGS, CPU_PROVIDER, ProviderSession, moved
 from workbench_plugins.ort_tensorrt.inspector import SECOND_BUILD, BuildFlags, layer_information, tensorrt_package
 from workbench_plugins.ort_tensorrt.layers import placements_of, read_layers
 
-from workbench.spi import OpenOptions, Placement, Prepared
+from workbench.spi import Arrays, OpenOptions, Placement, Prepared
 
 SETTINGS: Mapping[str, tuple[Any, ...]] = {
     **COMMON_SETTINGS,
     "builder_level": (3, 0, 1, 2, 4, 5),
     "remainder": ("fp32", "fp16"),
     "context_dump": (False, True),
+    "build_twice": (False, True),
 }
-"""Builder optimization level (more is slower to build and faster to run), the precision of layers left in float, and
-whether the engine is also written as an ONNX file with an EPContext node, beside the engine cache."""
+"""Builder optimization level (more is slower to build and faster to run), the precision of layers left in float,
+whether the engine is also written as an ONNX file with an EPContext node beside the engine cache, and whether a second
+engine is built from nothing to tell how far it moves the answers."""
 ENGINES = "engines"
 CONTEXT_FILE = "context.onnx"
 WITHOUT_PACKAGE = "layer precisions need the TensorRT Python package"
@@ -36,12 +42,26 @@ class OrtTensorRtSession(ProviderSession):
     """TensorRT gets the Q/DQ graph as it is written: ONNX Runtime's own rewriting comes first otherwise."""
 
     def __init__(
-        self, prepared: Prepared, options: OpenOptions, provider: Provider, settings: Mapping[str, Any]
+        self,
+        prepared: Prepared,
+        options: OpenOptions,
+        provider: Provider,
+        settings: Mapping[str, Any],
+        *,
+        uses_built: bool = True,
     ) -> None:
         super().__init__(prepared, options, provider, settings)
         built = self.artifact.parent / ENGINES
-        self.was_built = any(built.glob("*.engine"))
+        self.was_built = uses_built and any(built.glob("*.engine"))
         self.engines = built if self.was_built else options.work_dir / ENGINES
+        self.kept = KeptRuns(is_wanted=settings["build_twice"])
+        self._noise = ""
+
+    def run(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """Run one batch; the arrays returned are the caller's."""
+        answers = super().run(feeds)
+        self.kept.keep(feeds, answers)
+        return answers
 
     def provider_options(self) -> dict[str, str]:
         """Return TensorRT's options; one optimization profile for exactly this batch."""
@@ -101,7 +121,22 @@ class OrtTensorRtSession(ProviderSession):
             "remainder": "fp16" if flags.fp16 else "fp32",
             "optimization_profile": ", ".join(f"{name}:{_by_x(shape)}" for name, shape in flags.shapes.items())
             or "from the model's fixed shapes",
+            **({"rebuild_noise": self.rebuild_noise()} if self.settings["build_twice"] else {}),
         }
+
+    def rebuild_noise(self) -> str:
+        """Build a second engine, once, and return how far its answers are from the first's."""
+        self._noise = self._noise or told(self._against_a_second_engine)
+        return self._noise
+
+    def _against_a_second_engine(self) -> str:
+        """The second engine's caches are its own and empty: a timing cache would give it the first one's kernels."""
+        settings = {**self.settings, "build_twice": False, "context_dump": False}
+        with TemporaryDirectory(prefix="rebuild", dir=self.options.work_dir) as folder:
+            options = replace(self.options, work_dir=Path(folder))
+            again = type(self)(Prepared(self.artifact), options, self.provider, settings, uses_built=False)
+            with again as second:
+                return self.kept.noise(second.run)
 
     def _context_options(self) -> dict[str, str]:
         """Return the options that write the engine as a file of its own (ONNX Runtime, "TensorRT EP", EPContext)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,9 +10,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from workbench_plugins.ort_cpu.canonical_nodes import load_nodes
+from workbench_plugins.ort_nvidia.rebuild import KeptRuns, told
 from workbench_plugins.ort_nvidia.session import DEVICES
 from workbench_plugins.ort_tensorrt.inspector import BuildFlags, build_engine, layers_of
-from workbench_plugins.ort_tensorrt.layers import placements_of, read_layers
+from workbench_plugins.ort_tensorrt.layers import Layer, placements_of, read_layers
 from workbench_plugins.ort_tensorrt.session import profile_shapes
 
 from workbench.errors import ModelError
@@ -22,8 +23,10 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "device": DEVICES,
     "tf32": (False, True),
     "builder_level": (3, 0, 1, 2, 4, 5),
+    "build_twice": (False, True),
 }
-"""Options, the default first: index of the GPU, whether float32 products may be rounded to TF32, builder level."""
+"""Options, the default first: index of the GPU, whether float32 products may be rounded to TF32, builder level, and
+whether a second engine is built to tell how far it moves the answers."""
 ENGINE = "model.engine"
 
 
@@ -33,6 +36,7 @@ class TensorRtSession:
     Args:
         package: returns the imported package `tensorrt`.
         device: returns the GPU of an index; see device.CudaDevice.
+        uses_built: whether the engine made while preparing is loaded, where there is one.
     """
 
     def __init__(
@@ -42,9 +46,13 @@ class TensorRtSession:
         settings: Mapping[str, Any],
         package: Callable[[], Any],
         device: Callable[[int], Any],
+        *,
+        uses_built: bool = True,
     ) -> None:
         self.artifact, self.options, self.settings = prepared.artifact, options, settings
-        self._package, self._device = package, device(settings["device"])
+        self.kept = KeptRuns(is_wanted=settings["build_twice"])
+        self._package, self._new_device, self._device = package, device, device(settings["device"])
+        self._uses_built, self._noise = uses_built, ""
         self._trt: Any = None
         self._engine: Any = None
         self._context: Any = None
@@ -89,6 +97,7 @@ class TensorRtSession:
         for name, value in found.items():
             self._device.download(value, self._device.buffer(name, value.nbytes))
         self._device.synchronize()
+        self.kept.keep(feeds, found)
         return found
 
     def placement(self) -> list[Placement]:
@@ -110,7 +119,23 @@ class TensorRtSession:
             "tf32": "allowed" if self.settings["tf32"] else "off",
             "optimization_profile": shapes or "from the model's fixed shapes",
             "fallback": "none",
+            **({"rebuild_noise": self.rebuild_noise()} if self.settings["build_twice"] else {}),
         }
+
+    def rebuild_noise(self) -> str:
+        """Build a second engine, once, and return how far its answers are from the first's, and whether its layers."""
+        self._noise = self._noise or told(self._against_a_second_engine)
+        return self._noise
+
+    def _against_a_second_engine(self) -> str:
+        settings, first = {**self.settings, "build_twice": False}, Prepared(self.artifact)
+        again = type(self)(first, self.options, settings, self._package, self._new_device, uses_built=False)
+        with again as second:
+            return f"{self.kept.noise(second.run)}; {changed_layers(self.layers(), second.layers())}"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Return the engine's layers as the inspector lists them."""
+        return read_layers(layers_of(self._trt, self._engine))
 
     def save_engine(self, path: Path) -> None:
         """Write the engine; it fits this GPU and this version of TensorRT alone."""
@@ -119,7 +144,8 @@ class TensorRtSession:
     def _loaded(self) -> tuple[Any, str]:
         runtime = self._trt.Runtime(self._trt.Logger(self._trt.Logger.ERROR))
         kept = self.artifact.parent / ENGINE
-        engine = runtime.deserialize_cuda_engine(kept.read_bytes()) if kept.is_file() else None
+        is_there = self._uses_built and kept.is_file()
+        engine = runtime.deserialize_cuda_engine(kept.read_bytes()) if is_there else None
         if engine is not None:
             return engine, "loaded from the file made while building"
         engine = runtime.deserialize_cuda_engine(build_engine(self._trt, self.artifact, self._flags()))
@@ -142,3 +168,9 @@ class TensorRtSession:
     def _type(self, name: str) -> npt.DTypeLike:
         found: npt.DTypeLike = self._trt.nptype(self._engine.get_tensor_dtype(name))
         return found
+
+
+def changed_layers(first: Sequence[Layer], second: Sequence[Layer]) -> str:
+    """Return in words how many layers of a first engine a second one does not have, name, kind and precision alike."""
+    missing = len(set(first) - set(second))
+    return f"{missing} of {len(first)} layers are others" if missing else f"the same {len(first)} layers"

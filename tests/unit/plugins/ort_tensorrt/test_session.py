@@ -119,6 +119,36 @@ def test_without_the_package_precisions_are_unknown_and_why(tmp_path: Path) -> N
     assert facts["optimization_profile"].startswith("input:1x")
 
 
+def test_a_second_engine_has_caches_of_its_own_and_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, _ = prepared(tmp_path)
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "engines" / "x.engine").write_bytes(b"")
+    used: list[Path] = []
+    open_session = OrtTensorRtSession.open
+    monkeypatch.setattr(
+        OrtTensorRtSession, "open", lambda self, made: used.append(self.engines) or open_session(self, made)
+    )
+    feeds = random_feeds(canonical_graph(resnet_like())[0], 2)
+    with OrtTensorRtRuntime(STAND_IN).open(done, OpenOptions("int8", 1, 2, tmp_path, {"build_twice": True})) as opened:
+        opened.run(feeds)
+        assert opened.facts()["rebuild_noise"] == opened.facts()["rebuild_noise"] == "none: bit-equal in 1 run"
+    first, second = used
+    assert first == tmp_path / "engines"
+    assert second.parent.name.startswith("rebuild")
+    assert not second.exists(), "the second engine is not kept"
+
+
+def test_what_a_second_engine_moves_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, _ = prepared(tmp_path)
+    with OrtTensorRtRuntime(STAND_IN).open(done, OpenOptions("int8", 1, 2, tmp_path, {"build_twice": True})) as opened:
+        opened.run(random_feeds(canonical_graph(resnet_like())[0], 2))
+        run = OrtTensorRtSession.run
+        monkeypatch.setattr(
+            OrtTensorRtSession, "run", lambda self, feeds: {key: value + 0.5 for key, value in run(self, feeds).items()}
+        )
+        assert opened.facts()["rebuild_noise"].startswith("largest difference 0.5, nmse ")
+
+
 def test_layers_of_a_second_build_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done, graph = prepared(tmp_path)
     names = [node.name for node in graph.nodes]

@@ -11,7 +11,8 @@ from helpers.contexts import PlainContext
 from helpers.onnx_models import random_feeds, resnet_like
 from helpers.plans import make_plan, run_graph
 from helpers.tensorrt_standin import load_standin
-from workbench_plugins.tensorrt.session import ENGINE, SETTINGS
+from workbench_plugins.ort_tensorrt.layers import Layer
+from workbench_plugins.tensorrt.session import ENGINE, SETTINGS, changed_layers
 
 from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph
@@ -96,5 +97,49 @@ def test_an_engine_of_another_version_is_built_anew(standin: Any, tmp_path: Path
         assert session.facts()["engine"] == "built while loading"
 
 
+def test_a_second_engine_is_compared_with_the_first(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    with opened(standin, done, tmp_path, build_twice=True) as session:
+        session.run(random_feeds(CANONICAL, 3))
+        told = session.facts()["rebuild_noise"]
+        assert session.facts()["rebuild_noise"] is told, "one second build, however often it is asked"
+        assert session._device.is_open, "the first engine goes on"
+        session.run(random_feeds(CANONICAL, 3))
+    assert told == f"none: bit-equal in 1 run; the same {len(session_layers(CANONICAL))} layers"
+    with opened(standin, done, tmp_path) as session:
+        assert "rebuild_noise" not in session.facts()
+
+
+def test_what_a_second_engine_moves_is_told(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    other = canonical_graph(resnet_like(seed=4))[0]
+    standin.Builder.build_serialized_network = lambda self, network, config: other.SerializeToString()
+    with opened(standin, done, tmp_path, build_twice=True) as session:
+        session.run(random_feeds(CANONICAL, 3))
+        told = session.facts()["rebuild_noise"]
+    assert told.startswith("largest difference ")
+    assert " of 3 answers changed, in 1 run; " in told
+
+
+def test_a_second_engine_that_is_not_built_is_told(standin: Any, tmp_path: Path) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    standin.Builder.build_serialized_network = lambda self, network, config: None
+    with opened(standin, done, tmp_path, build_twice=True) as session:
+        session.run(random_feeds(CANONICAL, 3))
+        assert session.facts()["rebuild_noise"].startswith("not measured: TensorRT builds no engine")
+
+
+def session_layers(model: Any) -> list[str]:
+    return [node.name for node in model.graph.node]
+
+
+def test_layers_of_two_engines_are_compared() -> None:
+    layers = tuple(Layer(name, "CaskConvolution", (name,), "int8") for name in "abc")
+    assert changed_layers(layers, layers) == "the same 3 layers"
+    moved = (*layers[:2], Layer("c", "CaskConvolution", ("c",), "fp32"))
+    assert changed_layers(layers, moved) == "1 of 3 layers are others"
+
+
 def test_options() -> None:
-    assert {key: values[0] for key, values in SETTINGS.items()} == {"device": 0, "tf32": False, "builder_level": 3}
+    defaults = {"device": 0, "tf32": False, "builder_level": 3, "build_twice": False}
+    assert {key: values[0] for key, values in SETTINGS.items()} == defaults
