@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import onnx
 from workbench_plugins.coreml.frontend.dtypes import FLOATS, NARROWED, mil_type, narrowed
+from workbench_plugins.coreml.frontend.moves import RESHAPES, Moved, moved
 from workbench_plugins.coreml.frontend.names import Names
 from workbench_plugins.coreml.frontend.net import DryNet, MilNet, Net, Value, as_constant, placeholder
 from workbench_plugins.coreml.frontend.records import Converted, RefusedError, Unsupported
@@ -85,6 +86,8 @@ class _Writer:
     node_ops: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     named: dict[int, str] = field(default_factory=dict)
+    wide: dict[str, Moved] = field(default_factory=dict)
+    """Tensors of more than five axes."""
 
     def write_all(self) -> list[Unsupported]:
         """Convert every node; return those refused. What they feed is converted all the same."""
@@ -111,10 +114,13 @@ class _Writer:
         lower = LOWERINGS.get(node.op_type) if node.domain in ONNX_DOMAINS else None
         if lower is None:
             raise _no_conversion(node)
-        self._check(node)
         step = Step(node, self.source, self.net, self.variable, lambda words: self.notes.update({words: None}))
-        made = lower(step)
-        self._bind(node, list(made) if isinstance(made, (list, tuple)) else [made])
+        if self._is_wide(node):
+            self._bind_wide(node, moved(step, self.wide.get(node.input[0]), lower))
+        else:
+            self._check(node)
+            made = lower(step)
+            self._bind(node, list(made) if isinstance(made, (list, tuple)) else [made])
         self.node_ops[node.name] = _op_names(step.made)
 
     def _check(self, node: onnx.NodeProto) -> None:
@@ -124,6 +130,20 @@ class _Writer:
             mil_type(self.source.element_type(name)) if name in self.source.types else None
             if name not in self.source.constants:
                 _check_shape(self.source, name)
+
+    def _is_wide(self, node: onnx.NodeProto) -> bool:
+        """Whether a node reads a tensor of more than five axes that is never made, or may be the first to do so."""
+        if node.input and node.input[0] in self.wide:
+            return True
+        shape = self.source.shape(node.output[0]) if node.op_type in RESHAPES else None
+        return shape is not None and len(shape) > LARGEST_RANK and node.input[0] not in self.source.constants
+
+    def _bind_wide(self, node: onnx.NodeProto, made: Value | Moved) -> None:
+        if isinstance(made, Moved):
+            if node.output[0] in self.source.outputs:
+                _check_shape(self.source, node.output[0])
+            self.wide[node.output[0]] = made
+        self._bind(node, [made.base if isinstance(made, Moved) else made])
 
     def _bind(self, node: onnx.NodeProto, made: list[Value]) -> None:
         for name, value in zip(node.output, made, strict=False):
