@@ -22,6 +22,7 @@ from workbench.execution.artifacts import Artifact
 from workbench.execution.cells import ROUNDS, Cell
 from workbench.execution.contract import broken_contract
 from workbench.execution.discovery import Manifest
+from workbench.execution.evidence import why_no_speed
 from workbench.execution.host import Worker
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.stages import Stages
@@ -94,9 +95,9 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
             opened = _begun(stages, job, folder)
             open_cells.append(opened)
             _accuracy(stages, opened)
-        answered = [item for item in open_cells if item.outcome is None]
-        if seconds and answered:
-            _speed(stages, answered, profile, seconds)
+        timed = [item for item in open_cells if seconds and item.outcome is None and _has_speed(stages, item)]
+        if timed:
+            _speed(stages, timed, profile, seconds)
         for opened in open_cells:
             results[opened.job.cell.name] = _finish(stages, opened)
     finally:
@@ -153,6 +154,16 @@ def _keep(stages: Stages, opened: OpenCell, n: int, limit_s: float) -> str:
     stages.stage(name, "start", "its first answers are not those kept, so every sample is answered again")
     opened.worker.send({"command": "answer_all"})
     return ""
+
+
+def _has_speed(stages: Stages, opened: OpenCell) -> bool:
+    """Whether a cell is worth timing: what has no speed whatever is timed costs the user no minutes."""
+    facts = {**opened.job.artifact.record.get("notes", {}), **opened.record["facts"]}
+    missing = why_no_speed(opened.job.cell.precision, facts)
+    if missing:
+        stages.left.done(opened.job.cell)
+        stages.stage(f"Run {opened.job.cell.title}", "start", f"not timed: {missing}")
+    return not missing
 
 
 def _speed(stages: Stages, cells: list[OpenCell], profile: str, seconds: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from workbench.execution import result as records
 from workbench.execution.cells import FLOAT, Cell
+from workbench.execution.evidence import why_no_speed
 from workbench.measure.gpu import GpuReport, GpuSample, report_of
 from workbench.measure.latency import Block, SpeedSummary, WarmUp, ratio_interval, summarise
 from workbench.measure.load import LoadReport, combine_reports
@@ -30,8 +31,8 @@ class MeasuredSpeed:
 
 
 def speed_of(cell: Cell, folder: Path, record: Mapping[str, Any], profile_s: float) -> MeasuredSpeed | None:
-    """Return a cell's speed from its raw samples, or None where none was measured."""
-    if not record["blocks"]:
+    """Return a cell's speed from its raw samples, or None where none was measured, or what was timed is no speed."""
+    if not record["blocks"] or why_no_speed(cell.precision, record.get("facts", {})):
         return None
     with np.load(folder / "latencies.npz") as arrays:
         warm_up = record["warm_up"]

@@ -64,6 +64,21 @@ def test_a_cell_without_timed_part_has_no_speed(tmp_path: Path) -> None:
     assert speed_of(_cells()[0], tmp_path, {"blocks": []}, 0.0) is None
 
 
+@pytest.mark.parametrize(("precision", "evidence", "has_speed"), [
+    ("fp32", "reference evaluator", False), ("int8", "simulated", False), ("fp32", "simulated", True),
+])  # fmt: skip
+def test_what_was_timed_of_an_evaluator_or_a_simulation_is_no_speed_and_no_baseline(
+    precision: str, evidence: str, has_speed: bool, tmp_path: Path, quiet_load: dict[str, Any]
+) -> None:
+    cell = next(cell for cell in _cells() if cell.precision == precision)
+    measured = _speed(cell, tmp_path, 2.0, quiet_load)
+    block = {"start_ns": 0, "wall_ns": 2 * 10**9, "runs": 1000, "load": quiet_load}
+    record = {"blocks": [block], "warm_up": {"seconds": 2.0, "runs": 1000, "steady": True}, "speed_session": "a"}
+    found = speed_of(cell, tmp_path, {**record, "facts": {"evidence": evidence}}, 5.0)
+    assert (found is not None) is has_speed
+    assert measured.summary.sustained > 0
+
+
 def test_rates_count_samples_and_latencies_count_runs(tmp_path: Path, quiet_load: dict[str, Any]) -> None:
     speed = _speed(_cells()[0], tmp_path, 2.0, quiet_load)
     record = {"answers_checked": 10, "answers_differing": 0}
