@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import platform
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,8 @@ DEVICES = {
     "MLNeuralEngineComputeDevice": "Neural Engine",
 }
 NOT_TOLD = "unknown"
+ENGINES = "engines"
+"""Folder beside an artifact for what was compiled for one machine; it stays out of bundles."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,29 @@ class Preference:
     cost: float | None
 
 
+def compiled_place(package: Path) -> Path:
+    """Return where a package's compiled form lies: beside it, for this macOS and processor alone."""
+    system = f"macOS-{platform.mac_ver()[0]}-{platform.machine()}"
+    return package.parent / ENGINES / system / f"{package.stem}.mlmodelc"
+
+
+def compile_package(package: Path, place: Path) -> None:
+    """Compile a package for this machine; `place` is the folder to write."""
+    import coremltools  # noqa: PLC0415  (takes seconds)
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    coremltools.models.utils.compile_model(str(package), str(place))
+
+
 class MacModel:
-    """A package compiled and loaded for a choice of processors.
+    """A package loaded for a choice of processors; compiled before, where its compiled form does not lie beside it.
 
     Args:
         package: the .mlpackage.
         compute_units: all | cpu_only | cpu_and_gpu | cpu_and_ne.
 
     Attributes:
-        compile_s, load_s: seconds that Core ML took for either.
+        was_compiled: its compiled form was there.
     """
 
     def __init__(self, package: Path, compute_units: str) -> None:
@@ -62,13 +77,13 @@ class MacModel:
         self._package = package
         self._units = getattr(coremltools.ComputeUnit, compute_units.upper())
         self._folder = tempfile.TemporaryDirectory(prefix="coreml-")
-        began = time.perf_counter()
-        compiled = Path(self._folder.name) / f"{package.stem}.mlmodelc"
-        self._compiled = coremltools.models.utils.compile_model(str(package), str(compiled))
-        self.compile_s = time.perf_counter() - began
-        began = time.perf_counter()
+        compiled = compiled_place(package)
+        self.was_compiled = compiled.is_dir()
+        if not self.was_compiled:
+            compiled = Path(self._folder.name) / compiled.name
+            compile_package(package, compiled)
+        self._compiled = str(compiled)
         self._model = coremltools.models.CompiledMLModel(self._compiled, compute_units=self._units)
-        self.load_s = time.perf_counter() - began
 
     def predict(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run one prediction; names and shapes are the package's."""
@@ -88,7 +103,7 @@ class MacModel:
         return asyncio.run(self._inspect(feeds, list(names)))
 
     def close(self) -> None:
-        """Free the model and what was compiled."""
+        """Free the model and what was compiled for it alone."""
         self._model = None
         self._folder.cleanup()
 

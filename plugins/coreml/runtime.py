@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench_plugins.coreml.legality import judge_graph
-from workbench_plugins.coreml.mac import devices
+from workbench_plugins.coreml.mac import compile_package, compiled_place, devices
 from workbench_plugins.coreml.options import CHOICES, options_of
 from workbench_plugins.coreml.session import CoreMlSession
 
@@ -61,13 +61,17 @@ class CoreMlRuntime:
         return judge_graph(graph, scheme, options_of(PLUGIN_ID, settings, CHOICES))
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
-        """Convert the float model, or the plan as Q/DQ, and save the package.
+        """Convert the float model, or the plan as Q/DQ, and save the package; compile it where Core ML is.
 
         Raises:
             ValueError: unknown options, or int8 without a plan.
             ModelError: nodes that Core ML has no equivalent for.
         """
-        return prepare_package(PLUGIN_ID, CHOICES, model, plan, context)
+        prepared = prepare_package(PLUGIN_ID, CHOICES, model, plan, context)
+        if self.probe().ok:  # loading is then loading alone, as the core's clocks tell them apart
+            context.progress(0, 1, "compiling the package")
+            compile_package(prepared.artifact, compiled_place(prepared.artifact))
+        return prepared
 
     def read_back(self, artifact: Path) -> RealisedParameters:
         """Read the parameters from the package. Raises ModelError."""

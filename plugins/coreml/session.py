@@ -44,7 +44,7 @@ class CoreMlSession:
         return place(self._names(), self._plan())
 
     def facts(self) -> dict[str, str]:
-        """Return the choice of processors, where the plan puts operations, and what Core ML took to start."""
+        """Return the choice of processors, where the plan puts operations, and when it was compiled."""
         model = self._opened()
         devices = [item.device for item in self._plan() if not item.op_type.startswith("const")]
         counts = {name: devices.count(name) for name in dict.fromkeys(devices)}
@@ -52,8 +52,7 @@ class CoreMlSession:
             "compute_units": self._options.compute_units,
             "placement_source": f"MLComputePlan: {LABEL}",
             "operations_by_device": ", ".join(f"{name}: {count}" for name, count in counts.items()),
-            "compile_s": f"{model.compile_s:.3f}",
-            "load_s": f"{model.load_s:.3f}",
+            "compiled": "while preparing" if model.was_compiled else "while loading",
             "package_batch": str(self._names().batch),
         }
 

@@ -1,12 +1,13 @@
 import inspect
 import platform
+import shutil
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.coreml_standin import put_in_place
-from workbench_plugins.coreml.mac import MacModel, devices
+from workbench_plugins.coreml.mac import MacModel, compile_package, compiled_place, devices
 from workbench_plugins.coreml.options import COMPUTE_UNITS
 from workbench_plugins.coreml.pipeline import load_library
 
@@ -22,11 +23,25 @@ def test_each_choice_of_processors_is_asked_for(residual: Any, units: str, monke
     found = model.predict(sample(residual))
     np.testing.assert_array_equal(found["logits"], residual.simulated["logits"][:1])
     assert stand_in.asked == [("compile", str(residual.prepared.artifact)), ("load", units.upper())]
-    assert model.compile_s >= 0
-    assert model.load_s >= 0
+    assert not model.was_compiled
     model.close()
     with pytest.raises(AttributeError):
         model.predict(sample(residual))
+
+
+def test_what_was_compiled_while_preparing_is_loaded(residual: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = put_in_place(monkeypatch)
+    package, place = residual.prepared.artifact, compiled_place(residual.prepared.artifact)
+    compile_package(package, place)
+    try:
+        with closing(MacModel(package, "all")) as model:
+            assert model.was_compiled
+        assert stand_in.asked == [("compile", str(package)), ("load", "ALL")]
+        assert place.is_dir()
+        monkeypatch.setattr(platform, "mac_ver", lambda: ("99.0", ("", "", ""), "arm64"))
+        assert not compiled_place(package).exists(), "another system has its own"
+    finally:
+        shutil.rmtree(package.parent / "engines")
 
 
 def test_preferences_leave_out_constants_and_say_where_nothing_is_told(

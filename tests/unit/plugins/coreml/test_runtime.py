@@ -67,6 +67,24 @@ def test_options_are_checked_everywhere(residual: Any, tmp_path: Path) -> None:
             attempt()
 
 
+def test_where_core_ml_is_the_package_is_compiled_while_preparing(
+    residual: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[tuple[Path, Path]] = []
+    monkeypatch.setattr(runtime, "compile_package", lambda package, place: compiled.append((package, place)))
+    monkeypatch.setattr(runtime, "prepare_package", lambda *_: residual.prepared)
+    context = PlainContext(tmp_path, "int8", residual.canonical, residual.plan)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert CoreMlRuntime().prepare(tmp_path, residual.plan, context) == residual.prepared
+    assert compiled == []
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
+    assert CoreMlRuntime().prepare(tmp_path, residual.plan, context) == residual.prepared
+    ((package, place),) = compiled
+    assert package == residual.prepared.artifact
+    assert place.parent.parent == package.parent / "engines"
+
+
 def test_int8_needs_a_plan(residual: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="with a plan only"):
         CoreMlRuntime().prepare(tmp_path, None, PlainContext(tmp_path, "int8", residual.canonical))
