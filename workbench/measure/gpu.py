@@ -7,15 +7,19 @@ Sources: NVIDIA, "NVML API Reference Guide", groups "Device Queries", "NvmlClock
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import median
 from types import TracebackType
 from typing import Any
+
+from workbench.measure.periodic import Periodic
 
 SAMPLE_S = 1.0
 CLOCK_SM, CLOCK_MEMORY = 1, 2
@@ -103,35 +107,29 @@ class GpuMonitor:
 
     def __init__(self, sample_s: float = SAMPLE_S) -> None:
         self.samples: list[GpuSample] = []
-        self._sample_s = sample_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="gpu-monitor", daemon=True)
-        self._nvml: Any = None
+        self._nvml = open_nvml()
+        is_there = self._nvml is not None
+        self._thread = Periodic("gpu-monitor", self._read, sample_s / 2, sample_s) if is_there else nullcontext()
 
     def __enter__(self) -> GpuMonitor:
-        self._nvml = open_nvml()
-        if self._nvml is not None:
-            self._thread.start()
+        self._thread.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        if self._nvml is not None:
-            self._thread.join()
-            close_nvml(self._nvml)
+        self._thread.__exit__(kind, error, trace)
 
-    def _watch(self) -> None:
-        if self._stop.wait(self._sample_s / 2):
-            return
+    def _read(self) -> None:
         self.samples += read_samples(self._nvml, own_processes())
-        while not self._stop.wait(self._sample_s):
-            self.samples += read_samples(self._nvml, own_processes())
 
 
+@cache
 def open_nvml() -> Any:
-    """Return the initialised module pynvml, or None where package or driver is missing."""
+    """Return the initialised module pynvml, or None where package or driver is missing.
+
+    It is opened once and given back when the program ends: opening takes the driver longer than reading.
+    """
     try:
         nvml = importlib.import_module("pynvml")
     except ImportError:
@@ -140,15 +138,8 @@ def open_nvml() -> Any:
         nvml.nvmlInit()
     except nvml.NVMLError:
         return None
+    atexit.register(_asked, nvml, "nvmlShutdown")
     return nvml
-
-
-def close_nvml(nvml: Any) -> None:
-    """Give back what `open_nvml` took."""
-    try:
-        nvml.nvmlShutdown()
-    except nvml.NVMLError:
-        return
 
 
 def read_samples(nvml: Any, own: set[int]) -> list[GpuSample]:
@@ -193,12 +184,9 @@ def gpu_details() -> str:
     nvml = open_nvml()
     if nvml is None:
         return ""
-    try:
-        count = _asked(nvml, "nvmlDeviceGetCount") or 0
-        words = Counter(_details(nvml, _asked(nvml, "nvmlDeviceGetHandleByIndex", index)) for index in range(count))
-        return ", ".join(text if number == 1 else f"{number} x {text}" for text, number in words.items())
-    finally:
-        close_nvml(nvml)
+    count = _asked(nvml, "nvmlDeviceGetCount") or 0
+    words = Counter(_details(nvml, _asked(nvml, "nvmlDeviceGetHandleByIndex", index)) for index in range(count))
+    return ", ".join(text if number == 1 else f"{number} x {text}" for text, number in words.items())
 
 
 def driver_details() -> str:
@@ -206,12 +194,9 @@ def driver_details() -> str:
     nvml = open_nvml()
     if nvml is None:
         return ""
-    try:
-        version, cuda = _asked(nvml, "nvmlSystemGetDriverVersion"), _asked(nvml, "nvmlSystemGetCudaDriverVersion")
-        newest = f" (CUDA {cuda // 1000}.{cuda % 1000 // 10})" if cuda else ""
-        return f"{version}{newest}" if version else ""
-    finally:
-        close_nvml(nvml)
+    version, cuda = _asked(nvml, "nvmlSystemGetDriverVersion"), _asked(nvml, "nvmlSystemGetCudaDriverVersion")
+    newest = f" (CUDA {cuda // 1000}.{cuda % 1000 // 10})" if cuda else ""
+    return f"{version}{newest}" if version else ""
 
 
 def _details(nvml: Any, handle: Any) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
 from typing import Any
+
+from workbench.measure.periodic import Periodic
 
 MEAN_LIMIT = 0.10
 PEAK_LIMIT = 0.30
@@ -90,31 +91,27 @@ class LoadMonitor:
     """
 
     def __init__(self, sample_s: float = SAMPLE_S) -> None:
-        self._sample_s = sample_s
         self._usages: list[Usage] = []
         self._seen: dict[tuple[int, float], float] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="load-monitor", daemon=True)
+        self._thread = Periodic("load-monitor", self._sample, sample_s, sample_s)
 
     def __enter__(self) -> LoadMonitor:
-        self._usages.append(self._usage())
-        self._thread.start()
+        self._sample()
+        self._thread.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._usages.append(self._usage())
+        self._thread.__exit__(kind, error, trace)
+        self._sample()
 
     def report(self) -> LoadReport:
         """Shares so far."""
         return report_of(tuple(self._usages), _capacity())
 
-    def _watch(self) -> None:
-        while not self._stop.wait(self._sample_s):
-            self._usages.append(self._usage())
+    def _sample(self) -> None:
+        self._usages.append(self._usage())
 
     def _usage(self) -> Usage:
         import psutil  # noqa: PLC0415  (host side only)

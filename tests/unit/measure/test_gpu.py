@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,6 +65,16 @@ class NvmlStandIn:
         return answer
 
 
+@pytest.fixture(autouse=True)
+def opened_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Nothing is open before and after a test; what would be done when the program ends."""
+    ends: list[Any] = []
+    monkeypatch.setattr("atexit.register", lambda *call: ends.append(call))
+    gpu.open_nvml.cache_clear()
+    yield ends
+    gpu.open_nvml.cache_clear()
+
+
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch) -> NvmlStandIn:
     """The stand-in in the library's place."""
@@ -79,7 +90,6 @@ def test_details_leave_out_what_a_gpu_does_not_tell(nvml: NvmlStandIn) -> None:
     nvml.answers.update(DeviceGetMigMode=[0, 1], DeviceGetCount=1)
     assert "MIG off" in gpu.gpu_details()
     assert gpu.driver_details() == "580.95.05 (CUDA 13.2)"
-    assert nvml.open == 0
 
 
 def test_the_machine_tells_them(nvml: NvmlStandIn) -> None:
@@ -91,7 +101,8 @@ def test_without_package_or_driver_there_is_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert (gpu.open_nvml(), gpu.gpu_details(), gpu.driver_details()) == (None, "", "")
     refusing = SimpleNamespace(NVMLError=NvmlStandIn.NVMLError, nvmlInit=_refuse)
-    monkeypatch.setitem(sys.modules, "pynvml", refusing)
+    monkeypatch.setitem(sys.modules, "pynvml", refusing)  # type: ignore[arg-type]
+    gpu.open_nvml.cache_clear()
     with GpuMonitor(sample_s=0.001) as monitor:
         pass
     assert monitor.samples == []
@@ -105,6 +116,17 @@ def test_the_monitor_reads_while_the_measurement_runs(nvml: NvmlStandIn) -> None
     with GpuMonitor(sample_s=0.002) as monitor:
         assert nvml.read.wait(10)
     assert monitor.samples[:2] == [GpuSample(index, 1980, 6251, 51, 70.5) for index in (0, 1)]
+
+
+def test_the_library_is_opened_once_for_all_blocks_and_closed_when_the_program_ends(
+    nvml: NvmlStandIn, opened_anew: list[Any]
+) -> None:
+    for _ in range(3):
+        with GpuMonitor(sample_s=60):
+            assert nvml.open == 1
+    assert (gpu.gpu_details() != "", nvml.open) == (True, 1)
+    ((work, *arguments),) = opened_anew
+    work(*arguments)
     assert nvml.open == 0
 
 
