@@ -21,7 +21,7 @@ def place(sidecar: Sidecar, preferences: Iterable[Preference]) -> list[Placement
 
     Core ML tells no precision: a node between codes is "unknown", any other computes in the type it declares.
     """
-    found = {_plain(name): item for item in preferences for name in item.outputs}
+    found = {plain(name): item for item in preferences for name in item.outputs}
     used: set[Preference] = set()
     rows = [_row(node, found, used, sidecar.compute) for node in sidecar.nodes]
     rest = [item for item in dict.fromkeys(found.values()) if item not in used and not item.op_type.startswith("const")]
@@ -37,7 +37,7 @@ def evaluated(sidecar: Sidecar) -> list[Placement]:
 
 
 def _row(node: Node, found: Mapping[str, Preference], used: set[Preference], compute: str) -> Placement:
-    mine = [found[_plain(name)] for name in node.ops if _plain(name) in found]
+    mine = [found[plain(name)] for name in node.ops if plain(name) in found]
     used.update(mine)
     if not mine:
         return Placement(node.name, "removed", NOT_TOLD, "none", "", "has no operation of its own in the program")
@@ -65,7 +65,7 @@ def _op_type(node: Node) -> str:
     return node.op_type if node.ops else "removed"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name without coremltools' mark of float16."""
     for suffix in HALF_SUFFIXES:
         name = name.removesuffix(suffix)

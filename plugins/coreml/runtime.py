@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench_plugins.coreml.legality import judge_graph
 from workbench_plugins.coreml.mac import compile_package, compiled_place, devices
@@ -27,6 +27,10 @@ from workbench.spi import (
     Scheme,
     Session,
 )
+
+if TYPE_CHECKING:
+    from workbench_plugins.coreml.lowering import Job
+    from workbench_plugins.coreml.sidecar import Sidecar
 
 PLUGIN_ID = "coreml"
 REQUIREMENT = "coremltools==9.0"
@@ -125,12 +129,23 @@ def prepare_package(
     context.progress(0, 1, "converting to a Core ML program")
     package, sidecar = lower(source, context.work_dir, job)
     _drop_sources(context.work_dir, package)
-    notes = notes_of(sidecar, job)
+    notes = {**notes_of(sidecar, job), **_region(package, sidecar, job)}
     if job.plan is None or job.compute == "float32":
         return Prepared(package, notes=notes)
     declared = rounded_biases(job.plan.biases)
     notes["biases_in_float16"] = told(job.plan.biases, declared)
     return Prepared(package, notes=notes, declared_biases=declared)
+
+
+def _region(package: Path, sidecar: Sidecar, job: Job) -> dict[str, str]:
+    """Return how much of a plan's package is products of codes, read back from it."""
+    from workbench_plugins.coreml.package.read import read_package  # noqa: PLC0415  (as above)
+    from workbench_plugins.coreml.regions import int8_share  # noqa: PLC0415  (as above)
+
+    if job.plan is None or not job.plan.scheme.quantizes_activations:
+        return {}
+    share = int8_share(read_package(package), sidecar, job.graph)
+    return {} if share is None else {"int8_region": f"{100 * share:.1f} % of the multiply-accumulates"}
 
 
 def read_package_back(artifact: Path) -> RealisedParameters:
