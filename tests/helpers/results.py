@@ -333,7 +333,7 @@ def _crash() -> dict[str, Any]:
 
 
 def _needs_mac() -> dict[str, Any]:
-    return {"message": "Artifact verified; needs macOS", "remedy": "Run the bundle on a Mac."}
+    return {"message": "Core ML needs macOS; the package is built here", "remedy": "Run the bundle on a Mac."}
 
 
 def _verdicts() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How every page looks in both themes and two sizes, with ordinary and hard content.
+"""How every page looks in both themes and three sizes, with ordinary and hard content.
 
 Nothing is cut off or covered, everything can be read, and whatever takes the focus has a name.
 """
@@ -33,7 +33,7 @@ from workbench.ui.tokens import TABLES, TEXT_PAIRS, contrast
 from workbench.ui.tuned import Tuned
 from workbench.ui.window import Window
 
-SIZES = ((1280, 800), (1920, 1080))
+VIEWS = (("light", 1024, 700), ("light", 1280, 800), ("dark", 1280, 800), ("dark", 1920, 1080))
 CALM_S = 3.0
 Content = Callable[[Window, Path], None]
 
@@ -190,15 +190,14 @@ def _show(window: Window, result: Result, folder: Path) -> None:
 
 
 def _views(window: Window, theme: Theme, steps: tuple[str, ...]) -> Iterator[tuple[str, QWidget]]:
-    """Show every page in every theme and size, and give each with its name once it is at rest."""
-    for mode in TABLES:
+    """Show every page in both themes and every size, and give each with its name once it is at rest."""
+    for mode, width, height in VIEWS:
         theme.set_mode("dark" if mode == "dark" else "light")
-        for width, height in SIZES:
-            window.resize(width, height)
-            for step in steps:
-                window.show_page(step)
-                _settle(window.page(step))
-                yield f"{step} {mode} {width}", window.page(step)
+        window.resize(width, height)
+        for step in steps:
+            window.show_page(step)
+            _settle(window.page(step))
+            yield f"{step} {mode} {width}", window.page(step)
 
 
 def _settle(page: QWidget) -> None:

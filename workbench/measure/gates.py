@@ -26,9 +26,10 @@ class Gate:
     Attributes:
         name: key under [gates].
         measures: what the value is, in words, and which field of a run holds it.
+        noun: what a sentence calls the value.
         direction: "max": good is at most the limit; "min": good is at least the limit.
         unit: printed after figures.
-        low, high: range of a sensible limit. whole: the limit is a count.
+        low, high: range of a sensible limit. whole: the limit is a count. share: a fraction, told in percent.
         negated: the value is a change whose negative is limited (a drop).
         counted: what the interval's n counts, for "needs about n ...".
     """
@@ -36,11 +37,13 @@ class Gate:
     name: str
     measures: str
     direction: Literal["max", "min"]
+    noun: str
     unit: str = ""
     low: float = 0.0
     high: float = math.inf
     whole: bool = False
     negated: bool = False
+    share: bool = False
     counted: str = "samples"
 
 
@@ -66,22 +69,57 @@ GATES: Mapping[str, Gate] = {
             "accuracy change against the FP32 reference (accuracy_change_points)",
             "max",
             unit=" points",
+            "accuracy change",
             high=100,
             negated=True,
         ),
-        Gate("min_top1_agreement", "share of answers equal to the reference's (top1_agreement)", "min", high=1),
-        Gate("min_sqnr_db", "signal to quantization noise ratio (sqnr_db)", "min", unit=" dB", low=-math.inf),
         Gate(
-            "max_answers_changed", "number of answers changed in the set (answers_changed.changed)", "max", whole=True
+            "min_top1_agreement",
+            "share of answers equal to the reference's (top1_agreement)",
+            "same answer as FP32",
+            "min",
+            unit=" %",
+            high=1,
+            share=True,
         ),
-        Gate("min_speedup", "ratio to its own FP32 (speedup, own_fp32)", "min", unit="x", counted="1-s windows"),
-        Gate("max_latency_ms_p90", "P90 latency of one run (latency_ms.p90)", "max", unit=" ms", counted="runs"),
-        Gate("max_latency_ms_p99", "P99 latency of one run (latency_ms.p99)", "max", unit=" ms", counted="runs"),
+        Gate("min_sqnr_db", "signal to quantization noise ratio (sqnr_db)", "SQNR", "min", unit=" dB", low=-math.inf),
+        Gate(
+            "max_answers_changed",
+            "number of answers changed in the set (answers_changed.changed)",
+            "answers changed",
+            "max",
+            whole=True,
+        ),
+        Gate(
+            "min_speedup",
+            "ratio to its own FP32 (speedup, own_fp32)",
+            "speed against its own FP32",
+            "min",
+            unit="x",
+            counted="1-s windows",
+        ),
+        Gate(
+            "max_latency_ms_p90",
+            "P90 latency of one run (latency_ms.p90)",
+            "P90 latency",
+            "max",
+            unit=" ms",
+            counted="runs",
+        ),
+        Gate(
+            "max_latency_ms_p99",
+            "P99 latency of one run (latency_ms.p99)",
+            "P99 latency",
+            "max",
+            unit=" ms",
+            counted="runs",
+        ),
         Gate(
             "min_throughput_per_s",
             "sustained samples per second (throughput_per_s.sustained)",
             "min",
             unit=" per s",
+            "sustained rate",
             counted="1-s windows",
         ),
         Gate("min_int8_mac_share", "share of MACs that ran in INT8 (int8_mac_share)", "min", high=1),
@@ -217,4 +255,4 @@ def _number(value: float, gate: Gate) -> str:
 def _digits(value: float, gate: Gate, sign: str = "") -> str:
     if gate.whole:
         return f"{value:,.0f}"
-    return format(value, f"{sign}.4g")
+    return format(100 * value if gate.share else value, f"{sign}.4g")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.execution.result import Result, Run
-from workbench.report.numbers import shorten
+from workbench.report.numbers import number, shorten
 
 EVIDENCE_WORDS = ("simulated", "reference", "recorded", "emulated", "estimated", "reference evaluator")
 PRECISION_TITLES = {
@@ -62,6 +62,13 @@ def sample_word(result: Result) -> str:
     if evaluation is not None and evaluation.frames:
         return "sequences"
     return "images" if evaluation is not None and evaluation.kind == "images" else "samples"
+
+
+def difference_words(differ: int, n: int) -> str:
+    """Return what two rows do with the same `n` samples: "disagree on 31 of 2,000." or "agree on all 2,000."."""
+    if differ:
+        return f"disagree on {number(differ)} of {number(n)}."
+    return f"agree on all {number(n)}."
 
 
 def graph_names(result: Result) -> set[str]:

@@ -173,6 +173,14 @@ def shorten(text: str, limit: int) -> str:
     return text[:head].rstrip() + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - (limit - 1 - head) :].lstrip()
 
 
+def cut(text: str, limit: int) -> str:
+    """Return a sentence with its last words left out where it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    kept, _, _ = text[:limit].rpartition(" ")
+    return (kept or text[: limit - 1]).rstrip(" ,;.") + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def ascii_only(text: str) -> str:
     """Return `text` with each typographic character as one in ASCII, so that tables stay aligned; others become "?"."""
     for character, spelling in _ASCII.items():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.report import numbers
-from workbench.report.names import row_name
+from workbench.report.names import difference_words, row_name
 from workbench.report.sheet import Sheet
 
 
@@ -12,7 +11,7 @@ def disagreement_lines(sheet: Sheet) -> list[str]:
     several = sheet.candidate_count > 1
     return [
         f"{row_name(pair.label_a, pair.candidate, several)} and {row_name(pair.label_b, pair.candidate, several)} "
-        f"disagree on {numbers.number(pair.answers_differ)} of {numbers.number(pair.n)}."
+        + difference_words(pair.answers_differ, pair.n)
         for pair in sheet.disagreements
         if pair.precision == "int8" and pair.answers_differ is not None
     ]

@@ -16,8 +16,8 @@ from workbench.report.names import PRECISION_TITLES, precision_title
 from workbench.report.sheet import Sentence, Sheet, SheetRun
 
 BLANK = numbers.DASH
-LONGEST, LONGEST_CANDIDATE = 34, 44
-"""Letters of a row's name, and of a candidate on a line of its own."""
+LONGEST, LONGEST_CANDIDATE, LONGEST_MESSAGE = 34, 44, 240
+"""Letters of a row's name, of a candidate on a line of its own, and of what stands instead of figures."""
 STATUS_WORDS = {
     "failed": "failed",
     "crashed": "crashed",
@@ -179,8 +179,11 @@ def _needs_candidate(sheet: Sheet, run: SheetRun) -> bool:
 def _message(sheet: Sheet, run: SheetRun) -> str:
     found = sentence_of(sheet, run) if _speaks(sheet, run) else None
     if found is not None and found.state == "missing" and found.detail:
-        return numbers.shorten(found.detail, 160)
-    return numbers.shorten(run.problem.message, 160) if run.problem else "no reason is on record"
+        return numbers.cut(found.detail, LONGEST_MESSAGE)
+    if run.problem is None:
+        return "no reason is on record"
+    clause = run.problem.message.partition(";")[0] if run.status == "not_available" else run.problem.message
+    return numbers.cut(clause, LONGEST_MESSAGE)
 
 
 def _speaks(sheet: Sheet, run: SheetRun) -> bool:

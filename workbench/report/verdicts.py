@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.execution.result import GateVerdict, Result, Run
+from workbench.measure.gates import GATES
 from workbench.report import numbers
 from workbench.report.exchanges import exchange_lines
 from workbench.report.names import (
     EVALUATED,
     SIMULATED_INT8,
+    difference_words,
     precision_title,
     row_name,
     sample_word,
@@ -84,8 +86,7 @@ def disagreements(result: Result) -> list[str]:
     lines = []
     for entry in pairs:
         who = "They" if len(pairs) == 1 else _pair_name(entry.label_a, entry.label_b, entry.candidate, several)
-        count = numbers.number(entry.answers_differ or 0)
-        lines.append(f"{who} disagree on {count} of {numbers.number(entry.n)}.")
+        lines.append(f"{who} {difference_words(entry.answers_differ or 0, entry.n)}")
     return lines
 
 
@@ -168,14 +169,18 @@ def _not_finished(run: Run, refused: str) -> tuple[str, str]:
         return "refused", f"Not realisable: {_stop(refused)}"
     if run.problem is None:
         return STATUS_WORDS[run.status], ""
+    if run.status == "not_available":
+        # The first clause says what is missing; details and remedy stand with the run itself.
+        missing = run.problem.message.partition(";")[0]
+        return STATUS_WORDS[run.status], f"{_artifact_words(run)} {_capital(_stop(missing))}".strip()
     signal = f" ({run.problem.signal})" if run.problem.signal and run.status == "crashed" else ""
-    parts = (_artifact_words(run), _capital(_stop(run.problem.message)), _stop(run.problem.remedy))
+    parts = (_capital(_stop(run.problem.message)), _stop(run.problem.remedy))
     return STATUS_WORDS[run.status] + signal, " ".join(part for part in parts if part)
 
 
 def _artifact_words(run: Run) -> str:
     """Return what is known of the artifact of a run that could not take place."""
-    if run.status != "not_available" or run.parity is None:
+    if run.parity is None:
         return ""
     wrong = numbers.number(len(run.parity.mismatches))
     return f"Its artifact differs from the plan in {wrong} places." if run.parity.mismatches else "Artifact verified."
@@ -221,8 +226,11 @@ def _has_change(run: Run) -> bool:
 
 
 def _gate_text(entry: GateVerdict) -> str:
-    """Return the gate's own words with true minus signs."""
-    return re.sub(r"(?<!\w)-(?=\d)", numbers.MINUS, entry.text.rstrip("."))
+    """Return what the gate judges and its own words, with true minus signs."""
+    noun = GATES[entry.gate].noun if entry.gate in GATES else entry.gate
+    text = entry.text.rstrip(".")
+    between = " " if re.match(r"[-+]?\d", text) else ": "
+    return re.sub(r"(?<!\w)-(?=\d)", numbers.MINUS, f"{noun}{between}{text}")
 
 
 def _change_words(run: Run, *, bare: bool = False) -> str:

@@ -39,6 +39,16 @@ class GateEditor(QWidget):
         super().__init__()
         self._desk = desk
         self._names: list[str] | None = None
+class LimitField(QDoubleSpinBox):
+    """A limit without the zeros that say nothing."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802  (Qt's name)
+        """Return 99.5 as "99.5", 1 as "1"."""
+        text = self.locale().toString(value, "f", self.decimals())
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+
         self._limits: dict[str, QDoubleSpinBox] = {}
         self._rows, self._more = QVBoxLayout(), QComboBox()
         self._rows.setSpacing(6)
@@ -59,9 +69,9 @@ class GateEditor(QWidget):
         if list(gates) != self._names:
             self._remake(list(gates))
         for name, limit in gates.items():
-            if name in self._limits and self._limits[name].value() != limit:
+            if name in self._limits and round(self._limits[name].value() / scale_of(name), 5) != limit:
                 self._limits[name].blockSignals(True)
-                self._limits[name].setValue(limit)
+                self._limits[name].setValue(limit * scale_of(name))
                 self._limits[name].blockSignals(False)
 
     def _remake(self, names: list[str]) -> None:
@@ -79,12 +89,13 @@ class GateEditor(QWidget):
 
     def _row(self, gate: Gate) -> QVBoxLayout:
         title = TITLES.get(gate.name, gate.name)
-        limit = without_buttons(QDoubleSpinBox(decimals=0 if gate.whole else 3, suffix=gate.unit))
-        limit.setRange(max(gate.low, -HUGE), min(gate.high, HUGE))
-        limit.setValue(self._desk.document.value("gates", gate.name, default=0.0))
+        limit = without_buttons(LimitField(decimals=0 if gate.whole else 3, suffix=gate.unit))
+        scale = scale_of(gate.name)
+        limit.setRange(max(gate.low, -HUGE) * scale, min(gate.high * scale, HUGE))
+        limit.setValue(self._desk.document.value("gates", gate.name, default=0.0) * scale)
         limit.setAccessibleName(title)
         limit.setFixedWidth(LIMIT_PX)
-        limit.valueChanged.connect(lambda value: self._set(gate.name, value))
+        limit.valueChanged.connect(lambda value: self._set(gate.name, round(value / scale, 5)))
         self._limits[gate.name] = limit
         remove = button("Remove", lambda: self._set(gate.name, None), "quiet", f"Remove the gate {title}")
         made = QVBoxLayout()
@@ -98,3 +109,8 @@ class GateEditor(QWidget):
 
     def _set(self, name: str, value: float | None) -> None:
         self._desk.document.set("change the gates", value, "gates", name)
+
+
+def scale_of(name: str) -> float:
+    """Return by what a limit of the study file is multiplied on the screen: fractions are shown in percent."""
+    return 100.0 if GATES[name].share else 1.0

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["", "ok", "warn", "bad", "on"]
 State = tuple[str, Kind]
+VERDICT_ORDER = ("fail", "unknown", "pass", "none", "missing")
+LINE_LETTERS = 29
+"""What a line of the rail has room for."""
 
 
 def of(values: Mapping[str, Any], result: Result | None) -> dict[str, State]:
@@ -48,7 +51,8 @@ def data_state(values: Mapping[str, Any]) -> State:
         return "choose a folder or arrays", ""
     if missing := missing_set(values):
         return f"{missing} set missing", "warn"
-    return Path(data["evaluation"]["path"]).name, ""
+    path = Path(data["evaluation"]["path"])
+    return "/".join(part for part in (path.parent.name, path.name) if part and part != ".."), ""
 
 
 def scheme_state(values: Mapping[str, Any]) -> State:
@@ -70,7 +74,8 @@ def runtimes_state(values: Mapping[str, Any]) -> State:
     if not rows:
         return "choose at least one", ""
     names = ", ".join(str(row.get("name") or row["id"]) for row in rows)
-    return (names if len(rows) <= 2 else f"{len(rows)} rows: {names}"), ""
+    line = names if len(rows) <= 2 else f"{len(rows)} rows: {names}"
+    return (line if len(rows) <= 2 or len(line) <= LINE_LETTERS else f"{len(rows)} rows"), ""
 
 
 def compare_state(result: Result | None) -> State:
@@ -81,8 +86,22 @@ def compare_state(result: Result | None) -> State:
 
     spoken = sentences(result)
     counts = Counter(str(entry["word"]) for entry in spoken)
+    states = {str(entry["word"]): entry["state"] for entry in spoken}
     kind: Kind = "bad" if any(entry["state"] == "fail" for entry in spoken) else ""
-    return ", ".join(f"{count} {word}" for word, count in counts.items()) or "nothing was run", kind
+    words = sorted(counts, key=lambda word: VERDICT_ORDER.index(states[word]))
+    return _fitted([(counts[word], word) for word in words]) or "nothing was run", kind
+
+
+def _fitted(parts: list[tuple[int, str]]) -> str:
+    """Return counted words as far as a line of the rail has room for them; the others as "2 more"."""
+    texts = [f"{count} {word}" for count, word in parts]
+    for shown in range(len(texts), 1, -1):
+        rest = sum(count for count, _ in parts[shown:])
+        line = ", ".join([*texts[:shown], *([f"{rest} more"] if rest else [])])
+        if len(line) <= LINE_LETTERS:
+            return line
+    rest = sum(count for count, _ in parts[1:])
+    return ", ".join([*texts[:1], *([f"{rest} more"] if rest else [])])
 
 
 def speed_state(result: Result | None) -> State:

@@ -15,7 +15,7 @@ def test_rows_are_told_with_their_folder_or_reason(tmp_path: Path, capsys: pytes
     assert run_command(["export", tmp_path / "study", "-o", tmp_path / "out"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"ONNX Runtime: {tmp_path / 'out' / 'ONNX-Runtime'}"
-    assert lines[3] == "Core ML: not exported, Artifact verified; needs macOS"
+    assert lines[3] == "Core ML: not exported, Core ML needs macOS; the package is built here"
 
 
 def test_json_lists_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

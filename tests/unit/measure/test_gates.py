@@ -94,6 +94,8 @@ def test_sentences() -> None:
 
 def test_on_the_limit_no_number_of_samples_decides() -> None:
     judged = judge("min_speedup", 2.0, 2.0, (1.9, 2.1), 5)
+    share = judge("min_top1_agreement", 0.95, 0.98, (0.9497, 0.9922), 200)
+    assert share.text.startswith("98 [94.97, 99.22] %, at least 95 % asked: needs about ")
     assert (judged.verdict, judged.needs_n) == ("CANNOT TELL", None)
     assert "no number of 1-s windows decides" in judged.text
     assert judge("min_speedup", 2.0, 2.05, (1.9, 2.1)).text.endswith("the limit lies inside the interval")

@@ -92,6 +92,17 @@ def test_shorten_keeps_to_the_limit(text: str, limit: int) -> None:
     assert short == text or len(text) > limit
 
 
+@given(st.text(max_size=200), st.integers(2, 60))
+def test_cut_keeps_to_the_limit_and_to_the_beginning(text: str, limit: int) -> None:
+    found = numbers.cut(text, limit)
+    assert len(found) <= limit
+    assert found == text or text.startswith(found.removesuffix("\N{HORIZONTAL ELLIPSIS}"))
+
+
+def test_cut_ends_at_a_word() -> None:
+    assert numbers.cut("the loader does not find libcublas", 24) == "the loader does not\N{HORIZONTAL ELLIPSIS}"
+
+
 @given(st.text(max_size=80))
 def test_ascii_keeps_the_width(text: str) -> None:
     spelled = numbers.ascii_only(text)

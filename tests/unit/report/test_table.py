@@ -43,7 +43,7 @@ def test_figures_of_a_row() -> None:
 
 def test_failed_run_keeps_its_row_with_the_reason() -> None:
     rows = {row.run.label: row for row in TABLE.groups[0].rows}
-    assert rows["Core ML"].message == "Artifact verified; needs macOS. Run the bundle on a Mac."
+    assert rows["Core ML"].message == "Core ML needs macOS."
     assert cell(rows["TensorRT"], "verdict") == "crashed (SIGSEGV)"
 
 

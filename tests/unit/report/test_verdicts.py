@@ -35,7 +35,7 @@ def test_sentences_in_the_manner_of_the_design() -> None:
         "OpenVINO: cannot tell. −0.9 [−1.6, −0.2] points against a limit of 1 point; needs about 4,900 images."
     )
     assert crashed.startswith("TensorRT: crashed (SIGSEGV). The worker died while building the engine.")
-    assert absent == "Core ML: not measured. Artifact verified; needs macOS. Run the bundle on a Mac."
+    assert absent == "Core ML: not measured. Core ML needs macOS."
 
 
 def test_failed_gate_says_by_how_much() -> None:
@@ -50,7 +50,21 @@ def test_other_gates_speak_with_their_own_text() -> None:
     document = results.ordinary_document()
     document["verdicts"][0].update(gate="min_speedup", verdict="FAIL", text="2.8 times, 3 were asked for.")
     line = spoken(Result.model_validate(document))[0]
-    assert line.startswith("ONNX Runtime: do not ship. 2.8 times, 3 were asked for, −0.2 [−0.6, +0.2] points,")
+    assert line.startswith("ONNX Runtime: do not ship. Speed against its own FP32 2.8 times, 3 were asked for, ")
+    assert "asked for, −0.2 [" in line
+
+
+def test_a_gate_that_could_not_be_judged_says_what_it_is_about() -> None:
+    document = results.ordinary_document()
+    document["verdicts"][0].update(gate="min_top1_agreement", verdict="CANNOT TELL", text="no figure: not measured")
+    line = spoken(Result.model_validate(document))[0]
+    assert "; same answer as FP32: no figure: not measured." in line
+
+
+def test_rows_that_agree_say_so() -> None:
+    document = results.ordinary_document()
+    document["disagreements"][0]["answers_differ"] = 0
+    assert verdicts.disagreements(Result.model_validate(document)) == ["They agree on all 2,000."]
 
 
 def test_accuracy_gate_without_labels_gives_its_reason() -> None:
@@ -200,10 +214,10 @@ def test_a_run_without_its_device_says_what_is_known_of_the_artifact(mismatches:
     run = next(run for run in document["runs"] if run["status"] == "not_available")
     wrong = [{"name": name, "kind": "tensor", "field": "scale", "planned": "1", "found": "2"} for name in mismatches]
     run["parity"] = {"checked": 3, "mismatches": wrong}
-    run["problem"] = {"message": "no NVIDIA GPU is in this machine", "remedy": "Use another."}
+    run["problem"] = {"message": "no NVIDIA GPU is in this machine; no driver", "remedy": "Use another."}
     line = spoken(Result.model_validate(document))[-1]
     assert words in line
-    assert line.endswith("No NVIDIA GPU is in this machine. Use another.")
+    assert line.endswith("No NVIDIA GPU is in this machine.")
 
 
 def test_a_native_tool_chain_is_named_in_title_chips_sentences_and_notes() -> None:

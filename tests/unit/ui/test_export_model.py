@@ -28,7 +28,7 @@ def test_models_are_written_and_the_dialog_names_them(qtbot: QtBot, theme: Theme
     (dialog,) = parent.findChildren(ExportedDialog)
     words = words_of(dialog)
     assert "2 of 4 models written" in words
-    assert "not exported: Artifact verified; needs macOS" in words
+    assert "not exported: Core ML needs macOS; the package is built here" in words
     assert (tmp_path / "out" / "OpenVINO" / "SHA256SUMS").is_file()
     assert told == []
     dialog.close()

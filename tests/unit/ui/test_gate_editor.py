@@ -36,5 +36,10 @@ def test_limits_stay_in_their_range(window: Window, qtbot: QtBot) -> None:
     qtbot.addWidget(editor)
     window.desk.document.changed.connect(editor.show_document)
     editor._add(editor._more.findData("min_top1_agreement"))
-    editor._limits["min_top1_agreement"].setValue(7.0)
+    field = editor._limits["min_top1_agreement"]
+    assert field.text() == "99 %"
+    field.setValue(99.5)
+    assert window.desk.document.value("gates", "min_top1_agreement") == 0.995
+    assert field.text() == "99.5 %"
+    field.setValue(700.0)
     assert window.desk.document.value("gates", "min_top1_agreement") == 1.0

@@ -30,6 +30,11 @@ def test_choices_are_named() -> None:
     assert found["scheme"][0] == "2 candidates"
 
 
+def test_many_rows_with_long_names_are_counted() -> None:
+    rows = [{"id": "ort_cpu", "name": f"ONNX Runtime {number}"} for number in range(7)]
+    assert states.runtimes_state({"runtimes": rows})[0] == "7 rows"
+
+
 def test_calibration_alone_is_not_enough() -> None:
     assert states.data_state({"data": {"calibration": {"path": "c"}}}) == ("evaluation set missing", "warn")
 
@@ -43,3 +48,14 @@ def test_verdicts_are_counted() -> None:
     text, _ = states.compare_state(ordinary())
     assert "ship" in text
     assert states.speed_state(ordinary())[0].startswith("profile")
+
+
+def test_the_worst_verdicts_come_first_and_the_rest_is_counted() -> None:
+    assert states.compare_state(ordinary())[0] == "1 cannot tell, 1 ship, 2 more"
+
+
+def test_a_data_set_is_named_with_the_folder_it_lies_in() -> None:
+    data = {"evaluation": {"path": "/data/cifar10/evaluation"}, "calibration": {"path": "/data/cifar10/calibration"}}
+    assert states.data_state({"data": data}) == ("cifar10/evaluation", "")
+    data["evaluation"]["path"] = "../evaluation.npz"
+    assert states.data_state({"data": data}) == ("evaluation.npz", "")

@@ -24,9 +24,10 @@ from workbench.report.worst import SampleCard, disagreement_cards, worst_cards
 from workbench.ui.desk import Desk
 from workbench.ui.elsewhere import BUNDLED, choose_and_import, make_bundle
 from workbench.ui.export_model import export_models
+from workbench.ui.halves import Halves
 from workbench.ui.next_step import NextStep
 from workbench.ui.pages.chart_slot import ChartSlot
-from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, SplitWords, VerdictList
+from workbench.ui.pages.compare_parts import Chips, NoteLine, SplitWords, VerdictList
 from workbench.ui.pages.compare_table import headings_of, rows_of
 from workbench.ui.pages.samples_strip import SamplesStrip
 from workbench.ui.tab_order import set_tab_order
@@ -123,14 +124,14 @@ class ComparePage(QWidget):
 
     def _footer(self) -> QWidget:
         made = QWidget()
-        self.resolves = label("")
+        self.resolves = label("", wrap=True)
         theme = self._desk.theme
         self.export_button = themed_icon(button("Export model", self._export), theme, "export")
         self.import_button = button("Import result", self._import, tip="Import what another machine answered")
         self.sheet_button = button("Sheet", lambda: self.goto.emit("sheet"), "primary", "Open the disclosure sheet")
         self.present_button = themed_icon(button("Present", self._present, tip="Present (F5)"), theme, "present")
         buttons = (self.present_button, self.import_button, self.export_button, self.sheet_button)
-        inside = row(self.resolves, None, *buttons, spacing=8)
+        inside = row(self.resolves, *buttons, spacing=8)
         inside.setContentsMargins(24, 10, 24, 10)
         made.setLayout(column(line(), inside, spacing=0))
         return made
@@ -164,8 +165,9 @@ class ComparePage(QWidget):
         result = self._result
         said = verdicts.disagreements(result) if result else disagreement_lines(sheet)
         can_show = bool(result and disagreement_cards(result, None, 1))
+        shown = next((text for text in said if can_show and " disagree on " in text), None)
         for said_line in said:
-            if can_show:
+            if said_line == shown:
                 note = NoteLine(said_line, "Show", f"Show samples: {said_line}")
                 note.pressed.connect(self._show_disagreements)
                 self.notes.addWidget(note)

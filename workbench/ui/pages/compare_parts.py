@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from workbench.execution.result import Problem
@@ -160,35 +159,6 @@ class SplitWords(QWidget):
             self._inside.addWidget(RichLine(self._theme, f"{split.name}.", split.text))
         if splits:
             self._inside.addWidget(label(RULE, "small", wrap=True))
-
-
-class Halves(QWidget):
-    """Two cards side by side, one below the other where the page is narrow."""
-
-    NARROW_PX = 900
-
-    def __init__(self, left: QWidget, right: QWidget) -> None:
-        super().__init__()
-        self._left, self._right = left, right
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(12)
-        self._is_wide = True
-        self._place()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
-        """Change sides for below where the width demands it."""
-        super().resizeEvent(event)
-        is_wide = event.size().width() >= self.NARROW_PX
-        if is_wide != self._is_wide:
-            self._is_wide = is_wide
-            self._place()
-
-    def _place(self) -> None:
-        self._grid.addWidget(self._left, 0, 0)
-        self._grid.addWidget(self._right, *((0, 1) if self._is_wide else (1, 0)))
-        self._grid.setColumnStretch(0, 1)
-        self._grid.setColumnStretch(1, 1 if self._is_wide else 0)
 
 
 def _log(name: str, lines: Sequence[str]) -> QPlainTextEdit:

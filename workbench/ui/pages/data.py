@@ -7,21 +7,23 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from workbench.files import write_text_atomic
 from workbench.ui.commands import Command, Finished
 from workbench.ui.data_part import TITLES, DataPart
 from workbench.ui.data_sets import Part
 from workbench.ui.desk import Desk
+from workbench.ui.halves import Halves
 from workbench.ui.preprocess_editor import PreprocessEditor
 from workbench.ui.sample_view import SampleView
 from workbench.ui.tables.rows import Heading, TableRow, text_row
 from workbench.ui.tables.view import TablePanel
-from workbench.ui.widgets import Page, card, column, label, row, say
+from workbench.ui.widgets import Page, card, column, label, say
 
 PARTS: tuple[Part, ...] = ("evaluation", "calibration")
 WAIT_MS = 500
+SETS_PX, SAMPLE_PX = 820, 800
+"""Widths below which the two sets, and the sample and its fields, stand below each other."""
 GUESS = "Guessed from the model's shapes: compare it with how the model was trained, and change what is different."
 LOST_HEADINGS = (
     Heading("Set", right=False),
@@ -83,11 +85,7 @@ class DataPage(Page):
             event.acceptProposedAction()
 
     def _arrange(self) -> None:
-        sets = QHBoxLayout()
-        sets.setSpacing(12)
-        for part in PARTS:
-            sets.addWidget(self._parts[part], 1)
-        self.body.addLayout(sets)
+        self.body.addWidget(Halves(*(self._parts[part] for part in PARTS), narrow_px=SETS_PX))
         self._overlap.hide()
         self.body.addWidget(self._overlap)
         self._lost_card, inside = card("Files that cannot be decoded")
@@ -96,11 +94,7 @@ class DataPage(Page):
         frame, below = card("Preprocessing and task")
         below.addWidget(label("Declared, hashed, and done the same way for every runtime.", "muted", wrap=True))
         below.addWidget(self._guess)
-        halves: list[QWidget] = [self._editor, self._sample]
-        together = row(*halves, spacing=28)
-        together.setStretch(0, 1)
-        together.setStretch(1, 1)
-        below.addLayout(together)
+        below.addWidget(Halves(self._editor, self._sample, narrow_px=SAMPLE_PX, spacing=28))
         self.body.addLayout(column(frame, self._lost_card))
         self.body.addStretch(1)
 

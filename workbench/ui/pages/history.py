@@ -53,7 +53,7 @@ class HistoryPage(QStackedWidget):
         self.open_button = button("Open", self._open, "primary")
         self.compare_button = themed_icon(button("Compare two", self._compare), theme, "compare")
         self.forget_button = themed_icon(button("Remove from list", self._forget), theme, "remove")
-        self.other_button = button("Open a folder ...", self._open_folder, tip="Open a study folder that is not listed")
+        self.other_button = button("Open a folder...", self._open_folder, tip="Open a study folder that is not listed")
         self._list = self._list_page()
         self.addWidget(self._list)
         self.comparison: ComparePage | None = None

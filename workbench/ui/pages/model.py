@@ -13,6 +13,7 @@ from workbench.ui.desk import Desk
 from workbench.ui.document import CHOOSE_MODEL, USE_PROPOSAL
 from workbench.ui.drop_area import DropArea
 from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.halves import Halves, half
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
 from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
@@ -21,6 +22,8 @@ from workbench.ui.widgets import Page, button, card, clear, column, facts, label
 
 MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
 TABLE_MOST_PX = 460
+DETAILS_PX = 860
+"""Width below which the proposal stands below the signature."""
 DEFAULTS: dict[str, dict[str, Any]] = {"preprocess": {}, "task": {"class_offset": 0, "compare": "logits"}}
 OP_HEADINGS = (Heading("Op", right=False), Heading("Nodes"))
 FLOAT_HEADINGS = (Heading("Node", right=False), Heading("Op", right=False), Heading("Why it stays float", right=False))
@@ -98,7 +101,6 @@ class ModelPage(Page):
     def _details_part(self) -> QWidget:
         from workbench.ui.tables.view import TablePanel  # noqa: PLC0415  (tables come after the first paint)
 
-        whole = QWidget()
         signature, self._signature = card("Signature")
         ops, ops_inside = card("Ops")
         self._ops = TablePanel(self._desk.theme, "Ops", grows=True, most_px=TABLE_MOST_PX)
@@ -112,11 +114,8 @@ class ModelPage(Page):
         floats_inside.addWidget(self._share)
         floats_inside.addWidget(self._floats)
         # Each side flows by itself, so that a long signature or proposal leaves no hole beside it.
-        sides = row(column(signature, floats, None), column(self._proposal_part(), ops, None))
-        sides.setStretch(0, 3)
-        sides.setStretch(1, 2)
-        whole.setLayout(sides)
-        return whole
+        right = half(self._proposal_part(), ops, None)
+        return Halves(half(signature, floats, None), right, narrow_px=DETAILS_PX, shares=(3, 2))
 
     def _proposal_part(self) -> QWidget:
         frame, inside = card("Proposed for this model")

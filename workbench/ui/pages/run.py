@@ -7,24 +7,26 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QWidget
 
 from workbench.errors import UserError
 from workbench.ui.commands import Command, Finished
 from workbench.ui.desk import Desk
 from workbench.ui.errors_view import LogView
 from workbench.ui.gate_editor import GateEditor
+from workbench.ui.halves import Halves, half
 from workbench.ui.lanes import Lanes
 from workbench.ui.live_chart import LiveChart
 from workbench.ui.run_options import RunOptions
 from workbench.ui.run_place import Planned, is_code, kept_text, missing_step, planned, runtime_titles
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.study_card import StudyCard
-from workbench.ui.widgets import Page, button, card, column, label, row, say, themed_icon
+from workbench.ui.widgets import Page, button, card, label, say, themed_icon
 
 PAINT_MS = 150
 MEASURING_MS = 1000
 LOG_PX = 130
+SETTINGS_PX = 860
+"""Width below which what holds for this run stands below the study."""
 
 
 class RunPage(Page):
@@ -119,11 +121,7 @@ class RunPage(Page):
         inside.addWidget(label("Limits that decide between ship and stop, judged on the interval.", "muted", wrap=True))
         inside.addWidget(self._gates)
         inside.addStretch(1)
-        self._settings = QWidget()
-        halves = row(column(self._study, gates, None), column(self._options, None))
-        halves.setStretch(0, 1)
-        halves.setStretch(1, 1)
-        self._settings.setLayout(halves)
+        self._settings = Halves(half(self._study, gates, None), half(self._options, None), narrow_px=SETTINGS_PX)
         for part in (self._now, self._settings, self._chart, self._lanes, self._log):
             self.body.addWidget(part)
         self.body.addStretch(1)

@@ -170,7 +170,7 @@ class SheetPage(QWidget):
         if self._folder is None:
             return
         arguments = ["sheet", str(self._folder), "-f", ",".join(formats), "-o", str(out)]
-        say(self._saved, "Writing ...", "small")
+        say(self._saved, "Writing...", "small")
         self._desk.bridge.run(arguments, lambda done: self._exported(done, out, formats))
 
     def _arrange(self) -> None:
@@ -242,7 +242,7 @@ class SheetPage(QWidget):
             return
         asked, self._scratch = self._asked, QTemporaryDir()
         out = self._scratch.path()
-        self.preview.show_message("Drawing the pages ...")
+        self.preview.show_message("Drawing the pages...")
         arguments = ["sheet", str(self._folder), "-f", "json", "-o", out, "--pages", out]
         self._drawing = self._desk.bridge.run(arguments, lambda done: self._drawn(done, asked, Path(out)))
 

@@ -14,8 +14,8 @@ from workbench.ui.charts.base import ChartCard
 from workbench.ui.charts.latency import latency_figure
 from workbench.ui.charts.samples import CellSamples, read_samples, timed_runs
 from workbench.ui.charts.throughput import throughput_figure
+from workbench.ui.halves import Halves
 from workbench.ui.next_step import NextStep
-from workbench.ui.pages.compare_parts import Halves
 from workbench.ui.pages.speed_rows import HEADINGS, NO_RESULT, conditions, findings, table_rows, trust_rows
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
@@ -101,8 +101,8 @@ class SpeedPage(Page):
                 break
         if self._waiting:
             self._timer.start()
-            self.throughput.show_figure(None, "Reading the raw samples ...")
-            self.latency.show_figure(None, "Reading the raw samples ...")
+            self.throughput.show_figure(None, "Reading the raw samples...")
+            self.latency.show_figure(None, "Reading the raw samples...")
             return
         self.throughput.show_figure(throughput_figure(self._cells), NO_WINDOWS)
         self.latency.show_figure(latency_figure(self._cells), NO_RAW)

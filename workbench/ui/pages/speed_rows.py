@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.execution.result import Result, Run
 from workbench.report import names, numbers
@@ -68,12 +68,24 @@ def _condition(key: str, values: list[str]) -> str:
 
 
 def trust_rows(result: Result) -> list[Trust]:
-    """Return one line for every run of a runtime, measured ones first, in the order of the rows."""
+    """Return a line for every timed run, in the order of the rows; below them what became of the others."""
     order = series_numbers(result)
     runs = [run for run in result.runs if not names.word_of(run)]
     runs = sorted(runs, key=lambda run: (order.get((run.label, run.candidate), 0), run.precision in FLOATS))
     rows = [_trust(run, result) for run in runs]
-    return sorted(rows, key=lambda row: row.word not in ROLES)
+    timed = [row for row in rows if row.word in ROLES]
+    return timed + _together([(run.label, row) for run, row in zip(runs, rows, strict=True) if row.word not in ROLES])
+
+
+def _together(rows: Sequence[tuple[str, Trust]]) -> list[Trust]:
+    """Return one line for all runs of a label to which the same happened for the same reason."""
+    found: dict[tuple[str, str, str], list[Trust]] = {}
+    for name, row in rows:
+        found.setdefault((name, row.word, row.reason), []).append(row)
+    return [
+        same[0] if len(same) == 1 else replace(same[0], name=numbers.shorten(name, 48))
+        for (name, _, _), same in found.items()
+    ]
 
 
 def _trust(run: Run, result: Result) -> Trust:
@@ -85,11 +97,12 @@ def _trust(run: Run, result: Result) -> Trust:
         return Trust(NOT_MEASURED, "chip", name, run.reasons.get("throughput_per_s", "no reason is on record"))
     reason = run.problem.message if run.problem else "no reason is on record"
     role = "chip" if run.status in ("not_available", "cancelled") else "chip-bad"
-    return Trust(STATUS_WORDS[run.status], role, name, numbers.shorten(reason, 200))
+    reason = reason.partition(";")[0] if run.status == "not_available" else reason
+    return Trust(STATUS_WORDS[run.status], role, name, numbers.cut(reason, 200))
 
 
 def findings(result: Result) -> list[str]:
-    """Return what must be said before any figure: nothing measured, one runtime only, disturbed or failed runs."""
+    """Return what must be said before any figure: nothing measured, disturbed runs, one runtime only."""
     runs = timed_runs(result)
     if not runs:
         return [_why_nothing(result)]
@@ -102,10 +115,6 @@ def findings(result: Result) -> list[str]:
     labels = list(dict.fromkeys(run.label for run in runs))
     if len(labels) == 1:
         said.append(f"Only {numbers.shorten(labels[0], 60)} was timed, so there is no other runtime to compare with.")
-    broken = list(dict.fromkeys(run.label for run in result.runs if run.status != "ok"))
-    if broken:
-        listed = ", ".join(numbers.shorten(label, 40) for label in broken)
-        said.append(f"Not in the charts, since no speed was measured: {listed}.")
     return said
 
 

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from workbench.execution.result import Problem
 from workbench.report.sheet import Chip, build_sheet
 from workbench.report.split import splits
-from workbench.ui.pages.compare_parts import Chips, Halves, NoteLine, ProblemBox, RichLine, SplitWords, VerdictList
+from workbench.ui.pages.compare_parts import Chips, NoteLine, ProblemBox, RichLine, SplitWords, VerdictList
 from workbench.ui.theme import Theme
 
 CRASH = Problem(message="died <here>", remedy="Update it.", signal="SIGSEGV", log_tail=["one", "two"])
@@ -107,14 +107,3 @@ def test_a_note_can_be_pressed(qtbot: QtBot, theme: Theme) -> None:
     qtbot.addWidget(note)
     with qtbot.waitSignal(note.pressed, timeout=1000):
         note.action.click()
-
-
-def test_halves_go_below_each_other_when_narrow(qtbot: QtBot, theme: Theme) -> None:
-    left, right = QLabel("l"), QLabel("r")
-    halves = Halves(left, right)
-    qtbot.addWidget(halves)
-    halves.resize(1200, 300)
-    halves.show()
-    assert left.y() == right.y()
-    halves.resize(700, 300)
-    qtbot.waitUntil(lambda: right.y() > left.y(), timeout=2000)
