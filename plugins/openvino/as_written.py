@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench_plugins.openvino.artifact import ArtifactGraph, ArtifactNode
-from workbench_plugins.openvino.library import load_openvino
+from workbench_plugins.openvino.elsewhere import load_openvino
 
 from workbench.spi import Context, GraphSummary
 

@@ -12,18 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from workbench_plugins.openvino.artifact import ArtifactGraph, read_artifact
 from workbench_plugins.openvino.as_written import is_as_written, model_file, read_as_written
-from workbench_plugins.openvino.library import load_openvino
+from workbench_plugins.openvino.elsewhere import WITHOUT_SUBGRAPHS, load_openvino, properties
 from workbench_plugins.openvino.placement import RuntimeOp, linear_layers_in_subgraphs, not_float32, place
 
 from workbench.errors import ContractError, ModelError
 from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
 
 KNOWN_SETTINGS = ("cpu_pinning",)
-WITHOUT_SUBGRAPHS: Mapping[str, str] = {"SNIPPETS_MODE": "DISABLE"}
-"""Up to a batch of 15, OpenVINO merges chains of small quantized linear layers into one generated subgraph, and where
-no bias or activation stands between a layer and its QuantizeLinear the answers are garbage (2026.4.1, x86-64: 26 dB
-above the signal). Compiling without generated subgraphs gives the planned answers; it costs up to a third of the speed
-of other nets, so that only such models are compiled again."""
 _PROFILED_RUNS = 5
 _READ_BACK = (
     "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS",
@@ -182,25 +177,13 @@ def _profiled_seconds(profiled: _Compiled, batch: int) -> dict[str, float]:
 
 
 def compile_config(options: OpenOptions) -> dict[str, Any]:
-    """Return the properties a model is compiled with. Raises ValueError on unknown settings or precisions.
-
-    float32 and INT8 both ask for float32 as the precision of what is not quantized: the default on CPUs with bf16
-    arithmetic is bf16, which is neither.
-    """
+    """Return the properties a model is compiled with. Raises ValueError on unknown settings or precisions."""
     unknown = sorted(set(options.settings) - set(KNOWN_SETTINGS))
     if unknown:
         raise ValueError(f"unknown openvino option {unknown[0]!r}; known: {', '.join(KNOWN_SETTINGS)}")
     if options.precision not in ("fp32", "int8"):
         raise ValueError(f"openvino runs fp32 and int8 here, not {options.precision!r}")
-    return {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "EXECUTION_MODE_HINT": "ACCURACY",
-        "PERFORMANCE_HINT": "LATENCY",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,  # never quantize activations behind a weight-only plan
-        "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": options.threads,
-        "ENABLE_CPU_PINNING": bool(options.settings.get("cpu_pinning", False)),
-    }
+    return properties(options.threads, options.settings)
 
 
 def runtime_ops(compiled_model: Any) -> list[RuntimeOp]:

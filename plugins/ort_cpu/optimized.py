@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench_plugins.ort_cpu.elsewhere import INTEGER_OPS
+
 KERNEL_SUFFIX = "_kernel_time"
-INTEGER_KERNELS = frozenset(
-    {"QGemm", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention"}
-)
 SAME_TYPE = frozenset(
     {
         "Clip", "Concat", "DepthToSpace", "Flatten", "Gather", "Identity", "MaxPool", "NhwcMaxPool", "Pad", "Reshape",
@@ -93,7 +92,7 @@ def _gives_codes(op_type: str, inputs: int, on_codes: bool) -> bool:
 
 
 def _is_integer(op_type: str, on_codes: bool) -> bool:
-    return op_type.startswith("QLinear") or op_type in INTEGER_KERNELS or (op_type in SAME_TYPE and on_codes)
+    return op_type.startswith("QLinear") or op_type in INTEGER_OPS or (op_type in SAME_TYPE and on_codes)
 
 
 def profile_feeds(inputs: Iterable[Any], batch: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy.typing as npt
+from workbench_plugins.ort_cpu import elsewhere
 from workbench_plugins.ort_cpu.canonical_nodes import load_nodes
 from workbench_plugins.ort_cpu.optimized import profile_feeds, read_kernels, time_shares
 from workbench_plugins.ort_cpu.placement import placements
@@ -16,7 +17,6 @@ from workbench_plugins.ort_cpu.placement import placements
 from workbench.errors import ModelError
 from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
 
-PROVIDER = "CPUExecutionProvider"
 SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "allow_spinning": (False, True),
     "graph_optimization_level": ("all", "extended", "basic", "disable"),
@@ -24,20 +24,7 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "full_range_relu": (False, True),
 }
 """Known options with their allowed values, the default first."""
-LEVELS = {
-    "all": "ORT_ENABLE_ALL",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "basic": "ORT_ENABLE_BASIC",
-    "disable": "ORT_DISABLE_ALL",
-}
-SPINNING_KEY = "session.intra_op.allow_spinning"
-QUANT_PRECISION_KEY = "session.x64quantprecision"
-MATMUL_ACCURACY_KEY = "session.qdq_matmulnbits_accuracy_level"
-FLOAT32_ACCURACY = "1"
-"""ONNX Runtime's default, 4, quantizes activations of weight-only MatMuls by itself."""
 OPTIMIZED_WEIGHTS_KEY = "session.optimized_model_external_initializers_file_name"
-REQUANTIZING_OPTIMIZERS = ("WeightBiasQuantization",)
-"""Optimizers that invent quantization parameters: they would run a Conv that the scheme excludes on INT8 weights."""
 WARMUP_RUNS, PROFILED_RUNS, PROFILE_LIMIT_S = 3, 30, 1.0
 
 
@@ -64,8 +51,6 @@ class OrtCpuSession:
 
     def __enter__(self) -> Self:
         self._session = open_session(self.artifact, self._session_options())
-        if self._session.get_providers() != [PROVIDER]:
-            raise RuntimeUnavailableError(f"ONNX Runtime chose {self._session.get_providers()}, not {PROVIDER}")
         self._names = [item.name for item in self._session.get_outputs()]
         return self
 
@@ -97,16 +82,7 @@ class OrtCpuSession:
 
     def facts(self) -> dict[str, str]:
         """Return provider and options as ONNX Runtime reports them."""
-        options = self._session.get_session_options()
-        return {
-            "providers": ", ".join(self._session.get_providers()),
-            "intra_op_threads": str(options.intra_op_num_threads),
-            "inter_op_threads": str(options.inter_op_num_threads),
-            "execution_mode": options.execution_mode.name,
-            "graph_optimization_level": options.graph_optimization_level.name,
-            "allow_spinning": options.get_session_config_entry(SPINNING_KEY),
-            "x64_quant_precision": options.get_session_config_entry(QUANT_PRECISION_KEY),
-        }
+        return elsewhere.session_facts(self._session)
 
     def _run_profiled(self, session: Any) -> None:
         feeds = profile_feeds(session.get_inputs(), self.options.batch, self._shapes)
@@ -117,37 +93,24 @@ class OrtCpuSession:
                 break
 
     def _session_options(self) -> Any:
-        import onnxruntime as ort  # noqa: PLC0415  (probe and realise must not load it)
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.options.threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        level = LEVELS[self.settings["graph_optimization_level"]]
-        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-        options.add_session_config_entry(SPINNING_KEY, _digit(self.settings["allow_spinning"]))
-        options.add_session_config_entry(QUANT_PRECISION_KEY, _digit(self.settings["x64_quant_precision"]))
-        options.add_session_config_entry(MATMUL_ACCURACY_KEY, FLOAT32_ACCURACY)
-        options.log_severity_level = 3
-        return options
+        return elsewhere.session_options(self.options.threads, self.settings)
 
 
 def open_session(artifact: Path, options: Any) -> Any:
-    """Open an InferenceSession on the CPU provider alone. Raises ModelError when ONNX Runtime refuses the artifact."""
-    import onnxruntime as ort  # noqa: PLC0415  (as above)
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415  (as above)
+    """Open an InferenceSession on the CPU provider alone.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the artifact. RuntimeUnavailableError: it chose another provider.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415  (realise must not load it)
 
     refusals = (
         state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NoSuchFile,
         state.NotImplemented, state.RuntimeException, state.EPFail,
     )  # fmt: skip
     try:
-        return ort.InferenceSession(
-            str(artifact), options, providers=[PROVIDER], disabled_optimizers=list(REQUANTIZING_OPTIMIZERS)
-        )
+        return elsewhere.open_session(artifact, options)
     except refusals as error:
         raise ModelError(f"{artifact.name} is refused by ONNX Runtime", why=str(error).splitlines()[0]) from error
-
-
-def _digit(value: bool) -> str:
-    return "1" if value else "0"
+    except elsewhere.OtherProviderError as error:
+        raise RuntimeUnavailableError(str(error)) from error

@@ -5,20 +5,18 @@ against job.json, answers all samples, times the models in turns, and writes the
 the machine (no host name, user or path) into result.zip. Exit codes: 0 all ran; 1 a file was changed or is damaged;
 4 the runtime is missing, or a model did not run.
 
+It knows no runtime: the job's elsewhere.py opens and runs a model, and is loaded only as the bytes that job.json names.
 Timing follows the same rules as INT8 Workbench's own: found warm-up, blocks that take turns, one latency per run.
 """
 
 from __future__ import annotations
 
 import argparse
-import atexit
 import hashlib
-import importlib.util
 import json
 import math
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import threading
@@ -27,15 +25,17 @@ import uuid
 import zipfile
 from array import array
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
+from types import ModuleType
 
 try:
     import numpy as np
 except ImportError:
     sys.exit(print("runner: numpy is missing: pip install numpy", file=sys.stderr) or 4)
 
-RUNNER_VERSION = 1
-JOB_VERSION = 1
+RUNNER_VERSION, RETURNED_VERSION = 2, 2
+JOB_VERSIONS = (1, 2)
+JOB_NAME, RETURNED_NAME = "job.json", "returned.json"
 CHECK_EVERY, TIMED_BATCHES, TIMED_BYTES = 64, 16, 64 * 2**20
 MIN_RUNS, MIN_S, MAX_S, RECHECK_NS = 10, 2.0, 10.0, 250_000_000
 ISA_FLAGS = {
@@ -59,26 +59,34 @@ class MissingError(Exception):
 
 
 def read_job(folder):
-    """Return job.json and the SHA-256 of its bytes. Raises RefusedError."""
+    """Return job.json, parsed and as bytes. Raises RefusedError."""
     try:
-        data = (folder / "job.json").read_bytes()
+        data = (folder / JOB_NAME).read_bytes()
         job = json.loads(data)
         version = job["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RefusedError("job.json is missing or damaged: unpack the bundle again") from error
-    if version != JOB_VERSION:
-        raise RefusedError(f"job.json has version {version}, this runner reads {JOB_VERSION}")
-    return job, hashlib.sha256(data).hexdigest()
+        raise RefusedError(f"{JOB_NAME} is missing or damaged: unpack the bundle again") from error
+    if version not in JOB_VERSIONS:
+        known = " and ".join(str(number) for number in JOB_VERSIONS)
+        raise RefusedError(f"{JOB_NAME} has version {version}, this runner reads {known}")
+    return job, data
 
 
 def check_files(folder, job):
     """See that every file is what was bundled. Raises RefusedError, which names the first that is not."""
-    for name, known in job["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise RefusedError(f"{name} is missing: unpack the bundle again")
-        if path.stat().st_size != known["bytes"] or sha256_of(path) != known["sha256"]:
-            raise RefusedError(f"{name} is not what was bundled: its SHA-256 differs. Copy the bundle again")
+    for name in job["files"]:
+        check_file(folder, job, name)
+
+
+def check_file(folder, job, name):
+    """See that one file is what was bundled. Raises RefusedError."""
+    path, known = folder / name, job["files"].get(name)
+    if known is None:
+        raise RefusedError(f"{name} is not on the list of {JOB_NAME}: bundle it anew")
+    if not path.is_file():
+        raise RefusedError(f"{name} is missing: unpack the bundle again")
+    if path.stat().st_size != known["bytes"] or sha256_of(path) != known["sha256"]:
+        raise RefusedError(f"{name} is not what was bundled: its SHA-256 differs. Copy the bundle again")
 
 
 def sha256_of(path):
@@ -90,291 +98,54 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
-# --- runtimes: is it here, which versions, open a model -------------------------------------------
+# --- the runtime: one file of the job, which its plugin wrote -------------------------------------
 
 
-class OnnxRuntime:
-    """ONNX Runtime with the provider that the job's runtime stands for."""
+class Runtime:
+    """The file that knows the runtime: probe() -> (versions, what is missing or None), open_model(artifact, options).
 
-    PROVIDERS = {
-        "ort_cpu": "CPUExecutionProvider",
-        "ort_cuda": "CUDAExecutionProvider",
-        "ort_tensorrt": "TensorrtExecutionProvider",
-    }
-    INTEGER = ("QGemm", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention")
-    LEVELS = {"all": "ENABLE_ALL", "extended": "ENABLE_EXTENDED", "basic": "ENABLE_BASIC", "disable": "DISABLE_ALL"}
+    What it opens has run(feeds) -> outputs by name, facts() -> texts, close(), and may have kernels(feeds) -> a list of
+    {"nodes": names, "op_type": ..., "device": ..., "precision": ...}. What runs is `data`, never a cached form of it.
+    """
 
-    def __init__(self, runtime):
-        self.runtime, self.provider = runtime, self.PROVIDERS[runtime]
-
-    def check(self):
-        """Raise MissingError where ONNX Runtime or its provider is not here."""
-        package = "onnxruntime" if self.runtime == "ort_cpu" else "onnxruntime-gpu"
+    def __init__(self, name, data):
+        self.sha256, module = hashlib.sha256(data).hexdigest(), ModuleType("int8_job_runtime")
+        sys.modules[module.__name__] = module
         try:
-            import onnxruntime as ort
-        except ImportError as error:
-            raise MissingError(f"ONNX Runtime is missing ({error}): pip install {package}") from error
-        if self.provider not in ort.get_available_providers():
-            raise MissingError(f"this ONNX Runtime has no {self.provider}: pip install {package}")
-        if self.runtime != "ort_cpu" and hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()
-
-    def versions(self):
-        """Return the library's version."""
-        import onnxruntime as ort
-
-        return {"onnxruntime": ort.__version__}
-
-    def open(self, cell, path):
-        """Open a model; raises whatever ONNX Runtime raises, and RuntimeError for another provider."""
-        session = self._session(cell, path, self._options(cell))
-        if self.provider not in session.get_providers():
-            raise RuntimeError(f"ONNX Runtime opened it on {session.get_providers()}, not on {self.provider}")
-        names = [item.name for item in session.get_outputs()]
-        return Session(lambda feeds: dict(zip(names, session.run(names, feeds))), self._facts(session), session)
-
-    def kernels(self, cell, path, _session, feeds):
-        """Return the kernels that ran once, from a profile of a second session."""
-        if self.runtime != "ort_cpu":
-            return []
-        with TemporaryDirectory() as scratch:
-            options = self._options(cell)
-            options.enable_profiling, options.profile_file_prefix = True, str(Path(scratch) / "profile")
-            session = self._session(cell, path, options)
-            session.run(None, feeds)
-            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        ran = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
-        return [self._kernel(event["name"][: -len("_kernel_time")], event["args"]) for event in ran]
-
-    def _kernel(self, name, about):
-        op = about["op_name"]
-        integer = op in self.INTEGER or op.startswith("QLinear")
-        device = about.get("provider", "").replace("ExecutionProvider", "")
-        return {"nodes": [name], "op_type": op, "device": device, "precision": "int8" if integer else "fp32"}
-
-    def _options(self, cell):
-        import onnxruntime as ort
-
-        settings, options = cell["settings"], ort.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = cell["threads"], 1
-        level = "disable" if self.runtime == "ort_tensorrt" else settings.get("graph_optimization_level", "all")
-        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, "ORT_" + self.LEVELS[level])
-        options.log_severity_level = 3
-        spinning, precise = settings.get("allow_spinning", False), settings.get("x64_quant_precision", False)
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
-        if self.runtime == "ort_cpu":
-            options.add_session_config_entry("session.x64quantprecision", "1" if precise else "0")
-            options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
-        return options
-
-    def _session(self, cell, path, options):
-        import onnxruntime as ort
-
-        if self.runtime == "ort_cpu":
-            barred = ["WeightBiasQuantization"]  # it would quantize weights that the plan leaves in float
-            return ort.InferenceSession(str(path), options, providers=[self.provider], disabled_optimizers=barred)
-        settings, tf32 = cell["settings"], "1" if cell["settings"].get("tf32") else "0"
-        os.environ["NVIDIA_TF32_OVERRIDE"] = tf32
-        cuda = ("CUDAExecutionProvider", {"device_id": str(settings.get("device", 0)), "use_tf32": tf32})
-        providers = [cuda] if self.runtime == "ort_cuda" else [(self.provider, self._tensorrt(cell)), cuda]
-        return ort.InferenceSession(str(path), options, providers=providers)
-
-    def _tensorrt(self, cell):
-        settings, precision = cell["settings"], cell["precision"]
-        half = precision == "fp16" or (precision == "int8" and settings.get("remainder") == "fp16")
-        shape = ",".join(
-            "{}:{}".format(item["name"], "x".join(str(size) for size in [cell["batch"], *item["shape"][1:]]))
-            for item in cell["inputs"]
-        )
-        keys = ("trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_profile_max_shapes")
-        return {
-            "device_id": str(settings.get("device", 0)),
-            "trt_int8_enable": "1" if precision == "int8" else "0",
-            "trt_fp16_enable": "1" if half else "0",
-            "trt_builder_optimization_level": str(settings.get("builder_level", 3)),
-            **dict.fromkeys(keys, shape),
-        }
-
-    def _facts(self, session):
-        options = session.get_session_options()
-        return {
-            "providers": ", ".join(session.get_providers()),
-            "intra_op_threads": str(options.intra_op_num_threads),
-            "graph_optimization_level": options.graph_optimization_level.name,
-        }
-
-
-class OpenVino:
-    """OpenVINO on the CPU, in float32 where a model is not quantized."""
-
-    LINEAR = ("Convolution", "Deconvolution", "FullyConnected", "MatMul", "RNNSeq", "RNNCell")
-    NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
-
-    def check(self):
-        """Raise MissingError where OpenVINO is not here."""
-        sys.modules.setdefault("openvino_telemetry", None)  # OpenVINO then does without: it would report its use
-        try:
-            import openvino  # noqa: F401
-        except ImportError as error:
-            raise MissingError(f"OpenVINO is missing ({error}): pip install openvino") from error
-
-    def versions(self):
-        """Return the library's version."""
-        import openvino
-
-        return {"openvino": openvino.get_version().split("-")[0]}
-
-    def open(self, cell, path):
-        """Compile a model for the job's batch; raises whatever OpenVINO raises."""
-        compiled = self._compile(cell, path, {})
-        broken = cell["precision"] == "int8" and self._has_linear_subgraphs(cell, compiled)
-        if broken:  # such generated subgraphs give wrong answers; without them the model runs as planned
-            compiled = self._compile(cell, path, {"SNIPPETS_MODE": "DISABLE"})
-        request = compiled.create_infer_request()
-        names = [(item["name"], self._port(compiled.outputs, item["name"])) for item in cell["outputs"]]
-
-        def run(feeds):
-            results = request.infer(feeds, share_inputs=False, share_outputs=False)
-            return {name: results[port] for name, port in names}
-
-        hint = str(compiled.get_property("INFERENCE_PRECISION_HINT"))
-        facts = {"inference_precision_hint": hint, "generated_subgraphs": "off" if broken else "on"}
-        return Session(run, facts, compiled)
-
-    def kernels(self, _cell, _path, session, _feeds):
-        """Return the ops of the runtime model, each with the layers it came from."""
-        ops = session.handle.get_runtime_model().get_ordered_ops()
-        told = [op for op in ops if self._info(op, "layerType") not in ("Const", "Input", "Output")]
-        return [self._kernel(op) for op in told]
-
-    def _kernel(self, op):
-        types = [str(value.get_element_type().get_type_name()) for value in op.input_values()][:2]
-        layer, kind = self._info(op, "layerType"), self._info(op, "runtimePrecision")
-        integer = layer in self.LINEAR and len(types) == 2 and all(name in ("i8", "u8") for name in types)
-        known = self.NAMES.get(kind, kind)
-        precision = "int8" if integer else "fp32" if layer in self.LINEAR and known == "int8" else known
-        nodes = self._info(op, "originalLayersNames").split(",")
-        return {"nodes": nodes, "op_type": layer, "device": "CPU", "precision": precision}
-
-    def _compile(self, cell, path, more):
-        import openvino
-
-        core = openvino.Core()
-        model = core.read_model(str(path))
-        shapes = {}
-        for port in model.inputs:
-            shape = list(port.partial_shape)
-            if shape and shape[0].is_dynamic:
-                shape[0] = cell["batch"]
-            shapes[port] = shape
-        model.reshape(shapes)
-        config = {
-            "INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "PERFORMANCE_HINT": "LATENCY",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": cell["threads"],
-            "ENABLE_CPU_PINNING": bool(cell["settings"].get("cpu_pinning", False)), **more,
-        }  # fmt: skip
-        return core.compile_model(model, "CPU", config)
-
-    def _has_linear_subgraphs(self, cell, compiled):
-        ops = compiled.get_runtime_model().get_ordered_ops()
-        inside = [self._info(op, "originalLayersNames") for op in ops if self._info(op, "layerType") == "Subgraph"]
-        names = [name for text in inside for name in text.split(",")]
-        return any(name == node or name.startswith(node + "/") for name in names for node in cell["linear_nodes"])
-
-    @staticmethod
-    def _info(op, key):
-        value = op.get_rt_info()[key]
-        return str(value.astype(str)) if hasattr(value, "astype") else str(value)
-
-    @staticmethod
-    def _port(ports, name):
-        return next(port for port in ports if name in port.names)
-
-
-class CoreMl:
-    """Core ML through coremltools, on macOS."""
-
-    def check(self):
-        """Raise MissingError, which names everything that is missing."""
-        missing = [] if sys.platform == "darwin" else [f"Core ML runs on macOS alone, this is {platform.system()}"]
-        if importlib.util.find_spec("coremltools") is None:
-            missing.append("coremltools is missing: pip install coremltools (it needs Python 3.13 or older)")
-        if missing:
-            raise MissingError("; ".join(missing))
-
-    def versions(self):
-        """Return the library's version."""
-        import coremltools
-
-        return {"coremltools": coremltools.__version__}
-
-    def open(self, cell, path):
-        """Compile and load a package for the row's compute units; raises whatever Core ML raises."""
-        import coremltools as ct
-
-        units = str(cell["settings"].get("compute_units", "all"))
-        names = json.loads(path.with_name(path.name + ".names.json").read_text(encoding="utf-8"))
-        folder = mkdtemp(prefix="int8-coreml-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        began = time.perf_counter()
-        compiled = ct.models.utils.compile_model(str(path), str(Path(folder) / f"{path.stem}.mlmodelc"))
-        spent = time.perf_counter() - began
-        model = ct.models.CompiledMLModel(compiled, compute_units=getattr(ct.ComputeUnit, units.upper()))
-
-        def run(feeds):
-            takes, gives = names["inputs"], names["outputs"]
-            found = model.predict({item["name"]: self._fed(feeds[name]) for name, item in takes.items()})
-            return {
-                name: np.array(found[item["name"]], dtype=item["dtype"]).reshape(item["shape"])
-                for name, item in gives.items()
-            }
-
-        facts = {"compute_units": units, "compile_s": f"{spent:.3f}", **self._preferred(compiled, units)}
-        return Session(run, facts, model)
-
-    def kernels(self, _cell, _path, _session, _feeds):
-        """Core ML tells what it prefers before a run (see facts), not which kernels ran."""
-        return []
-
-    @staticmethod
-    def _fed(values):
-        """Return an array as Core ML takes it: float32, float16 or int32, with at least one axis."""
-        kind = values.dtype if values.dtype in (np.float32, np.float16) else np.dtype(np.int32)
-        return np.ascontiguousarray(values.reshape(values.shape or (1,)), dtype=kind)
-
-    @staticmethod
-    def _preferred(compiled, units):
-        """Return how many operations Core ML prefers to run where; {} where it does not tell."""
-        import coremltools as ct
-
-        try:
-            from coremltools.models.compute_plan import MLComputePlan
-
-            plan = MLComputePlan.load_from_path(compiled, compute_units=getattr(ct.ComputeUnit, units.upper()))
-            ops = plan.model_structure.program.functions["main"].block.operations
-            usages = [plan.get_compute_device_usage_for_mlprogram_operation(op) for op in ops]
+            exec(compile(data, name, "exec"), module.__dict__)  # noqa: S102  (its hash was compared before)
+            self._probe, self.open_model = module.probe, module.open_model
         except Exception as error:
-            return {"placement_source": f"MLComputePlan did not answer: {type(error).__name__}"}
-        devices = [type(usage.preferred_compute_device).__name__ for usage in usages if usage]
-        counts = {name: devices.count(name) for name in devices}
-        told = ", ".join(f"{name[2:].replace('ComputeDevice', '')}: {count}" for name, count in counts.items())
-        return {"placement_source": "MLComputePlan: preference before the run", "operations_by_device": told}
+            raise RefusedError(f"{name} does not load: {told_of(error)}") from error
+
+    def versions(self):
+        """Return the versions of what it runs on. Raises MissingError, which names what is not here."""
+        try:
+            versions, missing = self._probe()
+        except Exception as error:
+            raise MissingError(f"the runtime does not say whether it is here: {told_of(error)}") from error
+        if missing:
+            raise MissingError(missing)
+        return {str(name): str(version) for name, version in versions.items()}
 
 
-RUNTIMES = {
-    "ort_cpu": lambda: OnnxRuntime("ort_cpu"),
-    "ort_cuda": lambda: OnnxRuntime("ort_cuda"),
-    "ort_tensorrt": lambda: OnnxRuntime("ort_tensorrt"),
-    "openvino": OpenVino,
-    "coreml": CoreMl,
-}
+def load_runtime(folder, job, own):
+    """Return the job's runtime: the file `own` where the program gave its own, else the bundled one, checked first."""
+    if own is not None:
+        return Runtime(own.name, own.read_bytes())
+    name = job.get("elsewhere")
+    if name is None:
+        raise RefusedError(f"{JOB_NAME} is of an older program, whose own runner runs it: unpack the bundle again")
+    check_file(folder, job, name)
+    data = (folder / name).read_bytes()
+    if hashlib.sha256(data).hexdigest() != job["files"][name]["sha256"]:
+        raise RefusedError(f"{name} changed while it was read")
+    return Runtime(name, data)
 
 
-class Session:
-    """An opened model: run(feeds) -> outputs by name, what it tells of itself, and the runtime's own object."""
-
-    def __init__(self, run, facts, handle):
-        self.run, self.facts, self.handle = run, facts, handle
+def told_of(error):
+    """Return an error in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 # --- samples and answers --------------------------------------------------------------------------
@@ -616,11 +387,16 @@ class Cell:
 
     def __init__(self, told, folder, out, job):
         self.told, self.path = told, folder / told["artifact"]
-        self.cell = {**told, "inputs": job["inputs"], "outputs": job["outputs"]}
+        self.options = {
+            "precision": told["precision"], "threads": told["threads"], "batch": told["batch"],
+            "settings": told["settings"], "linear_nodes": told["linear_nodes"], "outputs": job["outputs"],
+            "inputs": [_of_one_run(item, told["batch"]) for item in job["inputs"]]
+            + [_of_one_run(item, None) for item in job["start"]],
+        }  # fmt: skip
         self.folder = out / "cells" / str(told["number"])
         self.record = {"number": told["number"], "status": "ok", "message": "", "blocks": []}
         self.record.update(kernels=[], facts={})
-        self.timed = None
+        self.timed = self.model = None
 
     @property
     def title(self):
@@ -632,8 +408,8 @@ class Cell:
         try:
             step()
         except Exception as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            self.record.update(status="failed", message=f"{type(error).__name__}: {lines[0]}"[:500])
+            self.record.update(status="failed", message=told_of(error)[:500])
+            self.close()
             say(f"  {self.title} failed: {self.record['message']}")
 
     @property
@@ -641,11 +417,20 @@ class Cell:
         """Whether it has not failed so far."""
         return self.record["status"] == "ok"
 
-    def answer(self, adapter, folder, job):
+    def close(self):
+        """Free the model, whatever it says to that."""
+        model, self.model = self.model, None
+        try:
+            if model is not None:
+                model.close()
+        except Exception as error:
+            say(f"  {self.title} did not close: {told_of(error)}")
+
+    def answer(self, runtime, folder, job):
         """Open the model and answer every sample."""
         samples, batch = Samples(folder, job), self.told["batch"]
         start = time.perf_counter()
-        session = adapter.open(self.cell, self.path)
+        session = self.model = runtime.open_model(self.path, self.options)
         self.record["load_s"] = time.perf_counter() - start
         answers, spent, start, feeds = Answers(self.folder / "outputs", job["outputs"], samples.n, batch), [], 0.0, {}
         begun = time.perf_counter()
@@ -658,8 +443,9 @@ class Cell:
             answers.store(outputs, number, start, size)
         self.record.update(
             first_inference_ms=spent[0] * 1000, n=samples.n, wall_s=time.perf_counter() - begun, run_s=sum(spent),
-            outputs=answers.described(), facts=session.facts, answers_checked=0, answers_differing=0,
-            kernels=adapter.kernels(self.cell, self.path, session, feeds),
+            outputs=answers.described(), answers_checked=0, answers_differing=0,
+            facts={str(name): str(text) for name, text in session.facts().items()},
+            kernels=list(session.kernels(feeds)) if hasattr(session, "kernels") else [],
         )  # fmt: skip
         self.timed = Timed(session, samples, answers, batch)
 
@@ -680,12 +466,18 @@ class Cell:
         self.record.update(answers_checked=self.timed.checked, answers_differing=self.timed.differing)
 
 
-def run_job(adapter, job, folder, out):
+def _of_one_run(item, batch):
+    """Return name, dtype and shape of an input as one run gets it."""
+    rest = item["shape"][1:]
+    return {"name": item["name"], "dtype": item["dtype"], "shape": rest if batch is None else [batch, *rest]}
+
+
+def run_job(runtime, job, folder, out):
     """Run all models of a job into the folder `out`; return their records."""
     cells = [Cell(told, folder, out, job) for told in job["cells"]]
     for cell in cells:
         say(f"Answering {job['n']} samples: {cell.title}")
-        cell.guarded(lambda cell=cell: cell.answer(adapter, folder, job))
+        cell.guarded(lambda cell=cell: cell.answer(runtime, folder, job))
     seconds, rounds = job["measure"]["seconds"], job["measure"]["rounds"]
     timed = [cell for cell in cells if cell.ok] if rounds and seconds else []
     if timed:
@@ -697,17 +489,19 @@ def run_job(adapter, job, folder, out):
         for cell in [*timed[first:], *timed[:first]]:
             if cell.ok:
                 cell.guarded(lambda cell=cell: cell.block(seconds / rounds))
+    for cell in cells:
+        cell.close()
     return [cell.record for cell in cells]
 
 
 def write_result(path, out, job_bytes, document):
-    """Write result.zip: job.json as it came, returned.json with every file's hash, the files."""
+    """Write result.zip: the job's list as it came, the result's with every file's hash, the files."""
     names = sorted(item.relative_to(out).as_posix() for item in out.rglob("*") if item.is_file())
     table = {name: {"sha256": sha256_of(out / name), "bytes": (out / name).stat().st_size} for name in names}
     partial = path.with_name(path.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("job.json", job_bytes)
-        archive.writestr("returned.json", json.dumps({**document, "files": table}, indent=1, allow_nan=False))
+        archive.writestr(JOB_NAME, job_bytes)
+        archive.writestr(RETURNED_NAME, json.dumps({**document, "files": table}, indent=1, allow_nan=False))
         for name in names:
             archive.write(out / name, name)
     partial.replace(path)
@@ -834,9 +628,10 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).resolve().parent, help="unpacked bundle")
     parser.add_argument("-o", "--output", type=Path, default=Path("result.zip"), help="where the result goes")
+    parser.add_argument("--elsewhere", type=Path, help="open models by this file, not by the bundled one")
     options = parser.parse_args(arguments)
     try:
-        return _main(options.folder, options.output)
+        return _main(options.folder, options.output, options.elsewhere)
     except (RefusedError, MissingError) as error:
         print(f"runner: {' '.join(str(error).split())}", file=sys.stderr)
         return 1 if isinstance(error, RefusedError) else 4
@@ -845,24 +640,23 @@ def main(arguments=None):
         return 1
 
 
-def _main(folder, output):
-    job, job_sha256 = read_job(folder)
-    if job["runtime"] not in RUNTIMES:
-        raise RefusedError(f"this runner knows {', '.join(RUNTIMES)}, not {job['runtime']}")
-    adapter = RUNTIMES[job["runtime"]]()
-    adapter.check()
+def _main(folder, output, own):
+    job, job_bytes = read_job(folder)
+    runtime = load_runtime(folder, job, own)
+    versions = runtime.versions()
     say(f"Checking {len(job['files'])} files")
     check_files(folder, job)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with TemporaryDirectory(prefix="int8-job-") as scratch:
         out = Path(scratch)
-        records = run_job(adapter, job, folder, out)
+        records = run_job(runtime, job, folder, out)
         document = {
-            "schema_version": 1, "runner_version": RUNNER_VERSION, "job_sha256": job_sha256, "started_utc": started,
+            "schema_version": RETURNED_VERSION, "runner_version": RUNNER_VERSION, "elsewhere_sha256": runtime.sha256,
+            "job_sha256": hashlib.sha256(job_bytes).hexdigest(), "started_utc": started,
             "finished_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "session": uuid.uuid4().hex,
-            "machine": machine_facts(), "versions": {**adapter.versions(), "numpy": np.__version__}, "cells": records,
+            "machine": machine_facts(), "versions": {**versions, "numpy": np.__version__}, "cells": records,
         }  # fmt: skip
-        write_result(output, out, (folder / "job.json").read_bytes(), document)
+        write_result(output, out, job_bytes, document)
     failed = [record for record in records if record["status"] != "ok"]
     say(f"{len(records) - len(failed)} of {len(records)} models ran; {output} goes back")
     return 4 if failed else 0

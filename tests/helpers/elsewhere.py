@@ -7,10 +7,11 @@ import importlib
 import importlib.util
 import json
 import shutil
+import site
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ import pytest
 from workbench.execution.elsewhere import pack
 from workbench.execution.elsewhere.pack import BundleOptions, Packed, make_bundle
 
+ROOT = Path(__file__).resolve().parents[2]
 RUNNER = Path(__file__).resolve().parents[2] / "resources" / "runner" / "runner.py"
 SECONDS = 0.4
 """Timed per model; the warm-up, at least 2 s, is the runner's own."""
@@ -81,6 +83,28 @@ def alone(arguments: list[str], seen: Path, cwd: Path) -> subprocess.CompletedPr
     environment = {"PYTHONPATH": str(seen), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-S", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+BARE = """
+import runpy, sys
+sys.path[:0] = sys.argv[1].split(":")
+sys.modules.update(dict.fromkeys(["workbench", "workbench_plugins", "workbench_resources"]))
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Python without environment and site, with the folders given; the program's own packages cannot be imported."""
+
+
+def run_bare(arguments: list[str], cwd: Path, folders: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a Python file where every installed package but the program itself can be imported, isolated (-I, -S)."""
+    places = ":".join(str(path) for path in (*folders, *map(Path, site.getsitepackages())))
+    command = [sys.executable, "-I", "-S", "-c", BARE, places, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+
+
+def opens(runtime: str) -> Path:
+    """Return the file that opens the models of one of the program's own runtimes elsewhere."""
+    return ROOT / "plugins" / runtime / "elsewhere.py"
 
 
 def make_trip(folder: Path, place: Path) -> Trip:

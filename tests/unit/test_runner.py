@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import json
 import os
+import py_compile
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
-from helpers.elsewhere import RUNNER, alone, flipped, only_numpy_and_onnxruntime, runner_module
+from helpers.elsewhere import RUNNER, alone, flipped, members, only_numpy_and_onnxruntime, opens, runner_module
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,19 +99,29 @@ def test_it_describes_this_machine_as_the_core_does(runner: ModuleType) -> None:
     assert str(Path.home()) not in told
 
 
-def job_folder(place: Path, **updates: Any) -> Path:
-    """A job made by hand: one input, one model that is no model."""
+def job_folder(place: Path, opened_by: str | Path = "coreml", **updates: Any) -> Path:
+    """A job made by hand: one input, one model that is no model.
+
+    Args:
+        opened_by: id of one of the program's runtimes, or a file.
+    """
     place.mkdir()
+    source = opened_by if isinstance(opened_by, Path) else opens(opened_by)
+    (place / "elsewhere.py").write_bytes(source.read_bytes())
     np.save(place / "x.npy", np.zeros((2, 3), np.float32))
     (place / "runner.py").write_text(RUNNER.read_text())
-    files = {"x.npy": {"sha256": runner_module().sha256_of(place / "x.npy"), "bytes": (place / "x.npy").stat().st_size}}
+    files = {
+        name: {"sha256": runner_module().sha256_of(place / name), "bytes": (place / name).stat().st_size}
+        for name in ("x.npy", "elsewhere.py")
+    }
     (place / "m.mlpackage").mkdir()
     cell = {
         "number": 0, "label": "L", "candidate": "S1", "precision": "fp32", "artifact": "m.mlpackage", "threads": 1,
         "batch": 1, "settings": {}, "linear_nodes": [],
     }  # fmt: skip
     job = {
-        "schema_version": 1, "runtime": "coreml", "n": 2, "frames": 1, "state": {}, "start": [], "cells": [cell],
+        "schema_version": 2, "runtime": "any", "elsewhere": "elsewhere.py", "n": 2, "frames": 1, "state": {},
+        "start": [], "cells": [cell],
         "inputs": [{"name": "x", "path": "x.npy", "dtype": "float32", "shape": [2, 3]}],
         "outputs": [{"name": "y", "dtype": "float32", "shape": ["N", 3]}],
         "measure": {"profile": "none", "seconds": 0.0, "rounds": 0}, "files": files, **updates,
@@ -138,12 +151,89 @@ def test_a_core_ml_job_elsewhere_says_what_is_missing_and_exits_4(seen: Path, tm
     assert not (tmp_path / "job" / "result.zip").exists()
 
 
-@pytest.mark.parametrize(("runtime", "words"), [("openvino", "OpenVINO is missing"), ("ort_cuda", "CUDA")])
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [("openvino", "OpenVINO is missing"), ("tensorrt", "TensorRT's Python package is missing")],
+)
 def test_a_runtime_that_is_missing_exits_4(seen: Path, tmp_path: Path, runtime: str, words: str) -> None:
-    folder = job_folder(tmp_path / "job", runtime=runtime)
-    done = alone(["runner.py"], seen, folder)
+    done = alone(["runner.py"], seen, job_folder(tmp_path / "job", runtime))
     assert done.returncode == 4
-    assert words in done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert words in line
+
+
+FACE = "def probe():\n    {probe}\ndef open_model(artifact, options):\n    {opened}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("x = (", 1, "elsewhere.py does not load: SyntaxError"),
+        ("import no_such_thing", 1, "elsewhere.py does not load: ModuleNotFoundError"),
+        ("def probe():\n    return {}, None\n", 1, "has no attribute 'open_model'"),
+        (FACE.format(probe="raise OSError('a\\nb')", opened="pass"), 4, "whether it is here: OSError: a"),
+        (FACE.format(probe="return {}, 'get a board'", opened="pass"), 4, "runner: get a board"),
+    ],
+)
+def test_a_file_that_does_not_do_its_part_is_one_line(
+    seen: Path, tmp_path: Path, text: str, code: int, words: str
+) -> None:
+    (tmp_path / "file.py").write_text(text)
+    done = alone(["runner.py"], seen, job_folder(tmp_path / "job", tmp_path / "file.py"))
+    assert done.returncode == code
+    (line,) = done.stderr.splitlines()
+    assert words in line
+
+
+DOUBLES = """
+import numpy as np
+class Model:
+    def run(self, feeds):
+        return {"y": feeds["x"] * 2}
+    def facts(self):
+        return {"threads": 1}
+    def close(self):
+        print("closed")
+def probe():
+    return {"doubler": 3}, None
+def open_model(artifact, options):
+    assert options["inputs"] == [{"name": "x", "dtype": "float32", "shape": [1, 3]}], options
+    return Model()
+"""
+
+
+def test_the_smallest_file_runs_and_what_it_is_is_told(seen: Path, tmp_path: Path) -> None:
+    (tmp_path / "file.py").write_text(DOUBLES)
+    folder = job_folder(tmp_path / "job", tmp_path / "file.py")
+    done = alone(["runner.py"], seen, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("closed") == 1
+    content = members(folder / "result.zip")
+    told = json.loads(content["returned.json"])
+    assert told["versions"]["doubler"] == "3"
+    assert told["elsewhere_sha256"] == runner_module().sha256_of(tmp_path / "file.py")
+    assert (told["cells"][0]["facts"], told["cells"][0]["kernels"]) == ({"threads": "1"}, [])
+
+
+def test_bytes_that_python_kept_of_another_file_are_not_run(seen: Path, tmp_path: Path) -> None:
+    """A compiled file beside it is what an import would have taken."""
+    (tmp_path / "file.py").write_text(DOUBLES)
+    folder = job_folder(tmp_path / "job", tmp_path / "file.py")
+    (tmp_path / "bad.py").write_text("raise SystemExit('not what was bundled')")
+    kept = Path(importlib.util.cache_from_source(str(folder / "elsewhere.py")))
+    kept.parent.mkdir()
+    py_compile.compile(
+        str(tmp_path / "bad.py"), str(kept), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    assert alone(["runner.py"], seen, folder).returncode == 0
+
+
+def test_a_job_of_version_1_runs_by_the_programs_own_file_alone(seen: Path, tmp_path: Path) -> None:
+    (tmp_path / "file.py").write_text(DOUBLES)
+    folder = job_folder(tmp_path / "job", tmp_path / "file.py", schema_version=1, elsewhere=None)
+    done = alone(["runner.py"], seen, folder)
+    assert (done.returncode, "an older program" in done.stderr) == (1, True)
+    assert alone(["runner.py", "--elsewhere", str(tmp_path / "file.py")], seen, folder).returncode == 0
 
 
 def _changed(folder: Path) -> None:
@@ -156,8 +246,19 @@ def _missing(folder: Path) -> None:
 
 def _newer(folder: Path) -> None:
     (folder / "job.json").write_text(
-        (folder / "job.json").read_text().replace('"schema_version": 1', '"schema_version": 2')
+        (folder / "job.json").read_text().replace('"schema_version": 2', '"schema_version": 3')
     )
+
+
+def _unlisted(folder: Path) -> None:
+    job = json.loads((folder / "job.json").read_text())
+    del job["files"]["elsewhere.py"]
+    (folder / "job.json").write_text(json.dumps(job))
+
+
+def _other_code(folder: Path) -> None:
+    with (folder / "elsewhere.py").open("a") as stream:
+        stream.write("print('run')\n")
 
 
 def _no_job(folder: Path) -> None:
@@ -169,23 +270,25 @@ def _no_job(folder: Path) -> None:
     [
         (_changed, "x.npy is not what was bundled"),
         (_missing, "x.npy is missing"),
-        (_newer, "job.json has version 2"),
+        (_newer, "job.json has version 3"),
+        (_unlisted, "elsewhere.py is not on the list"),
+        (_other_code, "elsewhere.py is not what was bundled"),
         (_no_job, "job.json is missing or damaged"),
     ],
 )
 def test_a_changed_bundle_is_one_line_and_exits_1(
     seen: Path, tmp_path: Path, change: Callable[[Path], None], words: str
 ) -> None:
-    folder = job_folder(tmp_path / "job", runtime="ort_cpu")
+    folder = job_folder(tmp_path / "job", "ort_cpu")
     change(folder)
     done = alone(["runner.py"], seen, folder)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout.count("run\n")) == (1, 0)
     (line,) = done.stderr.splitlines()
     assert words in line
 
 
 def test_a_model_that_does_not_load_is_told_and_exits_4(seen: Path, tmp_path: Path) -> None:
-    folder = job_folder(tmp_path / "job", runtime="ort_cpu")
+    folder = job_folder(tmp_path / "job", "ort_cpu")
     done = alone(["runner.py"], seen, folder)
     assert done.returncode == 4
     assert "0 of 1 models ran" in done.stdout
@@ -216,35 +319,11 @@ def test_a_short_last_batch_is_filled_with_its_last_sample(runner: ModuleType, t
     np.testing.assert_array_equal(parts[1][3]["x"], [[3], [4], [4]])
 
 
-class _Model:
-    """Stands for a compiled Core ML model: doubles, and remembers what it was given."""
-
-    given: ClassVar[list[dict[str, Any]]] = []
-
-    def __init__(self, path: str, compute_units: str) -> None:
-        self.path, self.units = path, compute_units
-
-    def predict(self, feeds: dict[str, Any]) -> dict[str, Any]:
-        """Answer in another dtype and shape than the model declares."""
-        self.given.append(feeds)
-        return {"y_0": (feeds["x_0"] * 2).astype(np.float16).reshape(-1)}
-
-
-def test_core_ml_is_fed_and_read_by_the_names_beside_the_package(
-    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    models = SimpleNamespace(utils=SimpleNamespace(compile_model=lambda path, to: to), CompiledMLModel=_Model)
-    library = SimpleNamespace(models=models, ComputeUnit=SimpleNamespace(CPU_ONLY="cpu"), __version__="9.0")
-    monkeypatch.setitem(sys.modules, "coremltools", library)
-    features = {
-        "inputs": {"x/0": {"name": "x_0", "dtype": "int64", "shape": [1, 3]}},
-        "outputs": {"y/0": {"name": "y_0", "dtype": "float32", "shape": [1, 3]}},
-    }
-    (tmp_path / "m.mlpackage.names.json").write_text(json.dumps(features))
-    cell = {"settings": {"compute_units": "cpu_only"}, "inputs": [], "outputs": []}
-    session = runner.CoreMl().open(cell, tmp_path / "m.mlpackage")
-    found = session.run({"x/0": np.array([[1, 2, 3]], np.int64)})
-    assert _Model.given[-1]["x_0"].dtype == np.int32
-    assert (found["y/0"].dtype, found["y/0"].tolist()) == (np.float32, [[2, 4, 6]])
-    assert session.facts["compute_units"] == "cpu_only"
-    assert session.facts["placement_source"].startswith("MLComputePlan did not answer")
+def test_it_reads_as_python_3_9_and_knows_neither_the_program_nor_a_runtime() -> None:
+    tree = ast.parse(RUNNER.read_text(), feature_version=(3, 9))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    outside = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names
+    assert outside == {"numpy", "psutil"}
+    words = RUNNER.read_text().lower()
+    assert not [name for name in ("onnxruntime", "openvino", "coreml", "tensorrt") if name in words]

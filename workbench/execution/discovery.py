@@ -37,6 +37,7 @@ KINDS: tuple[str, ...] = tuple(KIND_WORDS)
 SYSTEMS: tuple[str, ...] = ("linux", "windows", "macos")
 PROCESSORS: tuple[str, ...] = ("x86_64", "arm64")
 _ID = re.compile(r"[a-z][a-z0-9_]*\Z")
+_PYTHON_FILE = re.compile(r"[a-z][a-z0-9_]*\.py\Z")
 
 Found = tuple["Manifest | None", Path, str]
 
@@ -58,6 +59,7 @@ class Manifest:
         writes: of a quantizer: the format of its artifact. "qdq_onnx" is one ONNX file with Q/DQ nodes, "openvino_ir" a
             folder with model.xml and model.bin; others are free.
         options: of a quantizer: its options (see tool_options).
+        elsewhere: of a runtime: name of the file that opens its models on machines without this program, or "".
         folder: absolute folder of the plugin.
     """
 
@@ -75,6 +77,7 @@ class Manifest:
     reads: tuple[str, ...] = ()
     writes: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    elsewhere: str = ""
 
     @property
     def ref(self) -> PluginRef:
@@ -275,9 +278,9 @@ def _other_version(found: int) -> str:
 
 
 def _wrong_folder(document: Mapping[str, Any], folder: Path) -> str:
-    code = f"{document.get('module', document['kind'])}.py"
-    if not (folder / code).is_file():
-        return f"{code} is missing beside {MANIFEST}"
+    named = [f"{document.get('module', document['kind'])}.py", document.get("elsewhere", MANIFEST)]
+    if missing := [name for name in named if not (folder / name).is_file()]:
+        return f"{missing[0]} is missing beside {MANIFEST}"
     return "" if document["id"] == folder.name else f"id = {document['id']!r}, but its folder is {folder.name!r}"
 
 
@@ -318,6 +321,10 @@ def _is_ids(value: object) -> bool:
     return isinstance(value, list) and all(_is_id(entry) for entry in value)
 
 
+def _is_python_file(value: object) -> bool:
+    return isinstance(value, str) and _PYTHON_FILE.match(value) is not None
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
@@ -346,11 +353,13 @@ _FIELDS: dict[str, tuple[Callable[[object], bool], bool, str]] = {
     "reads": (_is_ids, False, "a list of formats, lower_snake names"),
     "writes": (_is_id, False, "a format, a lower_snake name"),
     "options": (is_declaration, False, "a table of choices, numbers and texts"),
+    "elsewhere": (_is_python_file, False, "the name of a Python file beside it, lower_snake.py"),
 }
 # key -> (the kind of plugin it is for, whether that kind needs it)
 _KEYS_OF_KIND: dict[str, tuple[str, bool]] = {
     "schemes": ("runtime", True),
     "reads": ("runtime", False),
+    "elsewhere": ("runtime", False),
     "writes": ("quantizer", True),
     "options": ("quantizer", False),
 }

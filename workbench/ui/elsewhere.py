@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,24 @@ from workbench.ui.commands import Bridge, Finished
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import button, column, copy_button, label, row
 
-BUNDLED = ("ort_cpu", "ort_cuda", "ort_tensorrt", "openvino", "coreml")
-"""Runtimes that a bundle's runner can open a model with."""
 ARCHIVES = "Archives (*.zip)"
 RUN_FIRST = "A bundle is made from a finished study: run this one first."
 THERE = "python -m zipfile -e job.zip job && python job/runner.py -o result.zip"
 NEEDS = "The other machine needs Python 3.9 or newer, numpy and the runtime. Then take result.zip back: Import result."
 OPEN_FIRST = "holds what another machine answered. Open the study it was bundled from first."
 Failed = Callable[[str, Sequence[str]], object]
+
+
+def can_be_bundled(runtime: str) -> bool:
+    """Whether a runtime's plugin has a file that opens its models on machines without this program."""
+    return runtime in _travelling()
+
+
+@cache
+def _travelling() -> frozenset[str]:
+    from workbench.execution.elsewhere.standalone import travelling_runtimes  # noqa: PLC0415  (not before first paint)
+
+    return travelling_runtimes()
 
 
 def make_bundle(parent: QWidget, bridge: Bridge, theme: Theme, folder: Path, runtime: str, failed: Failed) -> None:

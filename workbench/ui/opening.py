@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.errors import FileFormatError, StudyError
+from workbench.execution.elsewhere.names import JOB_NAME, RETURNED_NAME, RUNNER_NAME
 
 What = Literal["model", "data", "study", "result", "zip", "returned"]
 MODEL_SUFFIXES = (".onnx", ".pt2", ".pt", ".pth")
 ARRAY_SUFFIXES = (".npz", ".npy")
 ZIP_MOST_BYTES = 4 << 30
-JOB, RETURNED = "job.json", "returned.json"
-"""What tells a job for another machine, and what came back from there (execution.elsewhere.records)."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,10 @@ def _zip(path: Path) -> What:
             names = set(archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError):
         return "zip"
-    if RETURNED in names:
+    if RETURNED_NAME in names:
         return "returned"
-    if JOB in names:
-        how = "Unpack it there and run `python runner.py`; what that writes is opened here."
+    if JOB_NAME in names:
+        how = f"Unpack it there and run `python {RUNNER_NAME}`; what that writes is opened here."
         raise StudyError(f"{path.name} is a bundle for another machine", how=how)
     return "zip"
 

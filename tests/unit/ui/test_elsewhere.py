@@ -11,9 +11,8 @@ from helpers.words import words_of
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from workbench.execution.elsewhere.pack import KNOWN_RUNTIMES
 from workbench.ui.commands import Bridge, Finished
-from workbench.ui.elsewhere import BUNDLED, RUN_FIRST, BundledDialog, choose_and_import, make_bundle
+from workbench.ui.elsewhere import RUN_FIRST, BundledDialog, can_be_bundled, choose_and_import, make_bundle
 from workbench.ui.theme import Theme
 
 MADE = {"path": "/there/coreml.zip", "models": ["Core ML · S1 · int8"], "left_out": {"fp16": "no such thing"}, "n": 24}
@@ -53,8 +52,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_window_offers_what_the_runner_knows() -> None:
-    assert BUNDLED == KNOWN_RUNTIMES
+def test_the_window_offers_what_the_plugins_say_of_themselves() -> None:
+    ids = ("ort_cpu", "openvino", "coreml", "tensorrt", "coreml_evaluator", "nncf", "no_such", "")
+    assert [name for name in ids if can_be_bundled(name)] == ["ort_cpu", "openvino", "coreml", "tensorrt"]
 
 
 def test_a_bundle_is_made_and_the_dialog_says_what_to_type_there(

@@ -30,6 +30,7 @@ UNWATCHED = LoadReport(0.0, 0.0, 0.0, 0.0, 0)
 NOT_WATCHED = "what else kept that machine busy while it was timed is not known"
 NOT_TOLD = "the runner there does not tell which kernel computed it"
 OTHER_VERSIONS = "other versions than where it was lowered"
+OTHER_FILE = "its models were opened there by another file than was bundled"
 JOB_FACT = "job"
 """Of a run made elsewhere: the job's hash. Runs made here have no such fact."""
 _SUFFIX = re.compile(r"(_token_\d+|_nchwc|/MatMulAddFusion)$")
@@ -71,7 +72,13 @@ def findings_of(arrived: Arrived, told: ReturnedCell) -> list[str]:
     """Return what a reader must know of a model that ran elsewhere."""
     unwatched = [NOT_WATCHED] if any(block.load is None for block in told.blocks) else []
     versions = differing_versions(arrived.job, arrived.returned.versions)
-    return [*unwatched, *([versions] if versions else [])]
+    return [*unwatched, *([versions] if versions else []), *([OTHER_FILE] if _opened_otherwise(arrived) else [])]
+
+
+def _opened_otherwise(arrived: Arrived) -> bool:
+    """Whether a program there opened the models by its own plugin's file, and that differs from the bundled one."""
+    bundled, used = arrived.job.files.get(arrived.job.elsewhere or ""), arrived.returned.elsewhere_sha256
+    return bundled is not None and used is not None and bundled.sha256 != used
 
 
 def _state(arrived: Arrived, stored: StoredStudy, told_job: JobCell, cell: Cell, machine: str) -> CellState:

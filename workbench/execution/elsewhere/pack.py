@@ -26,7 +26,9 @@ from workbench.execution.bundle import open_bundle
 from workbench.execution.cells import ROUNDS, Cell, cells_of
 from workbench.execution.discovery import Manifest
 from workbench.execution.elsewhere.archive import file_facts, write_archive
-from workbench.execution.elsewhere.records import JOB_NAME, ArrayFacts, Job, JobCell, MeasureFacts, OutputSpec
+from workbench.execution.elsewhere.names import ELSEWHERE_NAME, JOB_NAME, README_NAME, RUNNER_NAME, STUDY_NAME
+from workbench.execution.elsewhere.records import ArrayFacts, Job, JobCell, MeasureFacts, OutputSpec
+from workbench.execution.elsewhere.standalone import standalone_file
 from workbench.execution.elsewhere.stored import StoredStudy, open_stored
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.load_result import load_result
@@ -39,13 +41,10 @@ from workbench.files import canonical_json, sha256_of_bytes, write_bytes_atomic
 from workbench.model.data import Samples
 from workbench.model.graph import GraphSummary
 
-KNOWN_RUNTIMES = ("ort_cpu", "ort_cuda", "ort_tensorrt", "openvino", "coreml")
-"""Those that `runner.py` can open a model with."""
 BUNDLES, JOBS = "bundles", "jobs"
 STAGE_NAME = "stage.json"
-RUNNER_NAME, README_NAME, STUDY_NAME = "runner.py", "README.txt", "study.toml"
-MADE_THERE = ("engines",)
-"""Folders beside an artifact that hold what was compiled for this machine's device."""
+MADE_HERE = ("engines", "*.engine")
+"""What lies beside an artifact and was compiled for this machine's device."""
 CHUNK = 64
 README = """\
 A job of INT8 Workbench: {title}.
@@ -107,6 +106,7 @@ def make_bundle(
         JobCancelledError: `cancel` was set.
     """
     manifest = _manifest(options.runtime)
+    opens = standalone_file(manifest)
     folder = require_study_folder(folder).resolve()
     result = load_result(folder / "result.json")
     with folder_lock(folder):
@@ -120,6 +120,7 @@ def make_bundle(
         if not ready:
             raise StudyError(f"Nothing of {manifest.title} can be bundled", why="; ".join(left_out.values()))
         with TemporaryDirectory(prefix="job-", dir=stages.store.root) as scratch:
+            (Path(scratch) / ELSEWHERE_NAME).write_bytes(opens)
             measure = _measure(options.profile or result.profile, len(ready), stored.study)
             job = _write_files(stages, stored, ready, available, measure, Path(scratch))
             document = _bytes(job)
@@ -144,9 +145,6 @@ def _manifest(runtime_id: str) -> Manifest:
     found = find_runtime(runtime_id)
     if isinstance(found, RuntimeState):
         raise StudyError(f"{found.title} cannot be bundled", why=found.reason, how=found.remedy)
-    if runtime_id not in KNOWN_RUNTIMES:
-        known = ", ".join(KNOWN_RUNTIMES)
-        raise StudyError(f"{found.title} cannot be bundled", why=f"the runner knows {known}", how="Choose one of them.")
     return found
 
 
@@ -215,7 +213,7 @@ def _write_files(
     measure: MeasureFacts,
     place: Path,
 ) -> Job:
-    """Write everything but job.json into a folder."""
+    """Write everything but the list itself and the plugin's file into a folder."""
     study, model = stored.study, stored.model_of(ready[0][0].candidate)
     prepared = model.prepared
     samples = open_bundle(stored.evaluation.bundle(study, prepared.inputs, prepared.state))
@@ -233,6 +231,7 @@ def _write_files(
         program_version=workbench.__version__,
         study_name=study.name,
         runtime=available.id,
+        elsewhere=ELSEWHERE_NAME,
         versions=dict(available.versions),
         model_sha256=prepared.sha256,
         data_sha256=stored.evaluation.index.sha256,
@@ -294,7 +293,7 @@ def _write_cell(number: int, cell: Cell, made: Artifact, stored: StoredStudy, pl
     if (beside / STAGE_NAME).is_file():  # the artifact is the plugin's whole folder
         shutil.copytree(made.path, folder / made.path.name)
     else:
-        shutil.copytree(beside, folder, ignore=shutil.ignore_patterns(*MADE_THERE))
+        shutil.copytree(beside, folder, ignore=shutil.ignore_patterns(*MADE_HERE))
     told = [*record.get("announced", []), *record["deviations"]]
     return JobCell(
         number=number,

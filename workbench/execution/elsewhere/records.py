@@ -1,4 +1,4 @@
-"""What stands in `job.json`, which a bundle carries, and in `returned.json`, which comes back; both are versioned.
+"""What stands in the list that a bundle carries, and in the one that comes back; both are versioned.
 
 Pydantic models that refuse unknown keys and numbers that are not finite, and publish the JSON Schema.
 """
@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from workbench.errors import FileFormatError
+from workbench.execution.elsewhere.names import JOB_NAME, RETURNED_NAME
 from workbench.execution.run_records import DeviationRecord, Parity, Record
 from workbench.files import migrate
 
-JOB_VERSION = 1
-RETURNED_VERSION = 1
-JOB_NAME, RETURNED_NAME = "job.json", "returned.json"
+JOB_VERSION = 2
+"""Version 2 names the file that opens the models; in version 1 the runner itself knew five runtimes."""
+RETURNED_VERSION = 2
+"""Version 2 tells which file opened the models."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -82,9 +84,10 @@ class JobCell(Record):
 
 
 class Job(Record):
-    """`job.json`.
+    """What a bundle is.
 
     Attributes:
+        elsewhere: the file that opens the models; null in a job of version 1.
         versions: of the runtime's tool-chain where the job was made.
         data_sha256: of the samples' list; samples_sha256: of it with preprocessing.
         n: rows of the inputs: samples, or frames of all sequences; frames: per sequence, else 1.
@@ -95,6 +98,7 @@ class Job(Record):
     program_version: str
     study_name: str
     runtime: str
+    elsewhere: str | None
     versions: dict[str, str]
     model_sha256: Sha256
     data_sha256: Sha256
@@ -177,15 +181,17 @@ class ReturnedCell(Record):
 
 
 class Returned(Record):
-    """`returned.json`.
+    """What came back.
 
     Attributes:
-        job_sha256: of the bytes of `job.json`; session: one per run of the runner.
+        elsewhere_sha256: of the file that opened the models; null where a runner of version 1 did it.
+        job_sha256: of the bytes of the job's list; session: one per run of the runner.
         machine: facts by the keys of measure.machine; versions: of the tool-chain there.
     """
 
     schema_version: int = RETURNED_VERSION
     runner_version: int
+    elsewhere_sha256: Sha256 | None
     job_sha256: Sha256
     started_utc: str
     finished_utc: str
@@ -197,19 +203,23 @@ class Returned(Record):
 
 
 Document = TypeVar("Document", Job, Returned)
-_KINDS: dict[type[Record], tuple[str, int]] = {Job: ("job", JOB_VERSION), Returned: ("job result", RETURNED_VERSION)}
+_KINDS: dict[type[Record], tuple[str, str, int, str]] = {
+    Job: (JOB_NAME, "job", JOB_VERSION, "elsewhere"),
+    Returned: (RETURNED_NAME, "job result", RETURNED_VERSION, "elsewhere_sha256"),
+}
+"""File, words, version, and the key that version 2 added."""
 
 
-def parsed(data: bytes, kind: type[Document], name: str) -> Document:
-    """Read `job.json` or `returned.json`. Raises FileFormatError: damaged, foreign, or from a newer program."""
-    words, version = _KINDS[kind]
+def parsed(data: bytes, kind: type[Document]) -> Document:
+    """Read a job's list or its result's, of any version. Raises FileFormatError: damaged, foreign, or newer."""
+    name, words, version, added = _KINDS[kind]
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{name} is not a {words}", why="it is not JSON, or it is cut off") from error
     if not isinstance(document, dict):
         raise FileFormatError(f"{name} is not a {words}", why="its top level is not an object")
-    document = migrate(document, name, words, version, {})
+    document = migrate(document, name, words, version, {1: lambda old: {**old, added: None}})
     try:
         return kind.model_validate(document)
     except ValidationError as error:

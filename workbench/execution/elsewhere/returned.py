@@ -13,16 +13,9 @@ import numpy.typing as npt
 
 from workbench.errors import FileFormatError, StudyError
 from workbench.execution.elsewhere.archive import member_names, read_list, unpack
-from workbench.execution.elsewhere.pack import RUNNER_NAME, is_known_job
-from workbench.execution.elsewhere.records import (
-    JOB_NAME,
-    RETURNED_NAME,
-    Job,
-    JobCell,
-    Returned,
-    ReturnedCell,
-    parsed,
-)
+from workbench.execution.elsewhere.names import JOB_NAME, RETURNED_NAME, RUNNER_NAME
+from workbench.execution.elsewhere.pack import is_known_job
+from workbench.execution.elsewhere.records import Job, JobCell, Returned, ReturnedCell, parsed
 from workbench.execution.elsewhere.stored import StoredStudy
 from workbench.files import sha256_of_bytes
 
@@ -62,13 +55,13 @@ def unpack_returned(path: Path, into: Path) -> Arrived:
     if RETURNED_NAME not in names and {JOB_NAME, RUNNER_NAME} <= names:
         how = f"Unpack it on the other machine and run `python {RUNNER_NAME}`; import what that writes."
         raise FileFormatError(f"{path.name} is a bundle that has not been run", how=how)
-    returned = parsed(read_list(path, RETURNED_NAME), Returned, RETURNED_NAME)
+    returned = parsed(read_list(path, RETURNED_NAME), Returned)
     data = read_list(path, JOB_NAME)
     if sha256_of_bytes(data) != returned.job_sha256:
         raise FileFormatError(f"{path.name} was changed", why=f"{JOB_NAME} is not the job that was run")
     try:
         unpack(path, into, returned.files, (JOB_NAME, RETURNED_NAME))
-        return _looked_at(Arrived(into, parsed(data, Job, JOB_NAME), returned.job_sha256, returned))
+        return _looked_at(Arrived(into, parsed(data, Job), returned.job_sha256, returned))
     except BaseException:
         shutil.rmtree(into, ignore_errors=True)
         raise
@@ -80,7 +73,7 @@ def open_returned(folder: Path) -> Arrived:
         data, told = (folder / JOB_NAME).read_bytes(), (folder / RETURNED_NAME).read_bytes()
     except OSError as error:
         raise FileFormatError(f"{folder.name} cannot be read", why=error.strerror or str(error)) from error
-    return Arrived(folder, parsed(data, Job, JOB_NAME), sha256_of_bytes(data), parsed(told, Returned, RETURNED_NAME))
+    return Arrived(folder, parsed(data, Job), sha256_of_bytes(data), parsed(told, Returned))
 
 
 def check_fits(arrived: Arrived, stored: StoredStudy) -> None:

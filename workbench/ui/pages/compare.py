@@ -22,7 +22,7 @@ from workbench.report.split import splits
 from workbench.report.table import comparison, conditions_of
 from workbench.report.worst import SampleCard, disagreement_cards, worst_cards
 from workbench.ui.desk import Desk
-from workbench.ui.elsewhere import BUNDLED, choose_and_import, make_bundle
+from workbench.ui.elsewhere import can_be_bundled, choose_and_import, make_bundle
 from workbench.ui.export_model import export_models
 from workbench.ui.halves import Halves
 from workbench.ui.next_step import NextStep
@@ -248,7 +248,7 @@ class ComparePage(QWidget):
         own = [run for run in runs if (run.label, run.candidate) == (sentence.label, sentence.candidate)]
         runtime = next((run.runtime for run in own if run.status == "not_available"), "")
         folder, desk = self._folder, self._desk
-        if folder is None or runtime not in BUNDLED:
+        if folder is None or not can_be_bundled(runtime):
             return None
         return lambda: make_bundle(self, desk.bridge, desk.theme, folder, runtime, self.failed.emit)
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from workbench.ui.commands import Finished
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
-from workbench.ui.elsewhere import BUNDLED, make_bundle
+from workbench.ui.elsewhere import can_be_bundled, make_bundle
 from workbench.ui.run_place import result_folder
 from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
@@ -85,7 +85,7 @@ class RuntimesPage(Page):
         if state["ok"] or verified_here(state):
             add = button("Add row", lambda: self._add(state["id"]), tip=f"Add a row for {state['title']}")
             head += [themed_icon(add, self._desk.theme, "add")]
-        if state["id"] in BUNDLED and state["id"] in self._titles:
+        if state["id"] in self._titles and can_be_bundled(state["id"]):
             tip = f"Make a bundle of {state['title']}, to be run on another machine"
             head.append(button("Make bundle", lambda: self._bundle(state["id"]), tip=tip))
         inside.addLayout(row(*head, spacing=8))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import shutil
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.elsewhere import Trip, bundle, members, runner_module
+from helpers.elsewhere import Trip, bundle, members, opens
 
 from workbench.errors import DataError, StudyError
 from workbench.execution.artifacts import Artifact
 from workbench.execution.discovery import find_plugin
 from workbench.execution.elsewhere.pack import (
-    KNOWN_RUNTIMES,
     BundleOptions,
     _cells,
     _measure,
@@ -90,9 +88,16 @@ def test_what_cannot_be_bundled_is_one_line(trip: Trip, tmp_path: Path, options:
     assert not (tmp_path / "x.zip").exists()
 
 
-def test_a_runtime_that_the_runner_does_not_know_is_refused(trip: Trip, tmp_path: Path, known_plugins: Path) -> None:
-    with pytest.raises(StudyError, match="the runner knows ort_cpu"):
-        bundle(trip.folder, tmp_path / "x.zip", runtime="echo")
+def test_a_runtime_whose_plugin_has_no_file_for_it_is_refused(trip: Trip, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"Its author adds one and names it in plugin\.toml") as caught:
+        bundle(trip.folder, tmp_path / "x.zip", runtime="coreml_evaluator")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_runtime_is_one_file_of_its_plugin(trip: Trip) -> None:
+    content = members(trip.bundle)
+    assert json.loads(content["job.json"])["elsewhere"] == "elsewhere.py"
+    assert content["elsewhere.py"] == opens("ort_cpu").read_bytes()
 
 
 def test_samples_that_changed_are_refused(trip: Trip, finished: Any, tmp_path: Path) -> None:
@@ -106,14 +111,6 @@ def test_samples_that_changed_are_refused(trip: Trip, finished: Any, tmp_path: P
         bundle(folder, tmp_path / "x.zip")
 
 
-def test_the_runner_knows_the_runtimes_it_is_given_and_reads_as_python_3_9() -> None:
-    assert tuple(runner_module().RUNTIMES) == KNOWN_RUNTIMES
-    tree = ast.parse(runner_text(), feature_version=(3, 9))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not {name for name in imported if name.startswith("workbench")}
-
-
 def test_what_lies_beside_an_artifact_comes_along_but_nothing_compiled_for_a_device(
     trip: Trip, finished: Any, tmp_path: Path
 ) -> None:
@@ -121,7 +118,7 @@ def test_what_lies_beside_an_artifact_comes_along_but_nothing_compiled_for_a_dev
         open_stored(finished.folder, finished.result).study, find_plugin("ort_cpu"), BundleOptions("ort_cpu")
     )[0]
     work = tmp_path / "stage" / "artifact"
-    for name in ("m.mlpackage/data.bin", "m.mlpackage.names.json", "engines/gpu.engine"):
+    for name in ("m.mlpackage/data.bin", "m.mlpackage.names.json", "engines/gpu.bin", "model.engine"):
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_text(name)
     record = {"artifact_sha256": "0" * 64, "artifact_bytes": 1, "build_s": 0.0, "notes": {}, "deviations": []}

@@ -12,7 +12,7 @@ from helpers.contexts import PlainContext
 from helpers.onnx_models import conv_relu_net, random_feeds
 from helpers.plans import run_graph
 from workbench_plugins.openvino.as_written import IR_MODEL, is_as_written, model_file, read_as_written, take
-from workbench_plugins.openvino.library import load_openvino
+from workbench_plugins.openvino.elsewhere import load_openvino
 from workbench_plugins.openvino.runtime import OpenVinoRuntime
 
 from workbench.model.canonical import canonical_graph
