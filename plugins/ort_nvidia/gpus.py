@@ -37,6 +37,14 @@ def find_gpus(root: Path = ROOT) -> Gpus:
         return Gpus()
 
 
+def engine_folder(gpus: Gpus) -> str:
+    """Return the name of a folder for engines of these GPUs: an engine is tuned for the very GPU it was built on.
+
+    Where nothing is listed, as on Windows, it is one folder; TensorRT then refuses another compute capability's alone.
+    """
+    return re.sub(r"\W+", "_", " ".join(sorted(set(gpus.names)))).strip("_") or "unlisted_gpu"
+
+
 def _by_driver(root: Path) -> tuple[str, ...]:
     files = sorted(root.glob("proc/driver/nvidia/gpus/*/information"))
     models = (re.search(r"^Model:\s*(.+)$", _text(path), re.MULTILINE) for path in files)

@@ -11,7 +11,7 @@ from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, availabilit
 from workbench_plugins.ort_nvidia.session import checked_settings
 from workbench_plugins.ort_tensorrt.file_rules import check_file
 from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
-from workbench_plugins.ort_tensorrt.session import SETTINGS, OrtTensorRtSession, provider_major
+from workbench_plugins.ort_tensorrt.session import SETTINGS, WITH_SAMPLES, OrtTensorRtSession, provider_major
 
 from workbench.spi import (
     Availability,
@@ -78,6 +78,9 @@ class OrtTensorRtRuntime:
 
     def open(self, prepared: Prepared, options: OpenOptions) -> Session:
         """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
+        return self._session(prepared, options)
+
+    def _session(self, prepared: Prepared, options: OpenOptions) -> OrtTensorRtSession:
         settings = checked_settings(PLUGIN_ID, SETTINGS, options.settings)
         return OrtTensorRtSession(prepared, options, self.provider, settings)
 
@@ -87,8 +90,8 @@ class OrtTensorRtRuntime:
             return "not built: no device here"
         context.progress(0, 1, "building the engine")
         options = OpenOptions(context.precision, 1, context.batch, context.work_dir, context.settings)
-        with self.open(Prepared(artifact), options):
-            return "built while preparing"
+        with self._session(Prepared(artifact), options) as session:
+            return "built while preparing" if session.has_engine else WITH_SAMPLES
 
     def _judged(self, artifact: Path) -> dict[str, str]:
         import onnx  # noqa: PLC0415  (realise must not load it)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy.typing as npt
 from workbench_plugins.ort_cpu.canonical_nodes import CanonicalNodes, load_nodes
 from workbench_plugins.ort_nvidia.binaries import needed_libraries
+from workbench_plugins.ort_nvidia.gpus import engine_folder, find_gpus
 from workbench_plugins.ort_nvidia.libraries import major_of
 from workbench_plugins.ort_nvidia.probing import CUDA, Provider, provider_library
 from workbench_plugins.ort_nvidia.rebuild import KeptRuns, told
@@ -31,7 +32,11 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
 whether the engine is also written as an ONNX file with an EPContext node beside the engine cache, and whether a second
 engine is built from nothing to tell how far it moves the answers."""
 ENGINES = "engines"
+"""Folder of engine and timing cache, beside the artifact, which is made anew for another plan, version or option; in
+it one folder per GPU."""
 CONTEXT_FILE = "context.onnx"
+FROM_CACHE = "loaded from the cache made while building"
+WHILE_LOADING, WITH_SAMPLES = "built while loading", "built with the first samples: the file names no fixed shapes"
 WITHOUT_PACKAGE = "layer precisions need the TensorRT Python package"
 
 
@@ -51,11 +56,17 @@ class OrtTensorRtSession(ProviderSession):
         uses_built: bool = True,
     ) -> None:
         super().__init__(prepared, options, provider, settings)
-        built = self.artifact.parent / ENGINES
+        built = self.artifact.parent / ENGINES / engine_folder(find_gpus())
         self.was_built = uses_built and any(built.glob("*.engine"))
-        self.engines = built if self.was_built else options.work_dir / ENGINES
+        self.engines = built if self.was_built else options.work_dir / ENGINES / built.name
         self.kept = KeptRuns(is_wanted=settings["build_twice"])
-        self._noise = ""
+        self._noise, self._engine_state = "", FROM_CACHE
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        if not self.was_built:
+            self._engine_state = WHILE_LOADING if self.has_engine else WITH_SAMPLES
+        return self
 
     def run(self, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Run one batch; the arrays returned are the caller's."""
@@ -95,9 +106,14 @@ class OrtTensorRtSession(ProviderSession):
         return BuildFlags(int8, half, self.settings["tf32"], self.settings["builder_level"], shapes)
 
     def open(self, options: Any) -> Any:
-        """Open a session; the engine is built here unless the cache has it."""
+        """Open a session; the engine is built here unless the cache has it, or an input's shape is not known yet."""
         self.engines.mkdir(parents=True, exist_ok=True)
         return super().open(options)
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether the cache has an engine."""
+        return any(self.engines.glob("*.engine"))
 
     def placement(self) -> list[Placement]:
         """Read the layers of an engine of this file; nodes of another provider keep that provider's device."""
@@ -113,10 +129,9 @@ class OrtTensorRtSession(ProviderSession):
     def facts(self) -> dict[str, str]:
         """Return what every provider tells, and how the engine came about."""
         flags = self.flags()
-        state = "loaded from the cache made while building" if self.was_built else "built while loading"
         return {
             **super().facts(),
-            "engine": "none: stand-in provider" if self.provider.name == CPU_PROVIDER else state,
+            "engine": "none: stand-in provider" if self.provider.name == CPU_PROVIDER else self._engine_state,
             "builder_optimization_level": str(flags.level),
             "remainder": "fp16" if flags.fp16 else "fp32",
             "optimization_profile": ", ".join(f"{name}:{_by_x(shape)}" for name, shape in flags.shapes.items())

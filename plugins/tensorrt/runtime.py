@@ -18,8 +18,9 @@ from workbench_plugins.ort_tensorrt.file_rules import check_file
 from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
 from workbench_plugins.ort_tensorrt.runtime import DEFAULT_MAJOR, DIALECT
 from workbench_plugins.tensorrt.device import LIBRARY, CudaDevice
-from workbench_plugins.tensorrt.session import ENGINE, SETTINGS, TensorRtSession
+from workbench_plugins.tensorrt.session import SETTINGS, TensorRtSession, engine_file
 
+from workbench.errors import ModelError
 from workbench.spi import (
     Availability,
     Context,
@@ -64,7 +65,7 @@ class TensorRtRuntime:
 
     def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
         """Judge scheme and graph by TensorRT's documented rules; see ort_tensorrt/graph_rules."""
-        return judge_graph(graph, scheme)
+        return sorted([*judge_graph(graph, scheme), *open_axes(graph)], key=lambda item: not item.refuses)
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
         """Write the float model as it is or in float16, or the plan as Q/DQ; build the engine where the GPU is.
@@ -74,6 +75,8 @@ class TensorRtRuntime:
             ModelError: TensorRT would refuse the file, or does.
         """
         checked_settings(PLUGIN_ID, SETTINGS, context.settings)
+        for found in open_axes(context.graph):
+            raise ModelError(f"No engine for {found.requested}", why=found.reason, how="Fix the axes in the model.")
         context.check_cancelled()
         artifact = self._written(model, plan, context)
         save_nodes(nodes_of(context.graph, plan), artifact)
@@ -118,8 +121,21 @@ class TensorRtRuntime:
         context.progress(0, 1, "building the engine")
         options = OpenOptions(context.precision, 1, context.batch, context.work_dir, context.settings)
         with self._session(Prepared(artifact), options) as session:
-            session.save_engine(artifact.parent / ENGINE)
+            session.save_engine(engine_file(artifact))
         return "built while preparing"
+
+
+def open_axes(graph: GraphSummary) -> list[Deviation]:
+    """Return the inputs with an axis of any size beside the batch: an engine needs a range for each, a study has none.
+
+    Source: TensorRT Documentation, "Working with Dynamic Shapes": every run-time dimension needs a profile.
+    """
+    reason = "TensorRT builds for known shapes, and a study tells the size of the batch alone"
+    return [
+        Deviation(None, f"{spec.name} with axes of any size", "not realisable", reason, refuses=True)
+        for spec in graph.inputs
+        if any(not isinstance(size, int) or size < 1 for size in spec.shape[1:])
+    ]
 
 
 def import_package() -> Any:

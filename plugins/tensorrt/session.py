@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from workbench_plugins.ort_cpu.canonical_nodes import load_nodes
+from workbench_plugins.ort_nvidia.gpus import engine_folder, find_gpus
 from workbench_plugins.ort_nvidia.rebuild import KeptRuns, told
 from workbench_plugins.ort_nvidia.session import DEVICES
 from workbench_plugins.ort_tensorrt.inspector import BuildFlags, build_engine, layers_of
@@ -27,7 +28,8 @@ SETTINGS: Mapping[str, tuple[Any, ...]] = {
 }
 """Options, the default first: index of the GPU, whether float32 products may be rounded to TF32, builder level, and
 whether a second engine is built to tell how far it moves the answers."""
-ENGINE = "model.engine"
+ENGINE = "{}.engine"
+"""Name of the engine beside the artifact, by GPU."""
 
 
 class TensorRtSession:
@@ -143,7 +145,7 @@ class TensorRtSession:
 
     def _loaded(self) -> tuple[Any, str]:
         runtime = self._trt.Runtime(self._trt.Logger(self._trt.Logger.ERROR))
-        kept = self.artifact.parent / ENGINE
+        kept = engine_file(self.artifact)
         is_there = self._uses_built and kept.is_file()
         engine = runtime.deserialize_cuda_engine(kept.read_bytes()) if is_there else None
         if engine is not None:
@@ -168,6 +170,11 @@ class TensorRtSession:
     def _type(self, name: str) -> npt.DTypeLike:
         found: npt.DTypeLike = self._trt.nptype(self._engine.get_tensor_dtype(name))
         return found
+
+
+def engine_file(artifact: Path) -> Path:
+    """Return where the engine of an artifact lies for the GPUs that are here."""
+    return artifact.parent / ENGINE.format(engine_folder(find_gpus()))
 
 
 def changed_layers(first: Sequence[Layer], second: Sequence[Layer]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench_plugins.ort_nvidia.gpus import Gpus, find_gpus
+from workbench_plugins.ort_nvidia.gpus import Gpus, engine_folder, find_gpus
 
 
 def write(root: Path, **files: str) -> Path:
@@ -54,3 +54,10 @@ def test_wsl_needs_device_and_library(tmp_path: Path) -> None:
     assert find_gpus(tmp_path).names == ()
     write(tmp_path, **{"usr/lib/wsl/lib/libcuda.so.1": ""})
     assert find_gpus(tmp_path).names == ("NVIDIA GPU through WSL",)
+
+
+def test_engines_of_other_gpus_lie_elsewhere() -> None:
+    assert engine_folder(Gpus(("NVIDIA L4",), "580.1")) == engine_folder(Gpus(("NVIDIA L4", "NVIDIA L4"), "590.2"))
+    names = {engine_folder(Gpus(names)) for names in ((), ("NVIDIA L4",), ("NVIDIA RTX 4090",), ("a/b", "NVIDIA L4"))}
+    assert len(names) == 4
+    assert all(name.replace("_", "").isalnum() for name in names)

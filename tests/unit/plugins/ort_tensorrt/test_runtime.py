@@ -13,6 +13,7 @@ from workbench_plugins.ort_tensorrt import runtime as module
 from workbench_plugins.ort_tensorrt.file_rules import judge_file
 from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
 from workbench_plugins.ort_tensorrt.runtime import DIALECT, RUNTIME
+from workbench_plugins.ort_tensorrt.session import WITH_SAMPLES
 
 from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph
@@ -86,6 +87,8 @@ def test_the_engine_is_built_while_preparing_where_the_device_is(canonical, tmp_
     opened = []
 
     class Session:
+        has_engine = True
+
         def __enter__(self):
             return self
 
@@ -97,10 +100,16 @@ def test_the_engine_is_built_while_preparing_where_the_device_is(canonical, tmp_
         return Session()
 
     runtime = module.OrtTensorRtRuntime()
-    monkeypatch.setattr(runtime, "open", open_session)
+    monkeypatch.setattr(runtime, "_session", open_session)
     plan = make_plan(canonical, random_feeds(canonical, 2))
-    for ready, words in ((False, "not built: no device here"), (True, "built while preparing")):
-        monkeypatch.setattr(module, "is_ready", lambda provider, ready=ready: ready)
+
+    def told(ready):
+        monkeypatch.setattr(module, "is_ready", lambda provider: ready)
         context = PlainContext(tmp_path, "int8", canonical, plan, batch=8)
-        assert runtime.prepare(tmp_path / "m.onnx", plan, context).notes["engine"] == words
-    assert opened == [(tmp_path / "qdq.onnx", 8, tmp_path)]
+        return runtime.prepare(tmp_path / "m.onnx", plan, context).notes["engine"]
+
+    assert told(ready=False) == "not built: no device here"
+    assert told(ready=True) == "built while preparing"
+    Session.has_engine = False
+    assert told(ready=True) == WITH_SAMPLES, "an engine for shapes that are not known yet"
+    assert opened == [(tmp_path / "qdq.onnx", 8, tmp_path)] * 2

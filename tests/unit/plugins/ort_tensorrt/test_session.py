@@ -10,13 +10,17 @@ import pytest
 from helpers.contexts import PlainContext
 from helpers.onnx_models import conv_relu_net, lstm_net, random_feeds, resnet_like
 from helpers.plans import make_plan
+from workbench_plugins.ort_nvidia.gpus import Gpus, engine_folder, find_gpus
 from workbench_plugins.ort_nvidia.probing import TENSORRT, Provider, provider_library
-from workbench_plugins.ort_nvidia.session import checked_settings
+from workbench_plugins.ort_nvidia.session import ProviderSession, checked_settings
 from workbench_plugins.ort_tensorrt import session as module
 from workbench_plugins.ort_tensorrt.runtime import OrtTensorRtRuntime
 from workbench_plugins.ort_tensorrt.session import (
+    FROM_CACHE,
     SECOND_BUILD,
     SETTINGS,
+    WHILE_LOADING,
+    WITH_SAMPLES,
     WITHOUT_PACKAGE,
     OrtTensorRtSession,
     profile_options,
@@ -50,7 +54,9 @@ def test_options_follow_precision_batch_and_row(artifact: Path) -> None:
     assert found["trt_profile_min_shapes"] == found["trt_profile_max_shapes"]
     assert found["trt_profile_opt_shapes"].startswith("input:4x")
     assert found["trt_builder_optimization_level"] == "3"
-    assert found["trt_engine_cache_path"].endswith("scratch/engines")
+    assert found["trt_engine_cache_path"] == found["trt_timing_cache_path"]
+    assert f"{artifact.parent}/scratch/engines/" in found["trt_engine_cache_path"]
+    assert found["trt_engine_cache_enable"] == found["trt_timing_cache_enable"] == "1"
     half = session(artifact, "fp16").provider_options()
     assert (half["trt_int8_enable"], half["trt_fp16_enable"]) == ("0", "1")
     mixed = session(artifact, remainder="fp16", builder_level=5).provider_options()
@@ -63,7 +69,7 @@ def test_the_engine_is_written_as_a_file_of_its_own_where_the_row_asks(artifact:
     assert "trt_dump_ep_context_model" not in session(artifact).provider_options()
     found = session(artifact, context_dump=True).provider_options()
     assert (found["trt_dump_ep_context_model"], found["trt_ep_context_embed_mode"]) == ("1", "0")
-    assert found["trt_ep_context_file_path"].endswith("scratch/engines/context.onnx")
+    assert found["trt_ep_context_file_path"] == f"{found['trt_engine_cache_path']}/context.onnx"
 
 
 def test_nodes_that_tensorrt_leaves_go_to_cuda_on_the_same_gpu(artifact: Path) -> None:
@@ -84,12 +90,36 @@ def test_the_installed_provider_knows_every_option(artifact: Path) -> None:
     assert provider_major(TENSORRT) == 10
 
 
-def test_an_engine_beside_the_artifact_is_used(artifact: Path) -> None:
-    (artifact.parent / "engines").mkdir()
+def test_an_engine_beside_the_artifact_is_used_on_the_gpu_it_was_built_on(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_gpus", lambda: Gpus(("NVIDIA L4",)))
+    engines = artifact.parent / "engines" / "NVIDIA_L4"
+    engines.mkdir(parents=True)
     assert not session(artifact).was_built
-    (artifact.parent / "engines" / "x.engine").write_bytes(b"")
+    (engines / "x.engine").write_bytes(b"")
     assert session(artifact).was_built
-    assert session(artifact).engines == artifact.parent / "engines"
+    assert session(artifact).engines == engines
+    monkeypatch.setattr(module, "find_gpus", lambda: Gpus(("NVIDIA RTX 4090",)))
+    other = session(artifact)
+    assert (other.was_built, other.engines) == (False, artifact.parent / "scratch" / "engines" / "NVIDIA_RTX_4090")
+
+
+@pytest.mark.parametrize(
+    ("was_built", "is_written", "expected"),
+    [(True, True, FROM_CACHE), (False, True, WHILE_LOADING), (False, False, WITH_SAMPLES)],
+)
+def test_how_the_engine_came_about_is_read_from_its_cache(
+    was_built: bool, is_written: bool, expected: str, artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = session(artifact)
+    made.was_built = was_built
+    made.engines.mkdir(parents=True)
+    if is_written:
+        (made.engines / "x.engine").write_bytes(b"")
+    monkeypatch.setattr(ProviderSession, "__enter__", lambda self: self)
+    monkeypatch.setattr(ProviderSession, "facts", lambda self: {})
+    assert made.__enter__().facts()["engine"] == expected
 
 
 def test_profiles_are_for_a_symbolic_first_axis_alone(artifact: Path, tmp_path: Path) -> None:
@@ -121,8 +151,9 @@ def test_without_the_package_precisions_are_unknown_and_why(tmp_path: Path) -> N
 
 def test_a_second_engine_has_caches_of_its_own_and_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done, _ = prepared(tmp_path)
-    (tmp_path / "engines").mkdir()
-    (tmp_path / "engines" / "x.engine").write_bytes(b"")
+    built = tmp_path / "engines" / engine_folder(find_gpus())
+    built.mkdir(parents=True, exist_ok=True)
+    (built / "x.engine").write_bytes(b"")
     used: list[Path] = []
     open_session = OrtTensorRtSession.open
     monkeypatch.setattr(
@@ -133,8 +164,8 @@ def test_a_second_engine_has_caches_of_its_own_and_is_compared(tmp_path: Path, m
         opened.run(feeds)
         assert opened.facts()["rebuild_noise"] == opened.facts()["rebuild_noise"] == "none: bit-equal in 1 run"
     first, second = used
-    assert first == tmp_path / "engines"
-    assert second.parent.name.startswith("rebuild")
+    assert first == built
+    assert second.parent.parent.name.startswith("rebuild")
     assert not second.exists(), "the second engine is not kept"
 
 

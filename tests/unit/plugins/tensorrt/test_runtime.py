@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from workbench_plugins.ort_nvidia.gpus import Gpus
 from workbench_plugins.tensorrt import runtime as module
 from workbench_plugins.tensorrt.runtime import LIBRARY, RUNTIME, TensorRtRuntime, major_version, why_not
 
+from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph
+from workbench.model.graph import GraphSummary, TensorSpec
 from workbench.model.load import save_proto
+from workbench.quant.scheme import Scheme
 from workbench.spi import RuntimeUnavailableError
 
 JETSON = ("NVIDIA Jetson Orin Nano",)
@@ -87,3 +91,21 @@ def test_int8_needs_a_plan(tmp_path: Path) -> None:
     save_proto(canonical, tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="with a plan only"):
         RUNTIME.prepare(tmp_path / "model.onnx", None, PlainContext(tmp_path / "w", "int8", canonical, None))
+
+
+def test_axes_of_any_size_beside_the_batch_are_refused_before_the_run(tmp_path: Path) -> None:
+    tall = TensorSpec("image", "float32", ("N", 3, "height", 8))
+    graph = GraphSummary((), (TensorSpec("x", "float32", ("N", 4)), tall), (), {}, 17)
+    (found,) = RUNTIME.realise(graph, Scheme(), {})
+    assert (found.refuses, found.requested) == (True, "image with axes of any size")
+
+    context = SimpleNamespace(settings={}, graph=graph)
+    with pytest.raises(
+        ModelError, match=r"No engine for image with axes of any size: TensorRT builds for known shapes"
+    ):
+        RUNTIME.prepare(tmp_path / "m.onnx", None, context)  # type: ignore[arg-type]
+
+
+def test_a_graph_with_a_free_batch_alone_is_taken(tmp_path: Path) -> None:
+    canonical = canonical_graph(resnet_like())[0]
+    assert RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(), {}) == []

@@ -11,8 +11,10 @@ from helpers.contexts import PlainContext
 from helpers.onnx_models import random_feeds, resnet_like
 from helpers.plans import make_plan, run_graph
 from helpers.tensorrt_standin import load_standin
+from workbench_plugins.ort_nvidia.gpus import Gpus
 from workbench_plugins.ort_tensorrt.layers import Layer
-from workbench_plugins.tensorrt.session import ENGINE, SETTINGS, changed_layers
+from workbench_plugins.tensorrt import session as module
+from workbench_plugins.tensorrt.session import SETTINGS, changed_layers, engine_file
 
 from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph
@@ -54,7 +56,7 @@ def test_the_engine_made_while_preparing_is_loaded(standin: Any, tmp_path: Path)
     assert done.notes["engine"] == "built while preparing"
     with opened(standin, done, tmp_path) as session:
         assert session.facts()["engine"] == "loaded from the file made while building"
-    (done.artifact.parent / ENGINE).unlink()
+    engine_file(done.artifact).unlink()
     with opened(standin, done, tmp_path, builder_level=5) as session:
         facts = session.facts()
     assert (facts["engine"], facts["builder_optimization_level"], facts["tf32"]) == ("built while loading", "5", "off")
@@ -78,7 +80,7 @@ def test_a_run_that_fails_and_a_load_that_fails_are_told_and_freed(standin: Any,
         with pytest.raises(ModelError, match="did not run"):
             session.run(random_feeds(CANONICAL, 3))
     assert not session._device.is_open
-    (done.artifact.parent / ENGINE).unlink()
+    engine_file(done.artifact).unlink()
     standin.PACKAGE.Runtime = lambda logger: type("None", (), {"deserialize_cuda_engine": lambda self, plan: None})()
     broken = opened(standin, done, tmp_path)
     with pytest.raises(ModelError, match="does not load its engine"):
@@ -88,13 +90,24 @@ def test_a_run_that_fails_and_a_load_that_fails_are_told_and_freed(standin: Any,
 
 def test_an_engine_of_another_version_is_built_anew(standin: Any, tmp_path: Path) -> None:
     done = prepare(standin, tmp_path, "fp32")
-    (done.artifact.parent / ENGINE).write_bytes(b"of another version")
+    engine_file(done.artifact).write_bytes(b"of another version")
     load = standin.Engine
     standin.PACKAGE.Runtime = lambda logger: type(
         "Runtime", (), {"deserialize_cuda_engine": lambda self, plan: None if plan.startswith(b"of an") else load(plan)}
     )()
     with opened(standin, done, tmp_path) as session:
         assert session.facts()["engine"] == "built while loading"
+
+
+def test_an_engine_of_another_gpu_is_not_loaded(standin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = prepare(standin, tmp_path, "fp32")
+    states = []
+    for name in ("NVIDIA L4", "unlisted"):
+        gpus = Gpus((name,)) if name != "unlisted" else Gpus()
+        monkeypatch.setattr(module, "find_gpus", lambda gpus=gpus: gpus)
+        with opened(standin, done, tmp_path) as session:
+            states.append(session.facts()["engine"])
+    assert states == ["built while loading", "loaded from the file made while building"]
 
 
 def test_a_second_engine_is_compared_with_the_first(standin: Any, tmp_path: Path) -> None:
