@@ -39,6 +39,7 @@ WHERE: dict[str, dict[str, Part | str]] = {
         "--quick": ("run", QUICK),
         "--profile": ("run", "Profile"),
         "--plan": PLAN,
+        "--baseline": ("run", "Choose an earlier run's folder"),
         "--junit": ("run", "Choose a JUnit XML file"),
         "--allow-code": ALLOW,
         "--events": FOR_PROGRAMS,

@@ -19,16 +19,20 @@ from workbench.cli.common import (
     print_json,
     print_text,
     stop_on_signal,
+    study_folder,
     terminal_width,
 )
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import EventLines, Progress
 from workbench.cli.summary import exit_text, findings_text, model_text, problems_text
 from workbench.errors import ModelError, OutputError, PlanError
+from workbench.execution.baseline import Baseline, open_baseline
+from workbench.execution.baseline_record import BASELINE_FILE, BaselineComparison, load_comparison
 from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
 from workbench.execution.study import PROFILE_SECONDS, Study, load_study
 from workbench.files import write_bytes_atomic, write_text_atomic
+from workbench.report import numbers
 from workbench.ui.start import has_display, open_window, window_problem
 
 DEMO_FOLDER = Path("demo-study")
@@ -43,6 +47,13 @@ def add_to(commands: Any) -> None:
     speed.add_argument("--quick", action="store_true", help="5 s per cell, whatever the study says")
     speed.add_argument("--profile", choices=sorted(PROFILE_SECONDS), help="overrides the study's profile")
     run.add_argument("--plan", type=Path, metavar="plan.json", help="a ready plan, never recalibrated")
+    run.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="DIR",
+        help="an earlier study of the same model and samples: tell what moved since, in baseline.json too, and judge "
+        "the gates *_baseline_* against it",
+    )
     run.add_argument("--junit", type=Path, metavar="FILE", help="also write cells and gates as JUnit XML")
     run.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
     run.add_argument("--events", action="store_true", help="print progress as JSON lines for programs, no comparison")
@@ -62,18 +73,36 @@ def run_run(options: argparse.Namespace) -> int:
     if options.junit:
         check_file_target(options.junit)
     profile = "quick" if options.quick else options.profile
-    run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code)
+    baseline = _baseline_of(options)
+    run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code, baseline=baseline)
     progress = EventLines() if options.events else Progress()
     result = _run(study, options.output, run_options, progress)
+    comparison = load_comparison(options.output / BASELINE_FILE) if baseline else None
     if options.junit:
-        write_bytes_atomic(options.junit, junit_xml(result))
+        write_bytes_atomic(options.junit, junit_xml(result, comparison))
     if isinstance(progress, EventLines):
         progress({"event": "finished", "exit_code": exit_code(result)})
         return exit_code(result)
     show_result(result, options.output, as_json=options.json)
+    if comparison:
+        show_comparison(comparison, as_json=options.json)
     code = exit_code(result)
     print(exit_text(result, code), file=sys.stderr if options.json else sys.stdout)
     return code
+
+
+def _baseline_of(options: argparse.Namespace) -> Baseline | None:
+    """Open --baseline before any work is done. Raises StudyError."""
+    return open_baseline(study_folder(options.baseline), options.output) if options.baseline else None
+
+
+def show_comparison(comparison: BaselineComparison, *, as_json: bool) -> None:
+    """Print what moved since the baseline; beside JSON on standard output it goes to the terminal's other stream."""
+    from workbench.report.baseline import baseline_text  # noqa: PLC0415  (only where there is a baseline)
+
+    text = baseline_text(comparison, terminal_width())
+    text = text if can_show_unicode() else numbers.ascii_only(text)
+    print(f"\n{text}", file=sys.stderr) if as_json else print_text(f"\n{text}")
 
 
 def check_inputs(study: Study, plan: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,12 +12,11 @@ from workbench.execution.cells import Cell
 from workbench.execution.coverage import float_leftovers, int8_mac_share, placement_records
 from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
-from workbench.execution.evidence import fallback_deviations, share_reasons, why_no_speed
+from workbench.execution.evidence import fallback_deviations, is_evaluated, share_reasons, why_no_speed
 from workbench.execution.jobs import Outcome
 from workbench.execution.native import Native, why_not_read
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
 from workbench.execution.stages import Stages
-from workbench.measure.gates import judge as judge_gate
 from workbench.measure.statistics import holm, resolution_points
 from workbench.model.graph import GraphSummary
 from workbench.quant.plan import QuantPlan
@@ -123,7 +121,7 @@ def run_record(
             **distances["reasons"],
             **_speed_reasons(state),
             **_native_reasons(state),
-            **share_reasons(placed["int8_mac_share"], graph.macs),
+            **share_reasons(placed["int8_mac_share"], graph.macs, state.facts),
         },
         "divergence": error_split(judge, name, state.outputs, simulated, own_float),
         **placed,
@@ -203,11 +201,6 @@ def with_holm(runs: Sequence[records.Run]) -> list[records.Run]:
     return [run.model_copy(update={"mcnemar_p_holm": adjusted.get(id(run))}) for run in runs]
 
 
-def verdicts_of(runs: Sequence[records.Run], gates: Mapping[str, float]) -> list[records.GateVerdict]:
-    """Judge every gate on every INT8 run, on the interval."""
-    return [_verdict(run, gate, limit) for run in runs if run.precision == "int8" for gate, limit in gates.items()]
-
-
 def resolution(n: int, discordant: Sequence[float | None]) -> float | None:
     """Return the smallest accuracy difference, in points, the set resolves, at the largest share seen."""
     shares = [share for share in discordant if share is not None]
@@ -268,7 +261,7 @@ def _placement_fields(state: CellState, graph: GraphSummary) -> dict[str, Any]:
     placement = placement_records(state.record["placement"], graph, quantized)
     return {
         "placement": placement,
-        "int8_mac_share": int8_mac_share(placement, graph),
+        "int8_mac_share": None if is_evaluated(state.facts) else int8_mac_share(placement, graph),
         "float_leftovers": float_leftovers(placement, graph) if state.cell.precision == "int8" else [],
     }
 
@@ -310,73 +303,3 @@ def _timed_findings(record: Mapping[str, Any]) -> list[str]:
     if not differing:
         return []
     return [f"{differing} of {checked} answers checked while timed differ from the accuracy pass"]
-
-
-def _verdict(run: records.Run, gate: str, limit: float) -> records.GateVerdict:
-    value, interval, n, reason = _measured(run, gate)
-    judged = judge_gate(gate, limit, value, interval=interval, n=n, reason=reason)
-    return records.GateVerdict(
-        gate=gate,
-        label=run.label,
-        candidate=run.candidate,
-        verdict=judged.verdict,
-        limit=limit,
-        value=value,
-        interval=interval if interval is None or all(map(math.isfinite, interval)) else None,
-        text=judged.text,
-        needs_n=judged.needs_n,
-    )
-
-
-def _measured(run: records.Run, gate: str) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
-    """Return value, interval, n and reason of the figure that a gate limits."""
-    if run.status != "ok":
-        return None, None, None, run.problem.message if run.problem else run.status
-    own = next((item for item in run.speedup if item.baseline == "own_fp32"), None)
-    speed, windows = run.throughput_per_s, run.throughput_per_s.n if run.throughput_per_s else None
-    disturbed = speed.label_reason if speed and speed.label == "DISTURBED" else ""
-    untimed = run.reasons.get("throughput_per_s", "not timed")
-    change, agreement = run.accuracy_change_points, run.top1_agreement
-    timed = (None, None, None, untimed) if speed is None else (speed.sustained, speed.interval, windows, disturbed)
-    pairs = min(own.windows) if own and own.windows else windows
-    faster = (None, None, None, untimed) if own is None else (own.value, own.interval, pairs, disturbed)
-    changed = run.answers_changed.changed if run.answers_changed else None
-    figures: dict[str, tuple[float | None, tuple[float, float] | None, int | None, str]] = {
-        "max_accuracy_drop_points": _of(change, run.reasons.get("accuracy_change_points", "")),
-        "min_top1_agreement": _of(agreement, run.reasons.get("top1_agreement", "")),
-        "min_sqnr_db": _sqnr(run),
-        "max_answers_changed": (changed, None, run.n, run.reasons.get("answers_changed", "")),
-        "min_speedup": faster,
-        "min_throughput_per_s": timed,
-        "max_latency_ms_p90": _latency(run, "p90", disturbed or untimed),
-        "max_latency_ms_p99": _latency(run, "p99", disturbed or untimed),
-        "min_int8_mac_share": (run.int8_mac_share, None, None, ""),
-        "max_artifact_bytes": (run.artifact_bytes, None, None, ""),
-    }
-    return figures[gate]
-
-
-def _of(estimate: records.Estimate | None, reason: str) -> tuple[float | None, Any, int | None, str]:
-    return (None, None, None, reason) if estimate is None else (estimate.value, estimate.interval, estimate.n, "")
-
-
-def _sqnr(run: records.Run) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
-    """Return the SQNR; where its upper end is infinite the lower one, from the NMSE, still decides a least SQNR."""
-    if run.sqnr_db is None:
-        return None, None, run.n, run.reasons.get("sqnr_db", "")
-    if run.sqnr_db_interval is not None:
-        return run.sqnr_db, run.sqnr_db_interval, run.n, ""
-    if run.nmse_interval is not None:
-        return run.sqnr_db, (-10 * math.log10(run.nmse_interval[1]), math.inf), run.n, ""
-    return run.sqnr_db, None, run.n, run.reasons.get("sqnr_db_interval", "")
-
-
-def _latency(
-    run: records.Run, name: str, reason: str
-) -> tuple[float | None, tuple[float, float] | None, int | None, str]:
-    value = getattr(run.latency_ms, name) if run.latency_ms else None
-    disturbed = run.throughput_per_s is not None and run.throughput_per_s.label == "DISTURBED"
-    if value is None:
-        return None, None, None, run.reasons.get(name, reason)
-    interval = getattr(run.latency_ms, f"{name}_interval")
-    return value, interval, run.latency_ms.n if run.latency_ms else None, reason if disturbed else ""

@@ -23,6 +23,7 @@ from workbench.execution.preparation import overlap_of
 from workbench.execution.run_parts import StudyRun
 from workbench.execution.speed import MeasuredSpeed
 from workbench.execution.study import Candidate
+from workbench.execution.verdicts import verdicts_of
 
 
 def conclude(run: StudyRun) -> records.Result:
@@ -59,7 +60,7 @@ def conclude(run: StudyRun) -> records.Result:
         disagreements=disagreements,
         exchanges=exchanges,
         gates=gates,
-        verdicts=assemble.verdicts_of(runs, gates),
+        verdicts=verdicts_of(runs, gates),
         findings=[
             *data_findings(run.calibration, run.evaluation),
             *plan_findings({name: made.plan for name, made in run.plans.items()}),

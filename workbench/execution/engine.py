@@ -18,6 +18,9 @@ from workbench.execution import assemble
 from workbench.execution import result as records
 from workbench.execution.artifacts import CellFailedError, make_artifact
 from workbench.execution.assemble import CellState
+from workbench.execution.baseline import refuse_incomparable
+from workbench.execution.baseline_compare import compare_with
+from workbench.execution.baseline_record import BASELINE_FILE
 from workbench.execution.cell_run import CellJob, groups_of, run_group
 from workbench.execution.cells import FLOAT, ROUNDS, Cell, cells_of
 from workbench.execution.checks import (
@@ -51,7 +54,8 @@ from workbench.execution.speed import speed_of
 from workbench.execution.stages import OnEvent, Stages
 from workbench.execution.store import Store
 from workbench.execution.study import Candidate, Study, save_study, with_absolute_paths, with_row_names
-from workbench.files import write_json_atomic
+from workbench.execution.verdicts import baseline_verdicts
+from workbench.files import remove_durable, write_json_atomic
 from workbench.measure.machine import machine_facts
 from workbench.model.summary import graph_summary
 from workbench.spi import Deviation
@@ -88,7 +92,7 @@ def run_study(
         run = _prepared(study, options, stages, cells)
         _plan_time(run, cells)
         _run_cells(run, cells, runtimes)
-        result = with_returned(conclude(run), folder)
+        result = _against_baseline(run, with_returned(conclude(run), folder), folder)
         write_json_atomic(folder / "result.json", result.model_dump(mode="json"))
         return result
 
@@ -106,6 +110,9 @@ def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cel
     for candidate in study.candidates:
         if candidate.source not in prepared:
             prepared[candidate.source] = _model(run, candidate.source, planned)
+    if options.baseline:
+        names = {model.sha256: str(model.facts["name"]) for model in prepared.values()}
+        refuse_incomparable(options.baseline, study, evaluation.index.sha256, names)
     for source, model in prepared.items():
         run.models[source] = _referenced(run, model)
     for candidate in planned:
@@ -115,6 +122,18 @@ def _prepared(study: Study, options: RunOptions, stages: Stages, cells: list[Cel
             model = run.models[candidate.source].prepared
             run.natives[candidate.name] = make_native(stages, study, candidate, model, run.calibration, evaluation)
     return run
+
+
+def _against_baseline(run: StudyRun, result: records.Result, folder: Path) -> records.Result:
+    """Return the result with the verdicts of gates against the baseline; write the comparison, or remove an old one."""
+    path, baseline = folder / BASELINE_FILE, run.options.baseline
+    comparison = compare_with(baseline, run, result) if baseline else None
+    if comparison:
+        write_json_atomic(path, comparison.model_dump(mode="json"))
+    else:
+        remove_durable(path)
+    found = baseline_verdicts(result.runs, result.gates, comparison)
+    return result.model_copy(update={"verdicts": [*result.verdicts, *found]})
 
 
 def _model(run: StudyRun, source: str, planned: list[Candidate]) -> PreparedModel:

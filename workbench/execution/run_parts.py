@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.execution import result as records
 from workbench.execution.assemble import CellState
+from workbench.execution.baseline import Baseline
 from workbench.execution.cells import cells_of
 from workbench.execution.evaluate import Judge, Outputs
 from workbench.execution.native import Native
@@ -26,11 +27,13 @@ class RunOptions:
     Attributes:
         profile: overrides the study's [measure] profile.
         plan: a ready plan for the (only) quantized candidate. allow_code: models that are code may be run.
+        baseline: an earlier study to compare with.
     """
 
     profile: str | None = None
     plan: Path | None = None
     allow_code: bool = False
+    baseline: Baseline | None = None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Published JSON Schemas of what a study is made from, of tune.json, and of what travels to another machine."""
+"""Published JSON Schemas of what a study is made from, of tune.json, baseline.json, and what travels elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.execution.baseline_record import BASELINE_VERSION, BaselineComparison
 from workbench.execution.elsewhere.records import JOB_VERSION, RETURNED_VERSION, Job, Returned
 from workbench.execution.study import STUDY_VERSION, StudyFile
 from workbench.execution.tune_record import TUNE_VERSION, Tune
@@ -15,7 +16,7 @@ from workbench.quant.plan import PLAN_VERSION
 from workbench.quant.scheme import METHODS, SCALE_ROUNDINGS, SCHEME_TITLES, WEIGHT_ROUNDINGS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAMES = ("study", "plan", "tune", "job", "returned")
+NAMES = ("study", "plan", "tune", "baseline", "job", "returned")
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _SHA256: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _WHOLE: Mapping[str, Any] = {"type": "integer"}
@@ -49,6 +50,12 @@ def _study() -> dict[str, Any]:
 def _tune() -> dict[str, Any]:
     schema = Tune.model_json_schema(mode="serialization")
     schema["properties"]["schema_version"] = {"const": TUNE_VERSION}
+    return schema
+
+
+def _baseline() -> dict[str, Any]:
+    schema = BaselineComparison.model_json_schema(mode="serialization")
+    schema["properties"]["schema_version"] = {"const": BASELINE_VERSION}
     return schema
 
 
@@ -155,6 +162,7 @@ _MAKERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "study": _study,
     "plan": _plan,
     "tune": _tune,
+    "baseline": _baseline,
     "job": _job,
     "returned": _returned,
 }

@@ -134,8 +134,17 @@ def answers_files(value: Mapping[str, Any]) -> tuple[str, ...]:
     return (ANSWERS, *(item["path"] for item in value["outputs"]))
 
 
-def _recorded(folder: Path, name: str, kind: str, version: int, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the value of a record with this key whose files have the sizes it tells, else None."""
+def stage_value(folder: Path) -> dict[str, Any] | None:
+    """Return what a finished stage recorded, whatever went into it, if its files are whole, else None.
+
+    Raises:
+        FileFormatError: the record is from a newer program.
+    """
+    return _recorded(folder, _STAGE, "stage", STAGE_VERSION, None)
+
+
+def _recorded(folder: Path, name: str, kind: str, version: int, key: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the value of a record with this key (None: any) whose files have the sizes it tells, else None."""
     try:
         record = json.loads((folder / name).read_text(encoding="utf-8"))
         record = migrate(record, name, kind, version, {})
@@ -146,7 +155,8 @@ def _recorded(folder: Path, name: str, kind: str, version: int, key: Mapping[str
     except (OSError, ValueError, AttributeError):
         return None
     value, files = record.get("value"), record.get("files")
-    if record.get("key") != key_sha256(key) or not isinstance(value, dict) or not isinstance(files, dict):
+    is_asked = key is None or record.get("key") == key_sha256(key)
+    if not is_asked or not isinstance(value, dict) or not isinstance(files, dict):
         return None
     return value if all(_size(folder / file) == size for file, size in files.items()) else None
 

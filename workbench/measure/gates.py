@@ -32,19 +32,21 @@ class Gate:
         low, high: range of a sensible limit. whole: the limit is a count. share: a fraction, told in percent.
         negated: the value is a change whose negative is limited (a drop).
         counted: what the interval's n counts, for "needs about n ...".
+        against_baseline: the value compares a run with the same run of an earlier study.
     """
 
     name: str
     measures: str
-    direction: Literal["max", "min"]
     noun: str
+    direction: Literal["max", "min"]
     unit: str = ""
     low: float = 0.0
     high: float = math.inf
     whole: bool = False
-    negated: bool = False
     share: bool = False
+    negated: bool = False
     counted: str = "samples"
+    against_baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ GATES: Mapping[str, Gate] = {
         Gate(
             "max_accuracy_drop_points",
             "accuracy change against the FP32 reference (accuracy_change_points)",
+            "accuracy change",
             "max",
             unit=" points",
-            "accuracy change",
             high=100,
             negated=True,
         ),
@@ -117,13 +119,57 @@ GATES: Mapping[str, Gate] = {
         Gate(
             "min_throughput_per_s",
             "sustained samples per second (throughput_per_s.sustained)",
+            "sustained rate",
             "min",
             unit=" per s",
-            "sustained rate",
             counted="1-s windows",
         ),
-        Gate("min_int8_mac_share", "share of MACs that ran in INT8 (int8_mac_share)", "min", high=1),
-        Gate("max_artifact_bytes", "size of the artifact (artifact_bytes)", "max", unit=" bytes", whole=True),
+        Gate(
+            "min_int8_mac_share",
+            "share of MACs that ran in INT8 (int8_mac_share)",
+            "MACs in INT8",
+            "min",
+            unit=" %",
+            high=1,
+            share=True,
+        ),
+        Gate("max_artifact_bytes", "size of the artifact (artifact_bytes)", "size", "max", unit=" bytes", whole=True),
+        Gate(
+            "max_baseline_accuracy_drop_points",
+            "accuracy change against the baseline",
+            "accuracy change against the baseline",
+            "max",
+            unit=" points",
+            high=100,
+            negated=True,
+            against_baseline=True,
+        ),
+        Gate(
+            "max_baseline_answers_changed",
+            "number of answers that differ from the baseline's",
+            "answers that differ from the baseline's",
+            "max",
+            whole=True,
+            against_baseline=True,
+        ),
+        Gate(
+            "max_baseline_sqnr_drop_db",
+            "change of the signal to quantization noise ratio against the baseline",
+            "SQNR change against the baseline",
+            "max",
+            unit=" dB",
+            negated=True,
+            against_baseline=True,
+        ),
+        Gate(
+            "min_baseline_speed_ratio",
+            "ratio of sustained rate to the baseline's on the same machine",
+            "speed against the baseline",
+            "min",
+            unit="x",
+            counted="1-s windows",
+            against_baseline=True,
+        ),
     )
 }
 
@@ -176,8 +222,8 @@ def judge(
         StudyError: unknown gate, or a limit out of range.
     """
     gate = find_gate(name, limit)
-    if value is None and name == "min_sqnr_db" and reason == IDENTICAL:
-        return Judgement("PASS", f"identical outputs, at least {_number(limit, gate)} asked")
+    if value is None and reason == IDENTICAL and name in ("min_sqnr_db", "max_baseline_sqnr_drop_db"):
+        return Judgement("PASS", f"identical outputs, {_limit_text(limit, gate)}")
     if value is None:
         return Judgement("CANNOT TELL", f"no figure: {reason or 'not measured'}")
     figure = f"{_signed(value, gate)}{_interval_text(interval, gate)}, {_limit_text(limit, gate)}"

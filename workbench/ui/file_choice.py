@@ -13,14 +13,14 @@ from workbench.ui.widgets import button, row
 
 
 class FileChoice(QWidget):
-    """Holds a path or nothing.
+    """Holds the path of a file or a folder, or nothing.
 
     Signals:
         changed: the choice is another one.
 
     Args:
         what: the file's name in words, for dialogs and screen readers. without: shown while nothing is chosen.
-        kinds: filter of the dialog. saves: the file is to be written, not read.
+        kinds: filter of the dialog, "" for a folder. saves: the file is to be written, not read.
     """
 
     changed = Signal()
@@ -51,8 +51,11 @@ class FileChoice(QWidget):
             self.changed.emit()
 
     def _ask(self) -> None:
-        start = str(self._path or "")
-        ask = QFileDialog.getSaveFileName if self._saves else QFileDialog.getOpenFileName
-        name, _ = ask(self, self._what[:1].upper() + self._what[1:], start, self._kinds)
+        start, title = str(self._path or ""), self._what[:1].upper() + self._what[1:]
+        if self._kinds:
+            ask = QFileDialog.getSaveFileName if self._saves else QFileDialog.getOpenFileName
+            name, _ = ask(self, title, start, self._kinds)
+        else:
+            name = QFileDialog.getExistingDirectory(self, title, start)
         if name:
             self.set_path(Path(name).resolve())

@@ -19,6 +19,10 @@ TITLES = {
     "min_throughput_per_s": "Sustained rate, at least",
     "min_int8_mac_share": "MACs in INT8, at least",
     "max_artifact_bytes": "File size, at most",
+    "max_baseline_accuracy_drop_points": "Accuracy drop against the baseline, at most",
+    "max_baseline_answers_changed": "Answers other than the baseline's, at most",
+    "max_baseline_sqnr_drop_db": "SQNR drop against the baseline, at most",
+    "min_baseline_speed_ratio": "Speed against the baseline, at least",
 }
 FIRST_LIMITS = {
     "max_accuracy_drop_points": 1.0,
@@ -27,18 +31,14 @@ FIRST_LIMITS = {
     "max_answers_changed": 10.0,
     "min_speedup": 1.5,
     "min_int8_mac_share": 0.9,
+    "max_baseline_answers_changed": 0.0,
+    "max_baseline_sqnr_drop_db": 0.5,
+    "min_baseline_speed_ratio": 0.9,
 }
 HUGE = 1e12
 LIMIT_PX = 140
 
 
-class GateEditor(QWidget):
-    """A row per gate with its limit, and a list of those not used yet."""
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
-        self._names: list[str] | None = None
 class LimitField(QDoubleSpinBox):
     """A limit without the zeros that say nothing."""
 
@@ -49,6 +49,13 @@ class LimitField(QDoubleSpinBox):
         return text.rstrip("0").removesuffix(point) if point in text else text
 
 
+class GateEditor(QWidget):
+    """A row per gate with its limit, and a list of those not used yet."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._names: list[str] | None = None
         self._limits: dict[str, QDoubleSpinBox] = {}
         self._rows, self._more = QVBoxLayout(), QComboBox()
         self._rows.setSpacing(6)

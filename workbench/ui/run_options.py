@@ -34,9 +34,10 @@ class RunOptions(QFrame):
         self._place, self._kept = ElidedLabel(), label("", "muted", wrap=True)
         self._plan = FileChoice("a ready plan", "made from the calibration set", "Plans (*.json)")
         self._junit = FileChoice("a JUnit XML file", "not written", "JUnit (*.xml)", saves=True)
+        self._baseline = FileChoice("an earlier run's folder", "compared with no earlier run", "")
         self._quick, self._code = QCheckBox(QUICK), QCheckBox(CODE)
         self._arrange()
-        for choice in (self._plan, self._junit):
+        for choice in (self._plan, self._baseline, self._junit):
             choice.changed.connect(self.changed)
         for box in (self._quick, self._code):
             box.setAccessibleName(box.text())
@@ -58,6 +59,7 @@ class RunOptions(QFrame):
         found = ["-o", str(self.folder)]
         found += ["--quick"] if self.quick else []
         found += ["--plan", str(self._plan.path)] if self._plan.path else []
+        found += ["--baseline", str(self._baseline.path)] if self._baseline.path else []
         found += ["--junit", str(self._junit.path)] if self._junit.path else []
         return found + (["--allow-code"] if self._code.isChecked() else [])
 
@@ -80,7 +82,12 @@ class RunOptions(QFrame):
         folder = QWidget()
         folder.setLayout(row(self._place, change, spacing=8))
         for number, (title, field) in enumerate(
-            (("Results go to", folder), ("Plan", self._plan), ("JUnit XML", self._junit))
+            (
+                ("Results go to", folder),
+                ("Plan", self._plan),
+                ("Baseline", self._baseline),
+                ("JUnit XML", self._junit),
+            )
         ):
             grid.addWidget(label(title, "muted"), 2 * number, 0)
             grid.addWidget(field, 2 * number, 1)
@@ -102,7 +109,7 @@ class RunOptions(QFrame):
 
     def _reset(self) -> None:
         self._chosen = None
-        for choice in (self._plan, self._junit):
+        for choice in (self._plan, self._baseline, self._junit):
             choice.set_path(None)
         for box in (self._quick, self._code):
             box.setChecked(False)

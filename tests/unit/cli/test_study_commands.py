@@ -15,9 +15,11 @@ from helpers.small_studies import STUDY, complaint, run_command
 from workbench.cli import study_commands
 from workbench.cli.study_commands import exit_code, incomplete
 from workbench.errors import JobCancelledError
+from workbench.execution.baseline_record import BASELINE_FILE, BaselineComparison, EarlierStudy
 from workbench.execution.engine import RunOptions
 from workbench.execution.result import Result
 from workbench.execution.study import Study
+from workbench.files import write_json_atomic
 
 
 class Engine:
@@ -123,6 +125,9 @@ def test_what_is_not_there_is_told_before_the_engine_starts(
         ["run", study, "-o", study / "below"],
         ["run", study, "-o", out, "--junit", study / "junit.xml"],
         ["run", tmp_path / "no.toml", "-o", out],
+        ["run", study, "-o", out, "--baseline", tmp_path / "no"],
+        ["run", study, "-o", out, "--baseline", study],
+        ["run", study, "-o", out, "--baseline", tmp_path],
     ):
         assert run_command(command) == 1, command
         complaint(capsys.readouterr().err)
@@ -203,3 +208,23 @@ def test_a_stopped_study_says_that_it_resumes(
     monkeypatch.setattr(study_commands, "run_study", stop)
     assert run_command(["run", study, "-o", tmp_path / "out"]) == 130
     assert "the same command resumes" in capsys.readouterr().err
+
+
+def test_the_baseline_is_opened_first_and_told_last(
+    engine: Engine, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then, out = tmp_path / "then", tmp_path / "out"
+    write_json_atomic(then / "result.json", engine.result.model_dump(mode="json"))
+    earlier = EarlierStudy(name="then", study_sha256="0" * 64, created_utc="2026-11-27T03:00:00Z", program_version="1")
+    write_json_atomic(out / BASELINE_FILE, BaselineComparison(baseline=earlier).model_dump(mode="json"))
+    words = "Against the baseline then of 2026-11-27 03:00 UTC"
+    run_command(["run", study, "-o", out, "--baseline", then])
+    assert engine.options[-1].baseline is not None
+    assert engine.options[-1].baseline.result == engine.result
+    assert capsys.readouterr().out.splitlines()[-2].startswith(words)
+    run_command(["run", study, "-o", out, "--baseline", then, "--json"])
+    shown = capsys.readouterr()
+    assert Result.model_validate(json.loads(shown.out)) == engine.result
+    assert words in shown.err
+    run_command(["run", study, "-o", out])
+    assert words not in capsys.readouterr().out

@@ -23,12 +23,16 @@ LIMITS = {
     "min_throughput_per_s": 100.0,
     "min_int8_mac_share": 0.99,
     "max_artifact_bytes": 1e6,
+    "max_baseline_accuracy_drop_points": 1.0,
+    "max_baseline_answers_changed": 30.0,
+    "max_baseline_sqnr_drop_db": 0.5,
+    "min_baseline_speed_ratio": 0.9,
 }
 
 
 def good_side(name: str, distance: float) -> float:
     """The value at `distance` on the good side of the limit (negative: on the bad side)."""
-    if name == "max_accuracy_drop_points":
+    if GATES[name].negated:
         return -LIMITS[name] + distance
     return LIMITS[name] + distance if GATES[name].direction == "min" else LIMITS[name] - distance
 
@@ -90,12 +94,12 @@ def test_sentences() -> None:
     assert plain.text == ("2,000,000 bytes, at most 1,000,000 bytes asked (judged on the value, it has no interval)")
     speed = judge("min_speedup", 2.0, 2.1, (1.85, 2.35), 5)
     assert speed.text == "2.1 [1.85, 2.35]x, at least 2x asked: needs about 32 1-s windows, has 5"
+    share = judge("min_top1_agreement", 0.95, 0.98, (0.9497, 0.9922), 200)
+    assert share.text.startswith("98 [94.97, 99.22] %, at least 95 % asked: needs about ")
 
 
 def test_on_the_limit_no_number_of_samples_decides() -> None:
     judged = judge("min_speedup", 2.0, 2.0, (1.9, 2.1), 5)
-    share = judge("min_top1_agreement", 0.95, 0.98, (0.9497, 0.9922), 200)
-    assert share.text.startswith("98 [94.97, 99.22] %, at least 95 % asked: needs about ")
     assert (judged.verdict, judged.needs_n) == ("CANNOT TELL", None)
     assert "no number of 1-s windows decides" in judged.text
     assert judge("min_speedup", 2.0, 2.05, (1.9, 2.1)).text.endswith("the limit lies inside the interval")
@@ -114,8 +118,11 @@ def test_a_figure_not_to_be_trusted_is_not_judged() -> None:
     assert judged.text == "500 [490, 510] per s, at least 100 per s asked: other processes took 40%"
 
 
-def test_identical_outputs_pass_the_sqnr_gate_only() -> None:
+def test_identical_outputs_pass_the_sqnr_gates_only() -> None:
     assert judge("min_sqnr_db", 30.0, None, reason=IDENTICAL).verdict == "PASS"
+    assert judge("max_baseline_sqnr_drop_db", 0.5, None, reason=IDENTICAL).text == (
+        "identical outputs, a drop of at most 0.5 dB allowed"
+    )
     assert judge("min_sqnr_db", 30.0, None, reason="not finite: 2 values").verdict == "CANNOT TELL"
     assert judge("min_top1_agreement", 0.9, None, reason=IDENTICAL).verdict == "CANNOT TELL"
 

@@ -42,3 +42,14 @@ def test_choose_and_do_without(
     assert choice.path is None
     with qtbot.assertNotEmitted(choice.changed):
         choice.set_path(None)
+
+
+def test_a_folder_is_chosen_where_no_kind_of_file_is_named(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = FileChoice("an earlier run", "none", "")
+    qtbot.addWidget(choice)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    with qtbot.waitSignal(choice.changed):
+        choice._choose.click()
+    assert choice.path == tmp_path

@@ -39,14 +39,19 @@ def test_the_command_line_understands_every_choice(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "plan.json"), ""))
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "junit.xml"), ""))
-    for name in ("Choose the folder for results", "Choose a ready plan", "Choose a JUnit XML file"):
+    for name in (
+        "Choose the folder for results",
+        "Choose a ready plan",
+        "Choose an earlier run's folder",
+        "Choose a JUnit XML file",
+    ):
         with qtbot.waitSignal(options.changed):
             _click(options, name)
     options._quick.setChecked(True)
     options._code.setChecked(True)
     read = parser().parse_args(["run", "study.toml", *options.arguments()])
     assert (read.output, read.plan, read.junit) == (tmp_path / "out", tmp_path / "plan.json", tmp_path / "junit.xml")
-    assert (read.quick, read.allow_code) == (True, True)
+    assert (read.quick, read.allow_code, read.baseline) == (True, True, tmp_path / "out")
     assert options.folder == tmp_path / "out"
 
 

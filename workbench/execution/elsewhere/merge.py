@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import OutputError, UserError
+from workbench.errors import OutputError, StudyError, UserError
 from workbench.execution import assemble
 from workbench.execution.assemble import CellState, own_float, run_record
 from workbench.execution.elsewhere.observed import JOB_FACT, differing_versions, findings_of, machine_of, states_of
@@ -24,11 +24,12 @@ from workbench.execution.result import Disagreement, Machine, Result, Run
 from workbench.execution.speed import CellName, MeasuredSpeed
 from workbench.execution.store import require_study_folder
 from workbench.execution.study import RuntimeSection
+from workbench.execution.verdicts import kept_baseline_verdicts, verdicts_of
 from workbench.files import write_json_atomic
 
 PLACE, IMPORTED_NAME = "returned", "imported.json"
 IMPORT_VERSION = 1
-NAME_LETTERS = 24
+NAME_LETTERS, LONGEST_NAME = 24, 60
 CAME_BACK = "what came back from"
 NO_PEAK = "its models share one process on the other machine"
 _NOISE = re.compile(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|\b\d+-Core\b|@.*$|\bw/.*$")
@@ -64,7 +65,8 @@ def import_result(path: Path, folder: Path, name: str = "") -> Imported:
         name: what the other machine is called; its processor's name by default.
 
     Raises:
-        FileFormatError: the archive is damaged, changed or not safe. StudyError: it does not belong to this study.
+        FileFormatError: the archive is damaged, changed or not safe.
+        StudyError: it does not belong to this study, or the name cannot be shown, or is another machine's.
         OutputError: the folder cannot be written.
     """
     folder = require_study_folder(folder).resolve()
@@ -72,10 +74,10 @@ def import_result(path: Path, folder: Path, name: str = "") -> Imported:
         result = load_result(folder / "result.json")
         stored = open_stored(folder, result)
         incoming = folder / PLACE / f".incoming-{uuid.uuid4().hex}"
-        arrived = unpack_returned(path, incoming)
+        arrived = unpack_returned(path, incoming, folder)
         try:
             check_fits(arrived, stored)
-            name = name.strip() or _name_of(arrived)
+            name = _checked_name(name, arrived, folder)
             _note(arrived, name)
             place = _settled(arrived, folder)
         finally:
@@ -93,7 +95,7 @@ def with_returned(result: Result, folder: Path) -> Result:
 
     What does not belong to it any more is a finding, not an error.
     """
-    places = [path for path in sorted((folder / PLACE).glob("*")) if path.is_dir() and not path.name.startswith(".")]
+    places = _places(folder)
     if not places:
         return result
     own = _without_returned(result)
@@ -133,7 +135,7 @@ def _merged(own: Result, stored: StoredStudy, kept: Sequence[_Kept], lost: Seque
             "machines": list(machines.values()),
             "resolution_points": max((value for value in discordant if value is not None), default=None),
             "disagreements": [*own.disagreements, *_disagreements(own, stored, states)],
-            "verdicts": assemble.verdicts_of(runs, own.gates),
+            "verdicts": [*verdicts_of(runs, own.gates), *kept_baseline_verdicts(own.verdicts)],
             "findings": [*own.findings, *lost],
         }
     )
@@ -228,6 +230,28 @@ def _without_returned(result: Result) -> Result:
 
 def _is_of(run: Run, arrived: Arrived) -> bool:
     return run.facts.get(JOB_FACT) == arrived.job_sha256 and run.machine == machine_of(arrived)
+
+
+def _checked_name(name: str, arrived: Arrived, folder: Path) -> str:
+    """Return what a machine is called. Raises StudyError where the name given cannot be shown or is another's."""
+    name = " ".join(name.split())
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        why = (
+            f"it is longer than {LONGEST_NAME} letters" if name.isprintable() else "it has letters that cannot be shown"
+        )
+        raise StudyError("The machine cannot be called that", why=why, how="Give another name.")
+    mine = machine_of(arrived)
+    others = {_noted_name(place).casefold() for place in _places(folder) if not place.name.startswith(f"{mine}-")}
+    if name.casefold() in others:
+        why = f"another machine of this study is called {name} already"
+        raise StudyError("The machine cannot be called that", why=why, how="Give another name.")
+    own = _name_of(arrived)
+    return name or (f"{own} {mine[:4]}" if own.casefold() in others else own)
+
+
+def _places(folder: Path) -> list[Path]:
+    """Return where results lie in a study folder; those that begin with a dot are still being looked at."""
+    return [path for path in sorted((folder / PLACE).glob("*")) if path.is_dir() and not path.name.startswith(".")]
 
 
 def _name_of(arrived: Arrived) -> str:
