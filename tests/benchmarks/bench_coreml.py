@@ -27,10 +27,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import onnx
 from helpers.benchmarks import DATA, print_conditions, say
 from helpers.coreml_passage import Passage, Subject, passage, subject_of
 from helpers.light_models import LIGHT_MODELS, images, input_name, light_model
+
+from workbench.model.load import load_model
 
 MODELS = tuple(sorted(path.stem for path in (DATA / "models").glob("*.onnx")))
 SCHEME_NAMES = ("S1", "S2", "S3", "S1-P2")
@@ -51,7 +52,7 @@ def rows_of(name: str, scheme: str, targets: list[str]) -> list[list[str]]:
 
 def subject_named(name: str, scheme: str) -> Subject:
     if name not in LIGHT_MODELS:
-        return subject_of(onnx.load(DATA / "models" / f"{name}.onnx"), scheme)
+        return subject_of(load_model(DATA / "models" / f"{name}.onnx").proto, scheme)
     model = light_model(name)
     return subject_of(model, scheme, {input_name(model): images(4, seed=2)})
 

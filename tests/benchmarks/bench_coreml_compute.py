@@ -19,7 +19,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import onnx
 from helpers.benchmarks import DATA, print_conditions, say
 from helpers.contexts import lowered
 from helpers.coreml import quiet_coremltools
@@ -30,6 +29,7 @@ from helpers.topologies import sqnr_db
 from workbench_plugins.coreml_evaluator.runtime import EvaluatorRuntime
 
 from workbench.execution.result import Run
+from workbench.model.load import load_model
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.qdq import write_qdq
 from workbench.spi import OpenOptions
@@ -76,7 +76,7 @@ def decibels(nmse: float | None) -> str:
 def random_rows(name: str, folder: Path) -> Iterator[list[str]]:
     """Yield the lines of a model without samples."""
     quiet_coremltools()
-    model = onnx.load(DATA / "models" / f"{name}.onnx")
+    model = load_model(DATA / "models" / f"{name}.onnx").proto
     subject = subject_of(model, "S1")
     expected = run_graph(write_qdq(subject.canonical, subject.plan, SIMULATED), subject.feeds)
     reference = run_graph(subject.canonical, subject.feeds)
