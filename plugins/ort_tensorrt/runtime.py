@@ -50,8 +50,9 @@ class OrtTensorRtRuntime:
         return availability(self.provider, REQUIREMENT)
 
     def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
-        """Judge scheme and graph by TensorRT's documented rules; see graph_rules."""
-        return judge_graph(graph, scheme)
+        """Judge scheme and graph by TensorRT's documented rules; see graph_rules. Raises ValueError."""
+        wants_half = checked_settings(PLUGIN_ID, SETTINGS, settings)["remainder"] == "fp16"
+        return [*judge_graph(graph, scheme), *([half_remainder()] if wants_half and scheme.is_quantized else [])]
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
         """Write the float model as it is, or the plan as Q/DQ, judged by TensorRT's documented rules.
@@ -99,6 +100,17 @@ class OrtTensorRtRuntime:
         major = provider_major(TENSORRT) or DEFAULT_MAJOR
         check_file(onnx.load(str(artifact), load_external_data=False), artifact.name, major)
         return {"legality": f"legal by the documented rules of TensorRT {major}"}
+
+
+def half_remainder() -> Deviation:
+    """What the option remainder = "fp16" makes of a quantized scheme."""
+    return Deviation(
+        node=None,
+        requested="layers left in float compute in float32",
+        realised="they may compute in float16",
+        reason='the row says remainder = "fp16"; every scale of the plan is exact in float16',
+        codes_change=None,
+    )
 
 
 RUNTIME = OrtTensorRtRuntime()

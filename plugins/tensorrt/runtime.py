@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from workbench_plugins.ort_nvidia.gpus import find_gpus
 from workbench_plugins.ort_nvidia.libraries import load_error
 from workbench_plugins.ort_nvidia.session import checked_settings
 from workbench_plugins.ort_tensorrt.file_rules import check_file
-from workbench_plugins.ort_tensorrt.graph_rules import judge_graph
+from workbench_plugins.ort_tensorrt.graph_rules import OUTSIDE, judge_graph
 from workbench_plugins.ort_tensorrt.runtime import DEFAULT_MAJOR, DIALECT
 from workbench_plugins.tensorrt.device import LIBRARY, CudaDevice
 from workbench_plugins.tensorrt.session import SETTINGS, TensorRtSession, engine_file
@@ -64,8 +65,9 @@ class TensorRtRuntime:
         return Availability(not reason, reason, remedy, versions, devices, PRECISIONS)
 
     def realise(self, graph: GraphSummary, scheme: Scheme, settings: Mapping[str, Any]) -> list[Deviation]:
-        """Judge scheme and graph by TensorRT's documented rules; see ort_tensorrt/graph_rules."""
-        return sorted([*judge_graph(graph, scheme), *open_axes(graph)], key=lambda item: not item.refuses)
+        """Judge scheme and graph by TensorRT's documented rules; see ort_tensorrt/graph_rules. Raises ValueError."""
+        checked_settings(PLUGIN_ID, SETTINGS, settings)
+        return [*map(all_or_nothing, judge_graph(graph, scheme)), *open_axes(graph)]
 
     def prepare(self, model: Path, plan: QuantPlan | None, context: Context) -> Prepared:
         """Write the float model as it is or in float16, or the plan as Q/DQ; build the engine where the GPU is.
@@ -123,6 +125,14 @@ class TensorRtRuntime:
         with self._session(Prepared(artifact), options) as session:
             session.save_engine(engine_file(artifact))
         return "built while preparing"
+
+
+def all_or_nothing(item: Deviation) -> Deviation:
+    """Return a finding as it is here: what runs outside TensorRT there has no other provider here, and is refused."""
+    if item.realised != OUTSIDE:
+        return item
+    reason = f"{item.reason}, and there is nothing else here that could run it"
+    return replace(item, realised="not realisable", reason=reason, refuses=True)
 
 
 def open_axes(graph: GraphSummary) -> list[Deviation]:

@@ -65,6 +65,15 @@ def test_s2_is_symmetric_only(canonical, tmp_path):
     assert RUNTIME.realise(PlainContext(tmp_path, "int8", canonical).graph, Scheme(), {}) == []
 
 
+def test_a_half_precision_remainder_is_a_deviation_before_the_run(canonical, tmp_path):
+    graph = PlainContext(tmp_path, "int8", canonical).graph
+    (found,) = RUNTIME.realise(graph, Scheme(), {"remainder": "fp16"})
+    assert (found.refuses, found.realised) == (False, "they may compute in float16")
+    assert RUNTIME.realise(graph, Scheme(name="fp32"), {"remainder": "fp16"}) == []
+    with pytest.raises(ValueError, match="ort_tensorrt option remainder = 'bf16' is not one of fp32, fp16"):
+        RUNTIME.realise(graph, Scheme(), {"remainder": "bf16"})
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", MODELS)
 def test_every_real_model_is_legal_under_s1_and_illegal_under_s2(name, shared_data):
