@@ -26,15 +26,22 @@ def placement_records(
 def int8_mac_share(placements: Sequence[PlacementRecord], graph: GraphSummary) -> float | None:
     """Return the share (0..1) of the graph's MACs that ran in integer kernels.
 
-    None for a graph without MACs, and where the runtime knows the precision of none of them.
+    None for a graph without MACs, and where the runtime names none of them as INT8 and does not know the precision of
+    any, or of one that the plan asks for in INT8.
     """
     computing = {node.name for node in graph.nodes if node.macs}
-    known = [item for item in placements if item.node in computing and item.precision != UNKNOWN]
-    if not computing or (not known and any(item.node in computing for item in placements)):
+    placed = [item for item in placements if item.node in computing]
+    integer = {item.node for item in placed if item.precision == "int8"}
+    integer -= {item.node for item in placed if item.precision in FLOAT_PRECISIONS}
+    if not computing or (not integer and _is_untold(placed)):
         return None
-    integer = {item.node for item in placements if item.precision == "int8"}
-    integer -= {item.node for item in placements if item.precision in FLOAT_PRECISIONS}
     return sum(node.macs for node in graph.nodes if node.name in integer) / graph.macs
+
+
+def _is_untold(placements: Sequence[PlacementRecord]) -> bool:
+    """Whether none of these has a known precision, or one that was asked for in INT8 has none."""
+    unknown = [item for item in placements if item.precision == UNKNOWN]
+    return bool(unknown) and (len(unknown) == len(placements) or any(item.quantized for item in unknown))
 
 
 def float_leftovers(placements: Sequence[PlacementRecord], graph: GraphSummary) -> list[FloatLeftover]:

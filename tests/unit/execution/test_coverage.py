@@ -80,6 +80,9 @@ def test_a_share_that_the_runtime_does_not_know_is_none_and_not_zero() -> None:
     graph = graph_summary(conv_relu_net())
     unknown = [row | {"precision": "unknown"} for row in _placed(graph)]
     assert int8_mac_share(placement_records(unknown, graph, []), graph) is None
+    floats = [row | {"precision": "fp32"} if row["node"] == "conv1_node" else row for row in unknown]
+    assert int8_mac_share(placement_records(floats, graph, ["conv2_node"]), graph) is None
+    assert int8_mac_share(placement_records(floats, graph, []), graph) == 0.0
     known = [row if row["node"] == "conv1_node" else row | {"precision": "unknown"} for row in _placed(graph)]
     share = int8_mac_share(placement_records(known, graph, []), graph)
     assert share is not None

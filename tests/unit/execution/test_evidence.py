@@ -6,6 +6,7 @@ import pytest
 
 from workbench.execution.evidence import (
     NO_INT8_SPEED,
+    NO_RUNTIME_KERNELS,
     NO_RUNTIME_SPEED,
     PRECISION_UNKNOWN,
     fallback_deviations,
@@ -45,5 +46,12 @@ def test_nodes_elsewhere_are_a_deviation_that_names_them() -> None:
 
 
 def test_a_share_that_nobody_knows_has_a_reason() -> None:
-    assert share_reasons(None, 10) == {"int8_mac_share": PRECISION_UNKNOWN}
-    assert share_reasons(None, 0) == share_reasons(0.5, 10) == {}
+    assert share_reasons(None, 10, {}) == {"int8_mac_share": PRECISION_UNKNOWN}
+    assert share_reasons(None, 0, {}) == share_reasons(0.5, 10, {}) == {}
+
+
+def test_a_program_that_no_runtime_ran_has_no_share_and_says_what_it_holds() -> None:
+    evaluated = {"evidence": "reference evaluator"}
+    assert share_reasons(None, 10, evaluated) == {"int8_mac_share": NO_RUNTIME_KERNELS}
+    held = share_reasons(None, 10, {**evaluated, "int8_region": "99.8 % of them"})
+    assert held == {"int8_mac_share": f"{NO_RUNTIME_KERNELS}; 99.8 % of them in its program are products of codes"}
