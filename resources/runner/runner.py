@@ -17,6 +17,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -410,6 +411,7 @@ class Cell:
         except Exception as error:
             self.record.update(status="failed", message=told_of(error)[:500])
             self.close()
+            shutil.rmtree(self.folder, ignore_errors=True)  # half an answer is none
             say(f"  {self.title} failed: {self.record['message']}")
 
     @property

@@ -7,10 +7,11 @@ no plain file is refused before anything is written.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -20,7 +21,8 @@ from workbench.execution.elsewhere.records import FileFacts
 from workbench.files import sha256_of_file
 
 LIST_MOST_BYTES = 64 << 20
-MOST_BYTES = 256 << 30
+MOST_BYTES, MOST_MEMBERS = 256 << 30, 100_000
+_ENCRYPTED = 0x1
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every member: the same job gives the same archive."""
 _PIECE = 1 << 20
@@ -84,12 +86,13 @@ def unpack(path: Path, into: Path, files: Mapping[str, FileFacts], lists: Iterab
 
     Raises:
         FileFormatError: a member is missing, unlisted, another than listed, or not safe.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or the disk has no room for what the archive says it holds.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _checked_entries(archive, path)
             _compare_names(path, set(entries), {*files, *lists})
+            _find_room(path, into, sum(entry.file_size for entry in entries.values()))
             for name, entry in entries.items():
                 _unpack_one(archive, entry, into / name, files.get(name), path)
     except _DAMAGE as error:
@@ -98,25 +101,30 @@ def unpack(path: Path, into: Path, files: Mapping[str, FileFacts], lists: Iterab
 
 def _checked_entries(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
     """Return the members by name. Raises FileFormatError where one is not a plain file inside, or all are too large."""
-    found: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
-        problem = _problem_of(entry, found)
+    entries, seen = archive.infolist(), set[str]()
+    for entry in entries:
+        problem = _problem_of(entry, seen)
         if problem:
             raise FileFormatError(f"{path.name} is not safe to unpack", why=f"{entry.filename[:80]!r} {problem}")
-        found[entry.filename] = entry
-    if sum(entry.file_size for entry in found.values()) > MOST_BYTES:
+        seen.add(entry.filename.casefold())
+    if sum(entry.file_size for entry in entries) > MOST_BYTES:
         raise FileFormatError(f"{path.name} is not safe to unpack", why="it claims to hold more than 256 GiB")
-    return found
+    if len(entries) > MOST_MEMBERS:
+        raise FileFormatError(f"{path.name} is not safe to unpack", why=f"it holds more than {MOST_MEMBERS:,} files")
+    return {entry.filename: entry for entry in entries}
 
 
-def _problem_of(entry: zipfile.ZipInfo, found: Mapping[str, zipfile.ZipInfo]) -> str:
+def _problem_of(entry: zipfile.ZipInfo, seen: Set[str]) -> str:
+    """Return why a member is not unpacked, or ""; names that differ in case alone are one file on some machines."""
     name, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
     is_plain = not any(mark in entry.filename for mark in ("\\", ":", "\0"))
     if name.is_absolute() or ".." in name.parts or not is_plain or name.as_posix() != entry.filename:
         return "lies outside of it"
     if kind not in (0, stat.S_IFREG):
         return "is a link, not a file" if kind == stat.S_IFLNK else "is no plain file"
-    return "stands in it twice" if entry.filename in found else ""
+    if entry.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    return "stands in it twice" if entry.filename.casefold() in seen else ""
 
 
 def _compare_names(path: Path, have: set[str], wanted: set[str]) -> None:
@@ -124,6 +132,14 @@ def _compare_names(path: Path, have: set[str], wanted: set[str]) -> None:
         raise FileFormatError(f"{path.name} is not complete", why=f"{missing[0]} is missing", how=AGAIN)
     if foreign := sorted(have - wanted):
         raise FileFormatError(f"{path.name} was changed", why=f"{foreign[0][:80]} is not on its list", how=AGAIN)
+
+
+def _find_room(path: Path, into: Path, size: int) -> None:
+    there = next(folder for folder in (into, *into.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        why = f"it holds {size / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free"
+        raise OutputError(f"{path.name} cannot be unpacked", why=why)
 
 
 def _unpack_one(

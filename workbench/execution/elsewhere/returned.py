@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +21,8 @@ from workbench.execution.elsewhere.records import Job, JobCell, Returned, Return
 from workbench.execution.elsewhere.stored import StoredStudy
 from workbench.files import sha256_of_bytes
 
+HEADER_BYTES = 4096
+"""An .npy file is at most so much larger than its values."""
 OVERRUN = 1.02
 """Latencies of a block may not add up to more than its wall time, but for the clock's own steps."""
 
@@ -45,11 +49,15 @@ class Arrived:
         return self.folder / "cells" / str(number)
 
 
-def unpack_returned(path: Path, into: Path) -> Arrived:
+def unpack_returned(path: Path, into: Path, study: Path) -> Arrived:
     """Unpack a result into the folder `into`, which is emptied again where it is refused.
+
+    Nothing is unpacked of a job that was not made from the folder `study`, or whose list claims other files, or larger
+    ones, than its models give.
 
     Raises:
         FileFormatError: it is no result of a job, one byte was changed, or it is not safe to unpack.
+        StudyError: the job was not made from this folder. OutputError: it cannot be written.
     """
     names = member_names(path)
     if RETURNED_NAME not in names and {JOB_NAME, RUNNER_NAME} <= names:
@@ -59,9 +67,12 @@ def unpack_returned(path: Path, into: Path) -> Arrived:
     data = read_list(path, JOB_NAME)
     if sha256_of_bytes(data) != returned.job_sha256:
         raise FileFormatError(f"{path.name} was changed", why=f"{JOB_NAME} is not the job that was run")
+    arrived = Arrived(into, parsed(data, Job), returned.job_sha256, returned)
+    _check_known(arrived, study, arrived.job.study_name)
+    _look_at_list(arrived)
     try:
         unpack(path, into, returned.files, (JOB_NAME, RETURNED_NAME))
-        return _looked_at(Arrived(into, parsed(data, Job), returned.job_sha256, returned))
+        return _looked_at(arrived)
     except BaseException:
         shutil.rmtree(into, ignore_errors=True)
         raise
@@ -83,9 +94,7 @@ def check_fits(arrived: Arrived, stored: StoredStudy) -> None:
         StudyError: the job was not made from its folder, or model, samples, outputs or plan are others by now.
     """
     job, name = arrived.job, stored.study.name
-    if not is_known_job(stored.folder, arrived.job_sha256):
-        why = f"job {arrived.job_sha256[:12]} was not bundled from this folder"
-        raise StudyError(f"The result does not belong to {name}", why=why, how="Give the folder it was bundled from.")
+    _check_known(arrived, stored.folder, name)
     models = [model for model in stored.models.values() if model.prepared.sha256 == job.model_sha256]
     if not models:
         raise _changed(name, "the model", job.model_sha256)
@@ -110,11 +119,59 @@ def outputs_of(arrived: Arrived, cell: JobCell) -> dict[str, npt.NDArray[Any]]:
     return {item.name: np.load(place / item.path, mmap_mode="r") for item in told.outputs}
 
 
-def _looked_at(arrived: Arrived) -> Arrived:
-    """Return a result whose arrays are of the forms told. Raises FileFormatError."""
+def _check_known(arrived: Arrived, study: Path, name: str) -> None:
+    if not is_known_job(study, arrived.job_sha256):
+        why = f"job {arrived.job_sha256[:12]}, made of {arrived.job.study_name}, was not bundled from this folder"
+        raise StudyError(f"The result does not belong to {name}", why=why, how="Give the folder it was bundled from.")
+
+
+def _look_at_list(arrived: Arrived) -> None:
+    """See that the list names what its models give, in the sizes that their forms have. Raises FileFormatError."""
     numbers = [cell.number for cell in arrived.job.cells]
     if sorted(cell.number for cell in arrived.returned.cells) != sorted(numbers):
         raise _damaged("it does not speak of every model of its job once")
+    failed = tuple(f"cells/{cell.number}/" for cell in arrived.returned.cells if cell.status == "failed")
+    most = {
+        f"cells/{cell.number}/{name}": size
+        for cell in arrived.job.cells
+        for name, size in _sizes(arrived, cell, arrived.told(cell.number))
+    }
+    for name, known in arrived.returned.files.items():
+        if name not in most and not name.startswith(failed):
+            raise _damaged(f"{name[:80]} is nothing that a model of its job gives")
+        if known.bytes > most.get(name, known.bytes):
+            raise _damaged(f"{name} is larger than what it holds")
+
+
+def _sizes(arrived: Arrived, cell: JobCell, told: ReturnedCell) -> list[tuple[str, int]]:
+    """Return the files of one model and how large each may be, in bytes."""
+    specs = {item.name: item.shape for item in arrived.job.outputs}
+    rows = arrived.job.n * cell.batch
+    outputs = [
+        (item.path, _most_values(item.shape, specs.get(item.name, []), rows) * _item_bytes(item.dtype))
+        for item in told.outputs
+    ]
+    blocks = [(f"block_{number}.npy", block.runs * 8) for number, block in enumerate(told.blocks)]
+    warm_up = [("warm_up.npy", told.warm_up.runs * 8)] if told.warm_up else []
+    return [(name, size + HEADER_BYTES) for name, size in [*outputs, *blocks, *warm_up]]
+
+
+def _most_values(told: Sequence[int], declared: Sequence[int | str], rows: int) -> int:
+    """Return how many values an output may have: as told, but no more than axes give that the model fixes."""
+    fixed = [size for size in declared[1:] if isinstance(size, int)]
+    first = declared[0] if declared and isinstance(declared[0], int) else 1
+    return prod(told) if len(fixed) < len(declared) - 1 else min(prod(told), rows * first * prod(fixed))
+
+
+def _item_bytes(dtype: str) -> int:
+    try:
+        return np.dtype(dtype).itemsize
+    except TypeError as error:
+        raise _damaged(f"there is no dtype {dtype[:40]!r}") from error
+
+
+def _looked_at(arrived: Arrived) -> Arrived:
+    """Return a result whose arrays are of the forms told. Raises FileFormatError."""
     for cell in arrived.job.cells:
         told = arrived.told(cell.number)
         if told.status == "ok":

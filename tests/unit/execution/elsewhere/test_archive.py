@@ -6,6 +6,7 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.elsewhere import flipped
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import FileFormatError, OutputError, UserError
+from workbench.execution.elsewhere import archive
 from workbench.execution.elsewhere.archive import file_facts, member_names, read_list, unpack, write_archive
+from workbench.execution.elsewhere.records import FileFacts
 
 CONTENT = {"a.bin": bytes(range(256)) * 4, "folder/b.txt": b"plain text", "list.json": b"{}"}
 LISTED = ("a.bin", "folder/b.txt")
@@ -36,10 +39,10 @@ def unpacked(path: Path, place: Path) -> dict[str, bytes]:
 def hostile(place: Path, name: str, attributes: int = 0) -> Path:
     """A good archive with one more member."""
     path = made(place)
-    with zipfile.ZipFile(path, "a") as archive:
+    with zipfile.ZipFile(path, "a") as target:
         entry = zipfile.ZipInfo(name)
         entry.external_attr = attributes
-        archive.writestr(entry, b"/etc/passwd")
+        target.writestr(entry, b"/etc/passwd")
     return path
 
 
@@ -63,6 +66,9 @@ def test_what_was_written_comes_out_and_the_bytes_are_the_same_each_time(tmp_pat
         ("link", (stat.S_IFLNK | 0o777) << 16, "is a link"),
         ("pipe", (stat.S_IFIFO | 0o644) << 16, "no plain file"),
         ("folder/", 0, "lies outside"),
+        ("./a.bin", 0, "lies outside"),
+        ("a.bin/inside", 0, "is not on its list"),
+        ("A.BIN", 0, "stands in it twice"),
         ("extra", 0, "extra is not on its list"),
     ],
 )
@@ -86,9 +92,9 @@ def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_a_claim_of_terabytes_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     """The sizes of the central directory are overwritten by the largest that fit, many times."""
     path = tmp_path / "x.zip"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w") as made_by:
         for number in range(100):
-            archive.writestr(f"{number}", b"")
+            made_by.writestr(f"{number}", b"")
     data, place = bytearray(path.read_bytes()), 0
     while (place := data.find(b"PK\x01\x02", place)) >= 0:
         struct.pack_into("<I", data, place + 24, 0xFFFFFFFE)
@@ -96,6 +102,48 @@ def test_a_claim_of_terabytes_is_refused_before_anything_is_read(tmp_path: Path)
     path.write_bytes(data)
     with pytest.raises(FileFormatError, match="256 GiB"):
         read_list(path, "0")
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(FileFormatError, match="is encrypted"):
+        unpacked(path, tmp_path)
+
+
+def test_more_than_the_disk_has_room_for_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=sum(map(len, CONTENT.values())) - 1))
+    with pytest.raises(OutputError, match=r"x\.zip cannot be unpacked: it holds 0\.0 GiB"):
+        unpacked(path, tmp_path)
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=sum(map(len, CONTENT.values()))))
+    assert unpacked(path, tmp_path) == CONTENT
+
+
+def test_more_files_than_any_job_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 2)
+    with pytest.raises(FileFormatError, match="more than 2 files"):
+        unpacked(made(tmp_path), tmp_path)
+
+
+def test_a_member_that_holds_more_than_it_claims_is_refused(tmp_path: Path) -> None:
+    """A bomb: the list and the directory tell 4 bytes, and what was packed goes on."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.bin").write_bytes(bytes(1 << 20))
+    write_archive(tmp_path / "x.zip", tmp_path / "in", ["a.bin"])
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<I", data, data.find(mark) + place, 4)
+    (tmp_path / "x.zip").write_bytes(data)
+    facts = {"a.bin": FileFacts(sha256="0" * 64, bytes=4)}
+    with pytest.raises(FileFormatError, match=r"a\.bin is not what its list says"):
+        unpack(tmp_path / "x.zip", tmp_path / "out", facts, ())
+    assert (tmp_path / "out" / "a.bin").stat().st_size <= 4
 
 
 def test_a_list_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:

@@ -107,11 +107,47 @@ def test_taking_it_again_replaces_it_and_another_machine_stands_beside_it(
     shutil.copytree(taken.folder, folder)
     again = import_result(taken.archive, folder, "Mac mini").result
     assert {run.label for run in runs_there(again)} == {"ONNX Runtime CPU (Mac mini)"}
-    both = import_result(trip.result, folder, "Mac mini").result
+    both = import_result(trip.result, folder, "the other").result
     labels = {run.label for run in runs_there(both)}
-    assert len(labels) == 2
+    assert labels == {"ONNX Runtime CPU (Mac mini)", "ONNX Runtime CPU (the other)"}
     assert len({(run.label, run.candidate, run.precision) for run in both.runs}) == len(both.runs)
     assert with_returned(both, folder) == both
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (" macbook ", "another machine of this study is called macbook already"),
+        ("Mac\x1b[31m", "letters that cannot be shown"),
+        ("x" * 61, "longer than 60 letters"),
+    ],
+)
+def test_a_name_that_is_anothers_or_cannot_be_shown_is_refused(
+    taken: Taken, trip: Trip, tmp_path: Path, name: str, words: str
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(taken.folder, folder)
+    before = (folder / "result.json").read_bytes()
+    with pytest.raises(StudyError, match=words) as caught:
+        import_result(trip.result, folder, name)
+    assert str(caught.value).endswith("Give another name.")
+    assert (folder / "result.json").read_bytes() == before
+    assert [path.name for path in (folder / "returned").iterdir()] == [
+        path.name for path in (taken.folder / "returned").iterdir()
+    ]
+
+
+def test_two_machines_with_one_processor_have_two_names(taken: Taken, trip: Trip, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(taken.folder, folder)
+    first = import_result(trip.result, folder).name
+
+    def change(content: dict[str, bytes]) -> None:
+        relisted(content, machine={**json.loads(content["returned.json"])["machine"], "os": "another system"})
+
+    second = import_result(rewritten(trip.result, tmp_path / "r.zip", change), folder).name
+    assert second.startswith(f"{first} ")
+    assert len(second) == len(first) + 5
 
 
 def test_without_a_name_it_is_called_by_its_processor(taken: Taken, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,14 @@ import pytest
 from helpers.elsewhere import Trip
 
 from workbench.execution.coverage import int8_mac_share, placement_records
-from workbench.execution.elsewhere.observed import differing_versions, findings_of, machine_of, placements, states_of
+from workbench.execution.elsewhere.observed import (
+    OTHER_FILE,
+    differing_versions,
+    findings_of,
+    machine_of,
+    placements,
+    states_of,
+)
 from workbench.execution.elsewhere.records import KernelFacts
 from workbench.execution.elsewhere.returned import Arrived, unpack_returned
 from workbench.execution.elsewhere.stored import StoredStudy, open_stored
@@ -25,7 +33,8 @@ GRAPH = GraphSummary((CONV, RELU, GEMM), (), ())
 
 
 def opened(trip: Trip, place: Path) -> tuple[Arrived, StoredStudy]:
-    return unpack_returned(trip.result, place), open_stored(trip.folder, load_result(trip.folder / "result.json"))
+    stored = open_stored(trip.folder, load_result(trip.folder / "result.json"))
+    return unpack_returned(trip.result, place, trip.folder), stored
 
 
 def test_answers_and_clocks_are_those_in_the_arrays(trip: Trip, tmp_path: Path) -> None:
@@ -113,3 +122,11 @@ def test_a_machine_that_was_not_watched_says_so(trip: Trip, tmp_path: Path) -> N
 def test_the_same_machine_is_the_same_group(trip: Trip, tmp_path: Path) -> None:
     arrived, stored = opened(trip, tmp_path / "in")
     assert machine_of(arrived) == stored.result.machines[0].id
+
+
+def test_models_opened_by_another_file_than_was_bundled_are_told(trip: Trip, tmp_path: Path) -> None:
+    arrived, _ = opened(trip, tmp_path / "in")
+    assert findings_of(arrived, arrived.returned.cells[0]) == []
+    for sha256, told in (("0" * 64, [OTHER_FILE]), (None, [])):
+        returned = arrived.returned.model_copy(update={"elsewhere_sha256": sha256})
+        assert findings_of(replace(arrived, returned=returned), returned.cells[0]) == told
