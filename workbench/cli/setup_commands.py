@@ -20,6 +20,12 @@ from workbench.execution.probing import RuntimeState, probe_all
 
 PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich", "tomli-w")
 
+OPTIONAL = (
+    ("torch", "torch", "PyTorch models can be imported", "only needed to import PyTorch models"),
+    ("pynvml", "nvidia", "NVIDIA GPUs are read beside timed runs", "only needed to read NVIDIA GPUs beside timed runs"),
+)
+"""Module, extra of this program that brings it, what it does, what is not done without it."""
+
 SHOWN_NODES = 4
 TOOL_CHAINS = '\nnative tool-chains, as candidates (native = "ID", native_options = {...}):'
 
@@ -91,7 +97,7 @@ def _reason(state: RuntimeState) -> str:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Check the installation; exit code 1 when something needed is missing."""
-    findings = [_python(), _writable(), *map(_package, PARTS), _torch(), *map(_runtime, probe_all())]
+    findings = [_python(), _writable(), *map(_package, PARTS), *map(_optional, OPTIONAL), *map(_runtime, probe_all())]
     ready = all(finding.ok for finding in findings if finding.needed)
     if options.json:
         print_json({"ready_without_network": ready, "findings": [vars(finding) for finding in findings]})
@@ -124,11 +130,11 @@ def _package(name: str) -> Finding:
         return Finding(False, name, "not installed", f"{sys.executable} -m pip install {name}")
 
 
-def _torch() -> Finding:
-    found = importlib.util.find_spec("torch") is not None
-    text = "PyTorch models can be imported" if found else "only needed to import PyTorch models"
-    remedy = "" if found else f'{sys.executable} -m pip install "int8-workbench[torch]"'
-    return Finding(found, "torch (optional)", text, remedy, needed=False)
+def _optional(part: tuple[str, str, str, str]) -> Finding:
+    module, extra, with_it, without = part
+    found = importlib.util.find_spec(module) is not None
+    remedy = "" if found else f'{sys.executable} -m pip install "int8-workbench[{extra}]"'
+    return Finding(found, f"{extra} (optional)", with_it if found else without, remedy, needed=False)
 
 
 def _runtime(state: RuntimeState) -> Finding:

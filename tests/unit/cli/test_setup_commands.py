@@ -47,6 +47,25 @@ def test_a_missing_runtime_shows_its_remedy_once() -> None:
     assert "No thing here." in text
 
 
+def test_doctor_names_the_extra_of_each_optional_part_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup_commands, "probe_all", list)
+    parts = [(module, *rest) for module, (_, *rest) in zip(("numpy", "no_such"), setup_commands.OPTIONAL, strict=True)]
+    monkeypatch.setattr(setup_commands, "OPTIONAL", parts)
+    assert run_command(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-4] == "ok       torch (optional)       PyTorch models can be imported"
+    assert lines[-3].startswith("absent   nvidia (optional)")
+    assert lines[-2].endswith('-m pip install "int8-workbench[nvidia]"')
+
+
+def test_every_extra_that_the_doctor_names_is_one() -> None:
+    root = Path(setup_commands.__file__).resolve().parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {extra for _, extra, *_ in setup_commands.OPTIONAL} <= set(project["optional-dependencies"])
+
+
 def test_doctor_needs_packages_but_no_runtime(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
