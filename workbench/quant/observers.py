@@ -96,9 +96,10 @@ class Observer:
 
     def _empty(self) -> None:
         """Move the counts out of the 32-bit counters."""
-        for table in both(self._tables):
-            _add(self._counts, table)
-            table[np.flatnonzero(table)] = 0
+        first, second = both(self._tables)
+        occupied = np.flatnonzero((first | second) != 0)
+        self._counts[occupied] += first[occupied].astype(np.int64) + second[occupied]
+        first[occupied] = second[occupied] = 0
         self._pending = 0
 
 
@@ -162,9 +163,9 @@ def _side(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.N
     return edges.astype(np.float64), counts[first:stop]
 
 
-def _add(counts: npt.NDArray[np.int64], more: npt.NDArray[np.int64] | npt.NDArray[np.uint32]) -> None:
+def _add(counts: npt.NDArray[np.int64], more: npt.NDArray[np.int64]) -> None:
     """Add where there is something to add: bins that hold nothing take no memory."""
-    occupied = np.flatnonzero(more)
+    occupied = np.flatnonzero(more != 0)
     counts[occupied] += more[occupied]
 
 
