@@ -16,6 +16,7 @@ from workbench.measure.divergence import IDENTICAL, divergence, nmse_per_sample,
 from workbench.measure.latency import ratio_interval
 from workbench.measure.statistics import RATIO_FLOOR, ratio_of_sums_interval
 from workbench.measure.tasks import Figure
+from workbench.measure.tasks.classification import differs
 
 MOST_SAMPLES, MOST_MOVED, MOST_NODES = 100, 10, 50
 
@@ -88,7 +89,7 @@ def changed_samples(judge: Judge, name: str, then: Outputs, now: Outputs) -> lis
         order = np.argsort(-np.nan_to_num(moved, nan=np.inf, posinf=np.inf), kind="stable")[:MOST_MOVED]
         return [_moved(judge, int(row), float(moved[row])) for row in order if moved[row] != 0]
     answers = [judge.task.answers(outputs, judge.options) for outputs in (then, now)]
-    where = np.flatnonzero(answers[0] != answers[1])[:MOST_SAMPLES]
+    where = np.flatnonzero(differs(*answers))[:MOST_SAMPLES]
     return [_changed(judge, int(row), int(answers[0][row]), int(answers[1][row])) for row in where]
 
 

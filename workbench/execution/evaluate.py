@@ -22,6 +22,7 @@ from workbench.measure.divergence import (
 from workbench.measure.positions import position_errors
 from workbench.measure.statistics import RATIO_FLOOR, ratio_of_sums_interval
 from workbench.measure.tasks import Figure, Task, TaskOptions, TaskOutcome, find_task
+from workbench.measure.tasks.classification import differs
 from workbench.model.sample_index import SampleIndex
 
 Outputs = Mapping[str, npt.NDArray[Any]]
@@ -220,7 +221,7 @@ def disagreement(
     if judge.task.answers is not None:
         answers_a = judge.task.answers(outputs_a, judge.options)
         answers_b = judge.task.answers(outputs_b, judge.options)
-        where = np.flatnonzero(answers_a != answers_b)
+        where = np.flatnonzero(differs(answers_a, answers_b))
         differ = int(where.size)
         samples = [_pair(judge, int(i), int(answers_a[i]), int(answers_b[i])) for i in where[:WORST_IN_RESULT]]
     else:

@@ -22,8 +22,6 @@ IDENTICAL = "identical outputs, infinite"
 CHUNK_VALUES = 1 << 19
 # A reference column that moves by less than this share of the largest value counts as constant too.
 CONSTANT_SHARE = 1e-6
-# A difference of codes this close to a whole number lies on the grid.
-ON_GRID_STEPS = 0.01
 
 
 @dataclass(frozen=True)
@@ -78,21 +76,6 @@ class KlSummary:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class CodeDifferences:
-    """Histogram of differences in steps of one scale (LSB).
-
-    Attributes:
-        counts: difference in whole steps (q - f) -> number of values, ascending.
-        off_grid: finite values whose difference is no whole number of steps; above 0 the two are not on one grid.
-        nonfinite: values where either side is NaN or infinite.
-    """
-
-    counts: Mapping[int, int]
-    off_grid: int
-    nonfinite: int
-
-
 def divergence(reference: AnyArray, quantized: AnyArray) -> Divergence:
     """Compare two outputs of equal shape [N, ...], any real dtype.
 
@@ -140,14 +123,14 @@ def kl_per_sample(p_logits: AnyArray, r_logits: AnyArray, probabilities: bool = 
     """[N] of KL(p || r) = sum p (ln p - ln r) in nats, p from the reference, never negative.
 
     Logits go through a log-softmax that subtracts the maximum; a class with p = 0 adds 0, a class with r = 0 < p makes
-    the sample infinite; a NaN stays NaN.
+    the sample infinite; a NaN stays NaN, and so does a sample whose "probabilities" hold a negative value.
 
     Args:
         p_logits, r_logits: [N, ...], flattened per sample to classes.
         probabilities: the arrays are probabilities already; each row is divided by its sum.
 
     Raises:
-        ContractError: the shapes differ, there are no values, or "probabilities" hold a negative value.
+        ContractError: the shapes differ, or there are no values.
     """
     _check_shapes(p_logits, r_logits)
     parts = []
@@ -176,33 +159,6 @@ def summarise_kl(kl: Floats) -> KlSummary:
         nonfinite=nonfinite,
         reason=f"{nonfinite} of {kl.size} samples have an infinite or undefined KL" if nonfinite else "",
     )
-
-
-def code_difference_histogram(reference: AnyArray, quantized: AnyArray, scale: float) -> CodeDifferences:
-    """Count differences q - f in steps of `scale`.
-
-    Args:
-        reference, quantized: real values of equal shape, both dequantized from codes of one scale.
-        scale: > 0.
-
-    Raises:
-        ContractError: the shapes differ, there are no values, or the scale is not positive.
-    """
-    _check_shapes(reference, quantized)
-    if not scale > 0:
-        raise ContractError(f"the scale must be positive, got {scale}")
-    counts: dict[int, int] = {}
-    off_grid = nonfinite = 0
-    for f, q in _chunks(reference, quantized):
-        finite = np.isfinite(f) & np.isfinite(q)
-        steps = (q[finite] - f[finite]) / scale
-        whole = np.rint(steps)
-        on_grid = np.abs(steps - whole) <= ON_GRID_STEPS
-        nonfinite += int(finite.size - finite.sum())
-        off_grid += int(on_grid.size - on_grid.sum())
-        for step, count in zip(*np.unique(whole[on_grid].astype(np.int64), return_counts=True), strict=True):
-            counts[int(step)] = counts.get(int(step), 0) + int(count)
-    return CodeDifferences(dict(sorted(counts.items())), off_grid, nonfinite)
 
 
 def looks_like_probabilities(values: AnyArray) -> bool:
@@ -329,9 +285,9 @@ def _as_float64(part: AnyArray, columns: int) -> Floats:
 
 def _log_probabilities(rows: Floats, probabilities: bool) -> Floats:
     if probabilities:
-        if bool(np.any(rows < 0)):
-            raise ContractError("negative values cannot be probabilities")
-        return np.asarray(np.log(rows / rows.sum(axis=1, keepdims=True)), np.float64)
+        is_negative = (rows < 0).any(axis=1, keepdims=True)
+        shares = np.where(is_negative, np.nan, rows / rows.sum(axis=1, keepdims=True))
+        return np.asarray(np.log(shares), np.float64)
     shifted = rows - rows.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float64)
 

@@ -9,34 +9,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.measure.bootstrap import CONFIDENCE, RESAMPLES, Floats, expanded_percentile
 
 # Below this number of samples the bootstrap of a ratio of sums is no more than a guess.
 RATIO_FLOOR = 10
 _DRAWS_AT_ONCE = 1 << 22
-
-
-@dataclass(frozen=True)
-class BootstrapMeans:
-    """Bootstrap of several runtimes' means over the same samples.
-
-    Attributes:
-        values: [R] means.
-        low, high: [R] 95 % percentile limits.
-        replicates: [resamples, R]; row i of every column comes from the same resample, so that a difference of two
-            columns is the bootstrap of the paired difference.
-    """
-
-    values: Floats
-    low: Floats
-    high: Floats
-    replicates: Floats
 
 
 def normal_quantile(confidence: float = CONFIDENCE) -> float:
@@ -89,15 +70,10 @@ def newcombe_paired(
     return value, min(value, max(-1.0, low)), max(value, min(1.0, high))
 
 
-def mcnemar_exact(n10: int, n01: int) -> float:
-    """Two-sided exact McNemar p-value: binomial test of n10 against n01 at 1/2; 1 without discordant pairs."""
-    _check_counts(n10=n10, n01=n01)
-    return min(1.0, 2 * _binomial_half_cdf(min(n10, n01), n10 + n01))
-
-
 def mcnemar_mid_p(n10: int, n01: int) -> float:
-    """McNemar mid-p: exact p less the observed count's probability, half of it where n10 = n01.
+    """McNemar mid-p: the exact p less the observed count's probability, half of it where n10 = n01.
 
+    The exact p is two-sided, binomial at 1/2.
     Fagerland, Lydersen, Laake, BMC Medical Research Methodology 13:91 (2013).
     """
     _check_counts(n10=n10, n01=n01)
@@ -138,12 +114,6 @@ def resolution_points(n: int, discordant_share: float) -> float:
     return 100 * normal_quantile() * math.sqrt(share / n)
 
 
-def needed_n_for_points(points: float, n: int, discordant_share: float) -> int | None:
-    """Number of samples at which differences of `points` are resolved, at the observed share; None for 0 points."""
-    share = _discordant(n, discordant_share)
-    return None if points == 0 else math.ceil((100 * normal_quantile() / points) ** 2 * share)
-
-
 def needed_n_from_interval(n: int, value: float, bound: float, limit: float) -> int | None:
     """Number of samples at which the interval's bound would reach `limit`, as widths shrink with 1 / sqrt(n).
 
@@ -151,45 +121,11 @@ def needed_n_from_interval(n: int, value: float, bound: float, limit: float) -> 
         n: samples behind the interval.
         value: the estimate.
         bound: the interval's end on the limit's side.
-        limit: None is returned when the estimate lies on it: no number of samples decides.
+        limit: None is returned when the estimate lies on it, but for rounding: no number of samples decides.
     """
-    if value == limit:
+    if math.isclose(value, limit, rel_tol=1e-9, abs_tol=1e-12):
         return None
     return max(n + 1, math.ceil(n * ((bound - value) / (limit - value)) ** 2))
-
-
-def paired_bootstrap(values: npt.ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> BootstrapMeans:
-    """Bootstrap the means of R runtimes with the same resample indices for all.
-
-    Samples are sorted first and drawn by count, so that the order of samples does not matter; where few distinct
-    columns exist (right or wrong), their counts are drawn from a multinomial, which is the same distribution.
-
-    Args:
-        values: [R, N] or [N], finite: per runtime and sample a score such as 1 for right, 0 for wrong.
-        resamples, seed: of the bootstrap.
-
-    Raises:
-        ValueError: no samples, or a value that is not finite.
-    """
-    matrix = np.atleast_2d(np.asarray(values, np.float64))
-    if not matrix.size:
-        raise ValueError("no samples")
-    if not np.isfinite(matrix).all():
-        raise ValueError("values must be finite")
-    patterns, counts = np.unique(matrix, axis=1, return_counts=True)
-    rng = np.random.default_rng(seed)
-    replicates = _resampled_means(rng, patterns, counts, resamples)
-    low, high = np.quantile(replicates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
-    means = matrix.mean(axis=1)
-    return BootstrapMeans(means, np.minimum(low, means), np.maximum(high, means), replicates)
-
-
-def bootstrap_mean_interval(
-    values: npt.ArrayLike, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float, float]:
-    """(mean, low, high) of one series of finite values [N]; see paired_bootstrap."""
-    means = paired_bootstrap(np.ravel(np.asarray(values, np.float64)), resamples, seed)
-    return float(means.values[0]), float(means.low[0]), float(means.high[0])
 
 
 def ratio_of_sums_interval(
@@ -214,7 +150,7 @@ def ratio_of_sums_interval(
     scales = [max(float(part.max()), np.finfo(np.float64).tiny) for part in (numerators, denominators)]
     samples = np.stack([numerators / scales[0], denominators / scales[1]])
     rng = np.random.default_rng(seed)
-    means = _resampled_means(rng, samples, np.ones(numerators.size, np.int64), resamples)
+    means = _resampled_means(rng, samples, resamples)
     if not means[:, 1].all():
         return None
     low, high = expanded_percentile(means[:, 0] / means[:, 1], numerators.size)
@@ -246,21 +182,16 @@ def quantile_ranks(n: int, share: float, confidence: float = CONFIDENCE) -> tupl
     return (lower, upper) if lower >= 1 and upper <= n else None
 
 
-def _resampled_means(
-    rng: np.random.Generator, patterns: Floats, counts: npt.NDArray[np.int64], resamples: int
-) -> Floats:
-    n = int(counts.sum())
-    if patterns.shape[1] * 10 <= n:
-        drawn = rng.multinomial(n, counts / n, size=resamples)
-        return np.asarray(drawn @ patterns.T / n, np.float64)
-    samples = np.repeat(patterns, counts, axis=1).T
+def _resampled_means(rng: np.random.Generator, samples: Floats, resamples: int) -> Floats:
+    """Return [resamples, R]: the means of R series over the same drawn samples; samples are [R, N]."""
+    n = samples.shape[1]
     at_once = max(1, _DRAWS_AT_ONCE // n)
     parts = []
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
         picks = rng.integers(0, n, (rows, n)) + np.arange(rows)[:, None] * n
         weights = np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n)
-        parts.append(weights @ samples / n)
+        parts.append(weights @ samples.T / n)
     return np.concatenate(parts)
 
 

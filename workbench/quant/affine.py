@@ -113,15 +113,6 @@ def real_range(parameters: TensorParameters) -> tuple[float, float]:
     return low, high
 
 
-def clamp_is_clip(bound: float, parameters: TensorParameters) -> bool:
-    """Return whether the highest code already stands for Clip's upper `bound`, so that Clip(0, bound) is ReLU in codes.
-
-    True when the bound itself rounds to the highest code or beyond: with T <= 6 (minmax gives T = 6 where ReLU6
-    saturates) nothing that Clip(0, 6) lets through or cuts off could have another code.
-    """
-    return int(quantize(np.asarray([bound], np.float32), parameters)[0]) == parameters.clamp[1]
-
-
 def quantize_weight(weight: Float32, axis: int) -> WeightParameters:
     """Return s8 codes and scales of a weight, one scale per index of `axis`.
 

@@ -101,6 +101,25 @@ def test_two_runtimes_disagree_where_their_answers_differ() -> None:
     assert found.nmse == pytest.approx(_nmse(a, b))
 
 
+def test_two_runtimes_without_an_answer_do_not_agree() -> None:
+    a, b = _logits(1, 0.1), _logits(1, 0.1)
+    a[3, 0] = b[3, 1] = np.nan
+    found = disagreement(_judge(), "S1", "int8", ("a", {"logits": a}), ("b", {"logits": b}))
+    assert (found.answers_differ, [item["index"] for item in found.samples]) == (1, [3])
+
+
+def test_an_output_that_stops_being_a_distribution_loses_its_kl_alone() -> None:
+    shares = np.exp(_logits(0)) / np.exp(_logits(0)).sum(axis=1, keepdims=True)
+    judge = judge_of("classification", 0, {"p": shares}, _index(None))
+    broken = shares.copy()
+    broken[7, 2] = -0.01
+    found = task_figures(judge, {"p": broken})
+    assert judge.options.probabilities
+    assert (found["kl_mean"], found["kl_median"]) == (None, pytest.approx(0.0, abs=1e-6))
+    assert found["answers_changed"].changed == 0
+    assert found["worst_samples"][0]["index"] == 7
+
+
 def test_without_answers_the_most_distant_samples_are_named() -> None:
     a = _logits(0)
     b = a.copy()

@@ -85,23 +85,21 @@ def test_newcombe_covers_the_true_difference() -> None:
 
 @given(COUNT, COUNT)
 def test_mcnemar_against_statsmodels(n10: int, n01: int) -> None:
-    exact = statistics.mcnemar_exact(n10, n01)
-    assert 0 <= exact <= 1
-    assert exact == statistics.mcnemar_exact(n01, n10)
+    found = statistics.mcnemar_mid_p(n10, n01)
+    assert 0 <= found <= 1
+    assert found == statistics.mcnemar_mid_p(n01, n10)
     if n10 + n01:
-        assert exact == pytest.approx(mcnemar([[5, n10], [n01, 5]], exact=True).pvalue, abs=1e-10)
+        exact = mcnemar([[5, n10], [n01, 5]], exact=True).pvalue
         n, k = n10 + n01, min(n10, n01)
         observed = stats.binom.pmf(k, n, 0.5)
         expected = 1 - observed / 2 if n10 == n01 else exact - observed
-        assert statistics.mcnemar_mid_p(n10, n01) == pytest.approx(expected, abs=1e-9)
-    assert statistics.mcnemar_mid_p(n10, n01) <= exact + 1e-12
+        assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_mcnemar_published_example() -> None:
     # Fagerland, Lydersen, Laake (2013), BMC Medical Research Methodology 13:91: 1 and 7 discordant pairs.
-    assert statistics.mcnemar_exact(1, 7) == pytest.approx(0.0703, abs=5e-5)
     assert statistics.mcnemar_mid_p(1, 7) == pytest.approx(0.0391, abs=5e-5)
-    assert (statistics.mcnemar_exact(0, 0), statistics.mcnemar_mid_p(0, 0)) == (1.0, 1.0)
+    assert statistics.mcnemar_mid_p(0, 0) == 1.0
     assert statistics.mcnemar_mid_p(1, 1) == pytest.approx(0.75)
 
 
@@ -129,9 +127,7 @@ def test_resolution_is_the_half_width_of_the_interval() -> None:
     assert points == pytest.approx(0.70, abs=0.005)
     _, low, high = statistics.newcombe_paired(1500, 26, 25, 449)
     assert points == pytest.approx(100 * (high - low) / 2, rel=0.05)
-    assert statistics.needed_n_for_points(points, 2000, 0.0256) in (2000, 2001)
     assert statistics.resolution_points(2000, 0.0) == pytest.approx(100 * 1.96 * (0.0015 / 2000) ** 0.5, rel=1e-3)
-    assert statistics.needed_n_for_points(0, 2000, 0.1) is None
     with pytest.raises(ValueError, match="share"):
         statistics.resolution_points(10, 1.5)
 
@@ -145,49 +141,10 @@ def test_needed_n_from_interval() -> None:
     assert statistics.needed_n_from_interval(2000, -0.9, -1.6, -1.0) in (98_000, 98_001)
     assert statistics.needed_n_from_interval(100, 1.0, 0.8, 0.9) in (400, 401)
     assert statistics.needed_n_from_interval(100, -1.0, -1.5, -1.0) is None
-
-
-def test_bootstrap_uses_the_same_resamples_for_all_runtimes() -> None:
-    rng = np.random.default_rng(0)
-    right = rng.integers(0, 2, 500)
-    result = statistics.paired_bootstrap(np.stack([right, right, 1 - right]))
-    assert np.array_equal(result.replicates[:, 0], result.replicates[:, 1])
-    assert np.allclose(result.replicates[:, 0] + result.replicates[:, 2], 1)
-    assert result.replicates.shape == (2000, 3)
-
-
-@pytest.mark.parametrize("kind", ["binary", "continuous"])
-def test_bootstrap_matches_theory(kind: str) -> None:
-    rng = np.random.default_rng(4)
-    values = rng.integers(0, 2, 800).astype(float) if kind == "binary" else rng.exponential(1, 800)
-    value, low, high = statistics.bootstrap_mean_interval(values)
-    half = 1.96 * values.std() / np.sqrt(800)
-    assert value == pytest.approx(values.mean())
-    assert (low, high) == pytest.approx((value - half, value + half), abs=0.15 * half)
-
-
-def test_bootstrap_in_pieces_draws_every_sample_equally(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "_DRAWS_AT_ONCE", 700)
-    result = statistics.paired_bootstrap(np.arange(200.0), resamples=1001)
-    assert result.replicates.shape == (1001, 1)
-    assert result.replicates.mean() == pytest.approx(99.5, abs=1.0)
-
-
-@settings(max_examples=40)
-@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0, 0.5]), min_size=1, max_size=80), st.randoms(use_true_random=False))
-def test_bootstrap_does_not_depend_on_the_order_of_samples(values: list[float], random: object) -> None:
-    shuffled = list(values)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    first = statistics.bootstrap_mean_interval(values, resamples=200)
-    assert first == pytest.approx(statistics.bootstrap_mean_interval(shuffled, resamples=200))
-    assert min(values) - 1e-9 <= first[1] <= first[0] <= first[2] <= max(values) + 1e-9
-
-
-def test_bootstrap_refuses_what_has_no_mean() -> None:
-    with pytest.raises(ValueError, match="finite"):
-        statistics.bootstrap_mean_interval([1.0, np.nan])
-    with pytest.raises(ValueError, match="no samples"):
-        statistics.bootstrap_mean_interval([])
+    # 7 of 1,000 answers in points are -0.7000000000000001: on a limit of 0.7, not a hair beside it
+    value, low, _ = (100 * part for part in statistics.newcombe_paired(900, 7, 0, 93))
+    assert value != -0.7
+    assert statistics.needed_n_from_interval(1000, value, low, -0.7) is None
 
 
 def test_ratio_of_sums_is_the_plain_paired_bootstrap() -> None:

@@ -16,7 +16,6 @@ from workbench.quant.affine import (
     affine_parameters,
     bias_codes,
     bias_grid,
-    clamp_is_clip,
     codes_of,
     dequantize,
     dequantize_weight,
@@ -157,10 +156,14 @@ def test_a_bias_beyond_int32_is_clamped_and_counted() -> None:
 
 
 def test_code_127_is_the_6_when_the_threshold_does_not_exceed_6() -> None:
-    assert clamp_is_clip(6.0, symmetric_parameters(6.0))
-    assert clamp_is_clip(6.0, symmetric_parameters(4.0))
-    assert not clamp_is_clip(6.0, symmetric_parameters(6.1))
-    assert clamp_is_clip(6.0, affine_parameters(0.0, 6.0))
+    six = np.asarray([6.0], np.float32)
+    for parameters, is_highest in (
+        (symmetric_parameters(6.0), True),
+        (symmetric_parameters(4.0), True),
+        (symmetric_parameters(6.1), False),
+        (affine_parameters(0.0, 6.0), True),
+    ):
+        assert (quantize(six, parameters)[0] == parameters.clamp[1]) == is_highest
 
 
 def test_scale_and_zero_point_broadcast() -> None:

@@ -56,7 +56,7 @@ def top1_accuracy(given: Answers, labels: Answers) -> Figure:
 
 def top1_agreement(reference: Answers, given: Answers) -> Figure:
     """Share of equal answers, with the Wilson interval; two samples without an answer do not agree."""
-    return _share(len(given) - int(_differs(reference, given).sum()), len(given))
+    return _share(len(given) - int(differs(reference, given).sum()), len(given))
 
 
 def top5_overlap(reference: AnyArray, outputs: AnyArray, class_offset: int = 0) -> float:
@@ -74,17 +74,22 @@ def top5_overlap(reference: AnyArray, outputs: AnyArray, class_offset: int = 0) 
     return shared / len(reference)
 
 
+def differs(reference: Answers, given: Answers) -> npt.NDArray[np.bool_]:
+    """Return bool [N]: where answers are not the same; no answer agrees with nothing, not with another one either."""
+    return np.asarray((reference != given) | (reference == NO_ANSWER), np.bool_)
+
+
 def answers_changed(reference: Answers, given: Answers, labels: Answers | None) -> AnswerChanges:
     """Count the answers that differ from the reference's, and with labels how they differ."""
-    differs = _differs(reference, given)
+    changed = differs(reference, given)
     if labels is None:
-        return AnswerChanges(int(differs.sum()))
+        return AnswerChanges(int(changed.sum()))
     was_right, is_right = reference == labels, given == labels
     return AnswerChanges(
-        changed=int(differs.sum()),
+        changed=int(changed.sum()),
         right_to_wrong=int((was_right & ~is_right).sum()),
         wrong_to_right=int((~was_right & is_right).sum()),
-        wrong_to_other=int((~was_right & ~is_right & differs).sum()),
+        wrong_to_other=int((~was_right & ~is_right & changed).sum()),
     )
 
 
@@ -228,10 +233,6 @@ def _lead(rows: AnyArray, best: Answers) -> Floats:
     own = values[every, best]
     values[every, best] = -np.inf
     return np.asarray(own - values.max(axis=1), np.float64) if values.shape[1] > 1 else np.zeros(len(values))
-
-
-def _differs(reference: Answers, given: Answers) -> npt.NDArray[np.bool_]:
-    return np.asarray((reference != given) | (reference == NO_ANSWER), np.bool_)
 
 
 def _share(k: int, n: int) -> Figure:
