@@ -35,10 +35,6 @@ class Baseline:
     folder: Path
     result: Result
 
-    def model_of(self, run: Run) -> str:
-        """Return the SHA-256 of a run's model, "" where its candidate is not told."""
-        return model_of(self.result, run)
-
     def outputs_of(self, run: Run) -> Outputs | str:
         """Return a run's outputs as memory maps, or why they cannot be had; all bytes are read once and checked."""
         place = _place(self.folder, run)

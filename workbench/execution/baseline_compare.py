@@ -8,7 +8,7 @@ from typing import Any
 from workbench.errors import UserError
 from workbench.execution import baseline_figures as figures
 from workbench.execution.assemble import CellState
-from workbench.execution.baseline import Baseline, counterparts
+from workbench.execution.baseline import Baseline, counterparts, model_of
 from workbench.execution.baseline_record import (
     BaselineComparison,
     ComparedRun,
@@ -67,16 +67,16 @@ def study_differences(then: Result, now: Result) -> list[str]:
     sets = [part.data["calibration"].sha256 if "calibration" in part.data else None for part in (then, now)]
     models = [sorted({item.model_sha256 for item in part.candidates}) for part in (then, now)]
     schemes = [[item.scheme for item in part.candidates] for part in (then, now)]
-    references = [_reference_outputs(part) for part in (then, now)]
-    shared = references[0].keys() & references[1].keys()
-    moved = any(references[0][model] != references[1][model] for model in shared)
+    before, after = _references(then), _references(now)
+    both = [(before[model], after[model]) for model in before.keys() & after.keys()]
     pairs: Mapping[str, bool] = {
         "the models": models[0] != models[1],
         "the scheme": schemes[0] != schemes[1],
         "the calibration set": sets[0] != sets[1],
         "the measuring profile": then.profile != now.profile,
         "the machine": {item.id for item in then.machines} != {item.id for item in now.machines},
-        "the float32 reference itself": moved,
+        "the float32 reference itself": any(a.outputs_sha256 != b.outputs_sha256 for a, b in both),
+        "the labels": any(a.outputs_sha256 == b.outputs_sha256 and a.accuracy != b.accuracy for a, b in both),
     }
     versions = then.program_version != now.program_version
     program = [f"int8-workbench {then.program_version} -> {now.program_version}"] if versions else []
@@ -122,10 +122,9 @@ def _answers(baseline: Baseline, judge: Judge, outputs: Outputs, now: Run, then:
     return {"identical": False, **figures.answer_figures(judge, earlier, outputs)}
 
 
-def _reference_outputs(result: Result) -> dict[str, str | None]:
-    """Return, per model, the hash of the float32 reference's outputs."""
-    models = {item.name: item.model_sha256 for item in result.candidates}
-    return {models.get(run.candidate, ""): run.outputs_sha256 for run in result.runs if run.precision == "reference"}
+def _references(result: Result) -> dict[str, Run]:
+    """Return, per model, the run of the float32 reference."""
+    return {model_of(result, run): run for run in result.runs if run.precision == "reference"}
 
 
 def _plan_moves(baseline: Baseline, study: StudyRun, result: Result, found: Mapping[int, Run]) -> list[PlanMove]:

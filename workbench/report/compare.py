@@ -1,7 +1,7 @@
 """Several sheets in one comparison; refuses what is not comparable.
 
-Hash of the evaluation set and task must agree. Model, scheme, runtime version or machine may differ, and the title
-says which. Speed ratios are kept as each sheet measured them, within one machine; none is made across sheets.
+Hash of the evaluation set, task and labels must agree. Model, scheme, runtime version or machine may differ, and the
+title says which. Speed ratios are kept as each sheet measured them, within one machine; none is made across sheets.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ def compare_sheets(sheets: Sequence[Sheet]) -> Sheet:
     Candidates and machines of equal facts are shown once; labels get a number where two sheets share a row.
 
     Raises:
-        SheetError: fewer than two sheets, or the evaluation set, task, metric or preprocessing differ or are not
-            disclosed.
+        SheetError: fewer than two sheets, or the evaluation set, task, metric, preprocessing or labels differ or are
+            not disclosed.
     """
     if len(sheets) < 2:
         raise SheetError("A comparison needs at least two sheets", how="Name two or more sheet.json files.")
     _refuse_different(sheets)
+    _refuse_other_labels(sheets)
     renamed = _with_distinct_names(sheets)
     first = renamed[0]
     differing = what_differs(sheets)
@@ -119,6 +120,22 @@ def _refuse_different(sheets: Sequence[Sheet]) -> None:
                 "These sheets cannot be compared",
                 why=f"the {words} differs: {shown}",
                 how="Run both studies on the same evaluation set and task.",
+            )
+
+
+def _refuse_other_labels(sheets: Sequence[Sheet]) -> None:
+    """Refuse equal outputs of another accuracy: a sheet holds no labels, but they must have been other ones."""
+    shares: dict[str, float] = {}
+    for run in (run for sheet in sheets for run in sheet.runs):
+        outputs, share = run.fields.get("outputs_sha256"), number_of(run.fields.get("accuracy"))
+        if share is None or not isinstance(outputs, str) or not is_disclosed(outputs):
+            continue
+        if shares.setdefault(outputs, share) != share:
+            raise SheetError(
+                "These sheets cannot be compared",
+                why=f"the labels or class_offset differ: the same outputs are right in {shares[outputs]:.1%} and in "
+                f"{share:.1%} of the samples",
+                how="Run both studies with the same labels.",
             )
 
 

@@ -173,7 +173,7 @@ def _distance(entry: Mapping[str, Any]) -> float:
 
 def _note(entry: Mapping[str, Any]) -> str:
     if "kl" in entry:
-        return "outputs are not finite" if entry["kl"] is None else f"KL {numbers.significant(entry['kl'], 2)}"
+        return "KL is not finite" if entry["kl"] is None else f"KL {numbers.significant(entry['kl'], 2)}"
     return f"output {entry['output']}" if "output" in entry else ""
 
 

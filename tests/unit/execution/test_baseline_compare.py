@@ -127,3 +127,5 @@ def test_what_differs_as_a_whole_is_named(finished: Any) -> None:
         "the float32 reference itself",
         f"int8-workbench {result.program_version} -> 9",
     ]
+    unlabelled = [run.model_copy(update={"accuracy": None}) for run in result.runs]
+    assert study_differences(result, result.model_copy(update={"runs": unlabelled})) == ["the labels"]

@@ -71,6 +71,27 @@ def test_what_is_not_comparable_is_refused(change: Callable[[dict[str, Any]], No
         compare_sheets([FIRST, changed(change)])
 
 
+def reference(document: dict[str, Any]) -> dict[str, Any]:
+    return next(run for run in document["runs"] if run["precision"] == "reference")
+
+
+def test_the_same_outputs_judged_by_other_labels_are_refused() -> None:
+    def other_labels(document: dict[str, Any]) -> None:
+        run = reference(document)
+        run["outputs_sha256"] = results.digest("reference outputs")
+        run["accuracy"] = {**run["accuracy"], "value": 0.25, "interval": (0.2, 0.3)}
+
+    def same_labels(document: dict[str, Any]) -> None:
+        reference(document)["outputs_sha256"] = results.digest("reference outputs")
+
+    with pytest.raises(
+        SheetError, match=r"labels or class_offset differ: the same outputs are right in 56.4% and in 25.0%"
+    ):
+        compare_sheets([changed(same_labels), changed(other_labels)])
+    compare_sheets([changed(same_labels), changed(same_labels)])
+    compare_sheets([FIRST, changed(other_labels)])  # outputs differ: so may the accuracy
+
+
 def test_one_sheet_is_no_comparison() -> None:
     with pytest.raises(SheetError, match="two"):
         compare_sheets([FIRST])

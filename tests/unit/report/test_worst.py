@@ -73,7 +73,7 @@ def test_values_that_are_not_finite_rank_first(tmp_path: Path) -> None:
         for run in result.runs
     ]
     card = worst_cards(result.model_copy(update={"runs": runs}), tmp_path)[0]
-    assert (card.index, card.note) == (0, "outputs are not finite")
+    assert (card.index, card.note) == (0, "KL is not finite")
 
 
 def test_a_task_without_answers_shows_distances(tmp_path: Path) -> None:
