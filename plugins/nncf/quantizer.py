@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench_plugins.installed import versions_of
 from workbench_plugins.nncf.ir_facts import ir_facts
 from workbench_plugins.nncf.library import load_nncf, load_openvino
 
@@ -22,7 +22,7 @@ class NncfQuantizer:
 
     def probe(self) -> Availability:
         """Look at the installed packages only; nothing is imported."""
-        versions = installed_versions()
+        versions = versions_of(*PACKAGES)
         missing = [name for name in ("nncf", "openvino") if name not in versions]
         if missing:
             reason = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
@@ -65,17 +65,6 @@ def arguments(nncf: Any, options: Mapping[str, Any], runs: int) -> dict[str, Any
         "subset_size": options["subset_size"] or runs,
         "ignored_scope": nncf.IgnoredScope(names=names) if names else None,
     }
-
-
-def installed_versions() -> dict[str, str]:
-    """Return distribution name -> version of what the result depends on."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 QUANTIZER = NncfQuantizer()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench_plugins.installed import versions_of
 from workbench_plugins.ort_cpu.canonical_nodes import nodes_of, save_nodes
 from workbench_plugins.ort_cpu.cpu import Cpu, this_cpu
 from workbench_plugins.ort_cpu.lowering import dialect_for, quantized_deviations, target_deviations
@@ -39,7 +39,7 @@ class OrtCpuRuntime:
 
     def probe(self) -> Availability:
         """Look at the installed packages and the processor; ONNX Runtime is not imported."""
-        versions = installed_versions()
+        versions = versions_of(*PACKAGES)
         cpu = this_cpu()
         if not versions or importlib.util.find_spec("onnxruntime") is None:
             return Availability(False, "ONNX Runtime is not installed", REMEDY, versions, (f"CPU: {cpu}",), ())
@@ -86,17 +86,6 @@ class OrtCpuRuntime:
     def open(self, prepared: Prepared, options: OpenOptions) -> Session:
         """Return a session; nothing is loaded before it is entered. Raises ValueError on unknown options."""
         return OrtCpuSession(prepared, options)
-
-
-def installed_versions() -> dict[str, str]:
-    """Return distribution name -> version of the ONNX Runtime packages found."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def isa_note(cpu: Cpu) -> str:

@@ -5,7 +5,6 @@ The list of available providers proves nothing: the package names CUDA and Tenso
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import subprocess
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench_plugins.installed import versions_of
 from workbench_plugins.ort_nvidia.gpus import Gpus, find_gpus
 from workbench_plugins.ort_nvidia.libraries import Lookup, is_driver, library_versions, look_up
 from workbench_plugins.ort_nvidia.remedies import remedy
@@ -76,12 +76,7 @@ def is_ready(provider: Provider) -> bool:
 
 def installed() -> tuple[str, str]:
     """Return name and version of the ONNX Runtime package, or two empty texts."""
-    for name in PACKAGES:
-        try:
-            return name, importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return "", ""
+    return next(iter(versions_of(*PACKAGES).items()), ("", ""))
 
 
 def _availability(provider: Provider, requirement: str) -> Availability:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench_plugins.installed import versions_of
 from workbench_plugins.ort_quantize_static.qdq_facts import qdq_facts
 
 from workbench.spi import Arrays, Availability, Context, Prepared
@@ -24,7 +24,7 @@ class OrtStaticQuantizer:
 
     def probe(self) -> Availability:
         """Look at the installed packages; ONNX Runtime is not imported."""
-        versions = installed_versions()
+        versions = versions_of(*PACKAGES, "onnx", "numpy", "sympy")
         if not set(PACKAGES) & set(versions) or importlib.util.find_spec("onnxruntime") is None:
             return Availability(False, "ONNX Runtime is not installed", REMEDY, versions, (), ())
         return Availability(True, "" if "sympy" in versions else NO_SYMPY, "", versions, (), ("int8",))
@@ -92,17 +92,6 @@ def pre_processed(model: Path, folder: Path) -> tuple[Path, str]:
     target.parent.mkdir()
     quant_pre_process(model, target, skip_symbolic_shape=not has_sympy)
     return target, f"quant_pre_process: {'symbolic shapes, ' if has_sympy else ''}basic optimizations, shapes"
-
-
-def installed_versions() -> dict[str, str]:
-    """Return distribution name -> version of what the result depends on."""
-    versions = {}
-    for name in (*PACKAGES, "onnx", "numpy", "sympy"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 QUANTIZER = OrtStaticQuantizer()

@@ -42,11 +42,11 @@ def test_arguments_follow_the_options() -> None:
 
 
 def test_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin, "installed_versions", lambda: {"openvino": "2026.4.1"})
+    monkeypatch.setattr(plugin, "versions_of", lambda *names: {"openvino": "2026.4.1"})
     missing = QUANTIZER.probe()
     assert (missing.ok, missing.reason) == (False, "nncf is not installed")
     assert missing.remedy == 'pip install "nncf==3.4.0"'
-    monkeypatch.setattr(plugin, "installed_versions", lambda: {"openvino": "1", "nncf": "9.9"})
+    monkeypatch.setattr(plugin, "versions_of", lambda *names: {"openvino": "1", "nncf": "9.9"})
     other = QUANTIZER.probe()
     assert (other.ok, other.reason) == (True, "written for nncf 3.4.0, found 9.9")
 

@@ -96,6 +96,6 @@ def test_without_sympy_one_step_is_left_out_and_told(tmp_path: Path, monkeypatch
 
 def test_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert QUANTIZER.probe().ok
-    monkeypatch.setattr(plugin, "installed_versions", dict)
+    monkeypatch.setattr(plugin, "versions_of", lambda *names: {})
     missing = QUANTIZER.probe()
     assert (missing.ok, missing.remedy) == (False, 'pip install "onnxruntime==1.31.1"')
