@@ -16,7 +16,7 @@ from workbench.execution.evaluate import Outputs, open_outputs
 from workbench.execution.load_result import load_result
 from workbench.execution.output_files import outputs_sha256
 from workbench.execution.result import Result, Run
-from workbench.execution.store import require_study_folder, safe_name, stage_value
+from workbench.execution.store import cell_folder, require_study_folder, stage_value
 from workbench.execution.study import Study
 
 RUN_AGAIN = "Run the baseline again, or give another folder with --baseline."
@@ -37,7 +37,7 @@ class Baseline:
 
     def outputs_of(self, run: Run) -> Outputs | str:
         """Return a run's outputs as memory maps, or why they cannot be had; all bytes are read once and checked."""
-        place = _place(self.folder, run)
+        place = cell_folder(self.folder, run.label, run.candidate, run.precision)
         try:
             record = stage_value(place)
             outputs = open_outputs(place, record) if record else None
@@ -120,17 +120,13 @@ def model_of(result: Result, run: Run) -> str:
 def _refuse_damaged(baseline: Baseline) -> None:
     """Refuse a folder with cut off answers; one without them still tells which runs are equal bit for bit."""
     for run in baseline.result.runs:
-        place = _place(baseline.folder, run)
+        place = cell_folder(baseline.folder, run.label, run.candidate, run.precision)
         if run.runtime != "reference" and run.status == "ok" and place.is_dir() and stage_value(place) is None:
             raise StudyError(
                 f"The baseline {baseline.folder.name} is damaged",
                 why=f"the answers of {run.label} {run.candidate} {run.precision} are missing or cut off",
                 how=RUN_AGAIN,
             )
-
-
-def _place(folder: Path, run: Run) -> Path:
-    return folder.joinpath("cells", *(safe_name(part) for part in (run.label, run.candidate, run.precision)))
 
 
 def _not_comparable(name: str, what: str, found: str) -> StudyError:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from workbench.execution import result as records
 from workbench.execution.baseline_record import NodeMove
-from workbench.execution.evaluate import Judge, Outputs, headline
+from workbench.execution.evaluate import Judge, Outputs, estimate, headline
 from workbench.measure.divergence import IDENTICAL, divergence, nmse_per_sample, sums_per_sample
 from workbench.measure.latency import ratio_interval
 from workbench.measure.statistics import RATIO_FLOOR, ratio_of_sums_interval
-from workbench.measure.tasks import Figure
 from workbench.measure.tasks.classification import differs
 
 MOST_SAMPLES, MOST_MOVED, MOST_NODES = 100, 10, 50
@@ -35,7 +34,7 @@ def answer_figures(judge: Judge, then: Outputs, now: Outputs) -> dict[str, Any]:
     return {
         "n": judge.n,
         "answers_changed": None if changes is None else records.AnswersChanged(**vars(changes)),
-        "accuracy_change_points": _estimate(outcome.accuracy_change_points),
+        "accuracy_change_points": estimate(outcome.accuracy_change_points),
         "sqnr_change_db": sqnr,
         "nmse": divergence(then[name], now[name]).nmse,
         "samples": changed_samples(judge, name, then, now),
@@ -166,10 +165,6 @@ def _changed(judge: Judge, row: int, then: int, now: int) -> dict[str, Any]:
 
 def _moved(judge: Judge, row: int, nmse: float) -> dict[str, Any]:
     return {"index": row, "file": judge.name_of(row), "nmse": nmse if math.isfinite(nmse) else None}
-
-
-def _estimate(figure: Figure | None) -> records.Estimate | None:
-    return None if figure is None else records.Estimate(value=figure.value, interval=figure.interval, n=figure.n)
 
 
 def _decibels(ratio: float | npt.NDArray[np.float64]) -> float:

@@ -96,9 +96,9 @@ def task_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
     return {
         "n": outcome.n,
         "accuracy": _accuracy(outcome),
-        "accuracy_change_points": _estimate(outcome.accuracy_change_points),
+        "accuracy_change_points": estimate(outcome.accuracy_change_points),
         "mcnemar_p": outcome.mcnemar_p,
-        "top1_agreement": _estimate(outcome.top1_agreement),
+        "top1_agreement": estimate(outcome.top1_agreement),
         "top5_overlap": outcome.top5_overlap,
         "answers_changed": _changes(outcome),
         "kl_mean": kl.mean if kl else None,
@@ -253,7 +253,7 @@ def exchange(judge: Judge, label: str, ours: tuple[str, Outputs], native: tuple[
         candidate=candidate,
         n=judge.n,
         answers_differ=changed.changed if changed else None,
-        accuracy_change_points=_estimate(outcome.accuracy_change_points),
+        accuracy_change_points=estimate(outcome.accuracy_change_points),
         sqnr_db=distance.sqnr_db,
         nmse=distance.nmse,
     )
@@ -270,6 +270,11 @@ def misfit(judge: Judge, outputs: Outputs) -> str:
     return ""
 
 
+def estimate(figure: Figure | None) -> records.Estimate | None:
+    """Return a task's figure as a record."""
+    return None if figure is None else records.Estimate(value=figure.value, interval=figure.interval, n=figure.n)
+
+
 def _pair(judge: Judge, index: int, a: int, b: int) -> dict[str, Any]:
     label = None if judge.labels is None else int(judge.labels[index])
     return {"index": index, "file": judge.name_of(index), "answer_a": a, "answer_b": b, "label": label}
@@ -279,10 +284,6 @@ def _accuracy(outcome: TaskOutcome) -> records.Accuracy | None:
     if outcome.accuracy is None:
         return None
     return records.Accuracy(metric=outcome.metric, value=outcome.accuracy.value, interval=outcome.accuracy.interval)
-
-
-def _estimate(figure: Figure | None) -> records.Estimate | None:
-    return None if figure is None else records.Estimate(value=figure.value, interval=figure.interval, n=figure.n)
 
 
 def _changes(outcome: TaskOutcome) -> records.AnswersChanged | None:

@@ -129,6 +129,11 @@ class Store:
             stream.write(line + "\n")
 
 
+def cell_folder(root: Path, label: str, candidate: str, precision: str) -> Path:
+    """Return where the study folder `root` keeps a cell: its answers, its raw latencies."""
+    return root.joinpath("cells", *(safe_name(part) for part in (label, candidate, precision)))
+
+
 def answers_files(value: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the files that hold recorded answers, as paths inside the stage's folder."""
     return (ANSWERS, *(item["path"] for item in value["outputs"]))

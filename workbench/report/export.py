@@ -5,7 +5,6 @@ One folder per runtime (and candidate); nothing outside it is needed to ship the
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Collection
@@ -21,6 +20,7 @@ from workbench.files import sha256_of_file, write_bytes_atomic, write_json_atomi
 from workbench.report.names import row_name, several_candidates
 from workbench.report.render import render
 from workbench.report.sheet import Sheet, build_sheet
+from workbench.report.worst import label_names, read_json
 
 CHECKSUMS = "SHA256SUMS"
 SHEET_FORMATS = ("json", "html", "pdf")
@@ -72,7 +72,7 @@ def export_models(result: Result, folder: Path, out: Path, labels: Collection[st
 def label_map(result: Result, folder: Path) -> dict[str, Any]:
     """Return which output stands for which class; without class names the numbers are the labels."""
     offset = int(result.task.get("class_offset", 0) or 0)
-    names = _label_names(folder)
+    names = label_names(folder)
     return {
         "schema_version": EXPORT_VERSION,
         "class_offset": offset,
@@ -140,7 +140,7 @@ def _export(run: Run, name: str, result: Result, folder: Path, target: Path, she
 def _artifact_of(run: Run, folder: Path) -> Path | None:
     """Return the stored artifact of a run, None where none was finished."""
     place = folder.joinpath("artifacts", *(safe_name(part) for part in (run.label, run.candidate, run.precision)))
-    record = _read_json(place / "stage.json")
+    record = read_json(place / "stage.json")
     found = (record.get("value") or {}).get("artifact")
     path = (place / str(found)).resolve() if found else place
     is_inside = path.is_relative_to(place.resolve()) and path != place.resolve()
@@ -169,16 +169,3 @@ def _copy_model(artifact: Path, target: Path) -> list[str]:
 def _copied(source: Path, target: Path) -> str:
     shutil.copyfile(source, target)
     return target.name
-
-
-def _label_names(folder: Path) -> list[str]:
-    names = _read_json(folder / "data" / "evaluation" / "index.json").get("label_names") or []
-    return [str(name) for name in names]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -25,12 +25,7 @@ def render_pdf(sheet: Sheet) -> bytes:
     Raises:
         MissingPartError: the typst package is absent.
     """
-    try:
-        import typst  # noqa: PLC0415  (34 MB, wanted for PDF alone)
-    except ImportError as error:
-        raise MissingPartError(
-            "A PDF cannot be written", why="the typst package is absent", how="pip install typst"
-        ) from error
+    typst = typesetter("A PDF cannot be written")
     with resources.fonts() as fonts, tempfile.TemporaryDirectory() as folder:
         main = write_inputs(sheet, Path(folder))
         pdf: bytes = typst.compile(
@@ -42,6 +37,15 @@ def render_pdf(sheet: Sheet) -> bytes:
             pdf_standards=[*STANDARDS],
         )
     return pdf
+
+
+def typesetter(what: str) -> Any:
+    """Return the typst package, 34 MB, wanted for PDF and pages alone. Raises MissingPartError, saying `what` fails."""
+    try:
+        import typst  # noqa: PLC0415  (see above)
+    except ImportError as error:
+        raise MissingPartError(what, why="the typst package is absent", how="pip install typst") from error
+    return typst
 
 
 def page_data(sheet: Sheet) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import MissingPartError
 from workbench.report import resources
-from workbench.report.render_pdf import write_inputs
+from workbench.report.render_pdf import typesetter, write_inputs
 from workbench.report.sheet import Sheet
 
 PAGE_PPI = 144.0
@@ -23,12 +22,7 @@ def render_pages(sheet: Sheet, ppi: float = PAGE_PPI) -> list[bytes]:
     Raises:
         MissingPartError: the typst package is absent.
     """
-    try:
-        import typst  # noqa: PLC0415  (34 MB, wanted for pages alone)
-    except ImportError as error:
-        raise MissingPartError(
-            "Pages cannot be drawn", why="the typst package is absent", how="pip install typst"
-        ) from error
+    typst = typesetter("Pages cannot be drawn")
     with resources.fonts() as fonts, tempfile.TemporaryDirectory() as folder:
         main = write_inputs(sheet, Path(folder))
         pages: Any = typst.compile(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from workbench.errors import UserError
 from workbench.execution.result import Result, Run
-from workbench.execution.store import safe_name
+from workbench.execution.store import cell_folder, safe_name
 from workbench.execution.study import load_study
 from workbench.measure.tasks import TaskOptions, find_task
 from workbench.report import numbers
@@ -78,6 +78,21 @@ def disagreement_cards(result: Result, folder: Path | None, most: int = MOST) ->
     return _cards(result, folder, list(found.values())[:most])
 
 
+def label_names(folder: Path | None) -> list[str]:
+    """Return the class names of a study folder's evaluation set; none where labels are numbers."""
+    found = read_json(folder / "data" / "evaluation" / "index.json").get("label_names") if folder else None
+    return [str(name) for name in found or []]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object of the study folder, {} where it cannot be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 @dataclass(frozen=True)
 class _Known:
     """What every card needs: class names, the pictures' folder or why there is none, outputs of runs and reference."""
@@ -95,7 +110,7 @@ def _cards(result: Result, folder: Path | None, entries: Sequence[Mapping[str, A
     runs = [
         (row_name(run.label, run.candidate, several), run, _outputs(_place(run, folder))) for run in _shown_runs(result)
     ]
-    known = _Known(_label_names(folder), _pictures(result, folder), runs, _outputs(_reference_place(result, folder)))
+    known = _Known(label_names(folder), _pictures(result, folder), runs, _outputs(_reference_place(result, folder)))
     return [_card(result, entry, known) for entry in entries]
 
 
@@ -183,13 +198,8 @@ def _class(index: int, names: Sequence[str]) -> str:
     return names[index] if index < len(names) else f"class {index}" if not names else str(index)
 
 
-def _label_names(folder: Path | None) -> list[str]:
-    found = _read_json(folder / "data" / "evaluation" / "index.json").get("label_names") if folder else None
-    return [str(name) for name in found or []]
-
-
 def _place(run: Run, folder: Path | None) -> Path | None:
-    return folder and folder.joinpath("cells", *(safe_name(part) for part in (run.label, run.candidate, run.precision)))
+    return folder and cell_folder(folder, run.label, run.candidate, run.precision)
 
 
 def _reference_place(result: Result, folder: Path | None) -> Path | None:
@@ -201,7 +211,7 @@ def _reference_place(result: Result, folder: Path | None) -> Path | None:
 
 def _outputs(place: Path | None) -> Rows | None:
     """Return a finished stage's stored outputs as memory maps, None where they are not there."""
-    listed = (_read_json(place / "stage.json").get("value") or {}).get("outputs") or [] if place else []
+    listed = (read_json(place / "stage.json").get("value") or {}).get("outputs") or [] if place else []
     try:
         return {item["name"]: np.load(place / item["path"], mmap_mode="r") for item in listed if place} or None
     except (OSError, ValueError, KeyError):
@@ -218,11 +228,3 @@ def _pictures(result: Result, folder: Path | None) -> tuple[Path | None, str]:
     except UserError:
         spec = None
     return (spec.path, "") if spec else (None, "the pictures are not on this machine")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
