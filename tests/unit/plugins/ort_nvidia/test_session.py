@@ -80,6 +80,24 @@ def test_a_provider_that_does_not_start_is_an_error(artifact: Path, provider: Pr
         session(artifact, provider, fallback=fallback).__enter__()
 
 
+def test_onnx_runtime_is_told_to_refuse_the_cpu_where_the_row_says_so(artifact: Path) -> None:
+    told = session(artifact, CUDA, fallback="error").session_options()
+    assert told.get_session_config_entry(module.NO_FALLBACK_KEY) == "1"
+    assert told.get_session_config_entry(module.ASSIGNMENT_KEY) == "1"
+    for other in (session(artifact, CUDA), session(artifact, STAND_IN, fallback="error")):
+        with pytest.raises(RuntimeError, match="does not have configuration with key"):
+            other.session_options().get_session_config_entry(module.NO_FALLBACK_KEY)
+
+
+@pytest.mark.skipif(module.provider_library(CUDA) is None, reason="this ONNX Runtime has no CUDA provider")
+def test_onnx_runtime_itself_refuses_then(artifact: Path) -> None:
+    if find_gpus().names:
+        pytest.skip("this machine has a GPU: the provider may really start")
+    options = session(artifact, CUDA, fallback="error").session_options()
+    with pytest.raises(Exception, match="fallback to CPU EP has been explicitly disabled"):
+        onnxruntime.InferenceSession(str(artifact), options, providers=["CUDAExecutionProvider"], enable_fallback=0)
+
+
 def test_a_session_on_another_provider_is_named(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(self: ProviderSession, options: Any) -> Any:
         return onnxruntime.InferenceSession(str(self.artifact), options, providers=["CPUExecutionProvider"])
