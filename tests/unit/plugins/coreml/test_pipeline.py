@@ -68,6 +68,32 @@ def test_the_miscompiled_reshape_is_seen_by_the_evaluator(tmp_path: Path) -> Non
     assert np.max(np.abs(default - expected)) > 0.4, "the default pipeline is right again: keep its passes"
 
 
+def scaled_and_shifted() -> onnx.ModelProto:
+    """Make x [1,2,1,2] times 1024, plus 0 or 1 per channel."""
+    given = {"scale": [1024.0, 1024.0], "shift": [0.0, 1.0]}
+    constants = [numpy_helper.from_array(np.float32(value).reshape(2, 1, 1), name) for name, value in given.items()]
+    nodes = [
+        helper.make_node("Mul", ["x", "scale"], ["scaled"], "mul"),
+        helper.make_node("Add", ["scaled", "shift"], ["y"], "add"),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2, 1, 2]) for name in "xy"]
+    graph = helper.make_graph(nodes, "affine", values[:1], values[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_a_mul_and_an_add_keep_their_numbers(tmp_path: Path) -> None:
+    pipeline.load_library()
+    x = np.array([1, 2, 3, 4], np.float32).reshape(1, 2, 1, 2)
+    found = {}
+    for removed in (tuple(pipeline.REMOVED), ()):
+        path = tmp_path / f"{len(removed)}.mlpackage"
+        program = convert(scaled_and_shifted(), "iOS17").program
+        pipeline.write_package(program, path, "iOS17", "float32", removed)
+        found[bool(removed)] = Evaluator(read_package(path)).run({"x": x})["y"].ravel().tolist()
+    assert found[True] == [1024, 2048, 3073, 4097]
+    assert found[False][0] < 1023.996, "the default pipeline is right again: keep its passes"
+
+
 def test_the_same_program_gives_the_same_bytes(tmp_path: Path) -> None:
     pipeline.load_library()
     found = []
