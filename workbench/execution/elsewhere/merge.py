@@ -25,7 +25,7 @@ from workbench.execution.speed import CellName, MeasuredSpeed
 from workbench.execution.store import require_study_folder
 from workbench.execution.study import RuntimeSection
 from workbench.execution.verdicts import kept_baseline_verdicts, verdicts_of
-from workbench.files import write_json_atomic
+from workbench.files import canonical_json, sha256_of_bytes, write_json_atomic
 
 PLACE, IMPORTED_NAME = "returned", "imported.json"
 IMPORT_VERSION = 1
@@ -169,6 +169,8 @@ def _rows(kept: _Kept, taken: set[str]) -> dict[str, RuntimeSection]:
     for cell in kept.arrived.job.cells:
         label = f"{cell.label} ({kept.name})"
         if label in taken:
+            label = f"{cell.label} ({kept.name}, {_versions_in_words(kept.arrived)})"
+        if label in taken:
             label = f"{cell.label} ({kept.name} {machine_of(kept.arrived)[:4]} {kept.arrived.job_sha256[:4]})"
         rows[cell.label] = rows.get(cell.label) or RuntimeSection(
             id=kept.arrived.job.runtime,
@@ -229,7 +231,12 @@ def _without_returned(result: Result) -> Result:
 
 
 def _is_of(run: Run, arrived: Arrived) -> bool:
-    return run.facts.get(JOB_FACT) == arrived.job_sha256 and run.machine == machine_of(arrived)
+    mine = (arrived.job_sha256, machine_of(arrived), arrived.returned.versions)
+    return (run.facts.get(JOB_FACT), run.machine, run.versions) == mine
+
+
+def _versions_in_words(arrived: Arrived) -> str:
+    return ", ".join(f"{name} {version}" for name, version in arrived.returned.versions.items() if name != "numpy")
 
 
 def _checked_name(name: str, arrived: Arrived, folder: Path) -> str:
@@ -250,8 +257,9 @@ def _checked_name(name: str, arrived: Arrived, folder: Path) -> str:
 
 
 def _places(folder: Path) -> list[Path]:
-    """Return where results lie in a study folder; those that begin with a dot are still being looked at."""
-    return [path for path in sorted((folder / PLACE).glob("*")) if path.is_dir() and not path.name.startswith(".")]
+    """Return where results lie in a study folder, in the order they were taken; those with a dot are not settled yet."""
+    found = [path for path in (folder / PLACE).glob("*") if path.is_dir() and not path.name.startswith(".")]
+    return sorted(found, key=lambda place: (_noted(place, "imported_utc"), _changed_ns(place), place.name))
 
 
 def _name_of(arrived: Arrived) -> str:
@@ -267,15 +275,39 @@ def _note(arrived: Arrived, name: str) -> None:
 
 
 def _noted_name(place: Path) -> str:
+    return _noted(place, "name") or place.name
+
+
+def _noted(place: Path, key: str) -> str:
     try:
-        return str(json.loads((place / IMPORTED_NAME).read_text(encoding="utf-8"))["name"])
+        return str(json.loads((place / IMPORTED_NAME).read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError):
-        return place.name
+        return ""
+
+
+def _changed_ns(place: Path) -> int:
+    """Return when the note of a place was written: two may have been taken in one second."""
+    try:
+        return (place / IMPORTED_NAME).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _versions_of(place: Path) -> dict[str, str] | None:
+    """Return the versions of what lies in a place, None where that cannot be read."""
+    try:
+        return open_returned(place).returned.versions
+    except UserError:
+        return None
 
 
 def _settled(arrived: Arrived, folder: Path) -> Path:
-    """Move an unpacked result to its place, in the stead of an older one of the same job and machine."""
-    place = folder / PLACE / f"{machine_of(arrived)}-{arrived.job_sha256[:12]}"
+    """Move an unpacked result to its place, in the stead of an older one of the same job, machine and versions."""
+    same = f"{machine_of(arrived)}-{arrived.job_sha256[:12]}"
+    for older in [place for place in _places(folder) if place.name.startswith(same)]:
+        if _versions_of(older) in (None, arrived.returned.versions):
+            shutil.rmtree(older, ignore_errors=True)
+    place = folder / PLACE / f"{same}-{sha256_of_bytes(canonical_json(arrived.returned.versions))[:6]}"
     try:
         shutil.rmtree(place, ignore_errors=True)
         arrived.folder.rename(place)

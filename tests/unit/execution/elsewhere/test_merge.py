@@ -114,6 +114,19 @@ def test_taking_it_again_replaces_it_and_another_machine_stands_beside_it(
     assert with_returned(both, folder) == both
 
 
+def test_two_versions_on_one_machine_stand_beside_each_other(taken: Taken, trip: Trip, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(taken.folder, folder)
+    newer = elsewhere(trip, tmp_path / "newer.zip", onnxruntime="1.20.1")
+    for name, label in (("MacBook", "MacBook, onnxruntime 1.20.1"), ("MacBook, newer", "MacBook, newer")):
+        imported = import_result(newer, folder, name)
+        assert imported.labels == (f"ONNX Runtime CPU ({label})",)
+        assert {run.label for run in runs_there(imported.result)} == {
+            "ONNX Runtime CPU (MacBook)",
+            f"ONNX Runtime CPU ({label})",
+        }
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
