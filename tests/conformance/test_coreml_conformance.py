@@ -23,7 +23,6 @@ WIDE = "its float64 values lie beyond float32"
 NOT_PASSING = {
     "test_MaxPool1d_stride_padding_dilation": LARGE,
     "test_MaxPool2d_stride_padding_dilation": LARGE,
-    "test_PixelShuffle": "Core ML has 5 at most",
     "test_batchnorm_epsilon_training_mode": TRAINING,
     "test_batchnorm_example_training_mode": TRAINING,
     "test_constantofshape_float_ones": SHAPE_FED,
@@ -39,8 +38,6 @@ NOT_PASSING = {
     "test_training_dropout_default": TRAINING,
     "test_training_dropout_default_mask": TRAINING,
     "test_training_dropout_mask": TRAINING,
-    "test_training_dropout_zero_ratio": TRAINING,
-    "test_training_dropout_zero_ratio_mask": TRAINING,
 }
 EACH = 2
 """Tests per op in this run."""

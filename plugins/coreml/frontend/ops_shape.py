@@ -134,9 +134,9 @@ def triangle(step: Step) -> Value:
 
 
 def identity(step: Step) -> Sequence[Value]:
-    """Nothing at all; Dropout's mask is all true, and its training has no equivalent."""
-    mode = step.value(2)
-    if step.has(2) and (mode is None or bool(mode)):
+    """Nothing at all; Dropout's mask is all true, and its training has no equivalent unless it drops nothing."""
+    ratio, mode = step.value(1), step.value(2)
+    if step.has(2) and (mode is None or bool(mode)) and (ratio is None or bool(ratio)):
         raise step.refuse("Dropout in training mode has no equivalent", "export the model for inference")
     mask = [step.const(np.ones(step.shape(), bool))] if step.wants(1) else []
     return [step.var(), *mask]

@@ -134,3 +134,8 @@ def test_what_does_nothing_becomes_nothing() -> None:
         one_node("Dropout", [counted(2), np.array(0.5, np.float32), np.array(True)], constants=(1, 2))[0]
     )
     assert "training" in refused.why
+
+
+def test_training_that_drops_nothing_is_identity(tmp_path: Path) -> None:
+    given = [counted(2, 3), np.array(0, np.float32), np.array(True)]
+    assert_agrees(one_node("Dropout", given, outputs=2, constants=(1, 2)), tmp_path)
