@@ -85,11 +85,10 @@ class OrtTensorRtSession(ProviderSession):
             "trt_fp16_enable": _digit(flags.fp16),
             "trt_builder_optimization_level": str(flags.level),
             "trt_engine_cache_enable": "1",
-            "trt_engine_cache_path": str(self.engines),
             "trt_timing_cache_enable": "1",
             "trt_timing_cache_path": str(self.engines),
             **profile_options(flags.shapes),
-            **self._context_options(),
+            **self._engine_options(),
         }
 
     def next_providers(self) -> list[tuple[str, dict[str, str]]]:
@@ -153,14 +152,17 @@ class OrtTensorRtSession(ProviderSession):
             with again as second:
                 return self.kept.noise(second.run)
 
-    def _context_options(self) -> dict[str, str]:
-        """Return the options that write the engine as a file of its own (ONNX Runtime, "TensorRT EP", EPContext)."""
+    def _engine_options(self) -> dict[str, str]:
+        """Return where the engine goes, and with `context_dump` the file that names it.
+
+        A context file may name an engine beside it, never one at an absolute path: without a cache path the engine goes
+        where the context file goes (ONNX Runtime, "TensorRT Execution Provider", EPContext; its provider's source).
+        """
         if not self.settings["context_dump"]:
-            return {}
-        path = str(self.engines / CONTEXT_FILE)
+            return {"trt_engine_cache_path": str(self.engines)}
         return {
             "trt_dump_ep_context_model": "1",
-            "trt_ep_context_file_path": path,
+            "trt_ep_context_file_path": str(self.engines / CONTEXT_FILE),
             "trt_ep_context_embed_mode": "0",
         }
 

@@ -69,7 +69,8 @@ def test_the_engine_is_written_as_a_file_of_its_own_where_the_row_asks(artifact:
     assert "trt_dump_ep_context_model" not in session(artifact).provider_options()
     found = session(artifact, context_dump=True).provider_options()
     assert (found["trt_dump_ep_context_model"], found["trt_ep_context_embed_mode"]) == ("1", "0")
-    assert found["trt_ep_context_file_path"] == f"{found['trt_engine_cache_path']}/context.onnx"
+    assert found["trt_ep_context_file_path"] == f"{found['trt_timing_cache_path']}/context.onnx"
+    assert "trt_engine_cache_path" not in found, "a context file with an absolute path to its engine is not loaded"
 
 
 def test_nodes_that_tensorrt_leaves_go_to_cuda_on_the_same_gpu(artifact: Path) -> None:
