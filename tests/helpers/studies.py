@@ -15,6 +15,8 @@ from helpers.plans import run_graph
 
 from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
+from workbench.execution.stages import Stages
+from workbench.execution.store import Store
 from workbench.execution.study import load_study
 from workbench.model.load import save_proto
 
@@ -75,6 +77,14 @@ def run(
     events: list[dict[str, Any]] = []
     result = run_study(load_study(path), folder, RunOptions(**options), lambda e: events.append(dict(e)), cancel)
     return result, events
+
+
+def stages(root: Path) -> tuple[Stages, list[Any]]:
+    """Stages of a new study folder, and the events that they will tell."""
+    store = Store(root)
+    store.open()
+    events: list[Any] = []
+    return Stages(store, events.append, threading.Event()), events
 
 
 def states(events: Sequence[Mapping[str, Any]], name: str) -> list[str]:

@@ -29,7 +29,8 @@ from workbench.execution.artifacts import Artifact, CellFailedError, announced_d
 from workbench.execution.cells import Cell, native_target
 from workbench.execution.checks import can_verify
 from workbench.execution.discovery import Manifest, find_plugin
-from workbench.execution.preparation import PreparedModel, plan_of, prepare_data, prepare_model
+from workbench.execution.plans import plan_of
+from workbench.execution.preparation import PreparedModel, prepare_data, prepare_model
 from workbench.execution.probing import probe
 from workbench.execution.stages import Stages
 from workbench.execution.store import Store

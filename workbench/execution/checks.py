@@ -10,8 +10,10 @@ import numpy as np
 from workbench.errors import ModelError, StudyError
 from workbench.execution.bundle import open_bundle
 from workbench.execution.cells import Cell
+from workbench.execution.evaluate import Outputs
 from workbench.execution.native import tools_of
-from workbench.execution.preparation import PreparedData, PreparedModel, check_plan_fits, is_onnx
+from workbench.execution.plans import check_plan_fits
+from workbench.execution.preparation import PreparedData, PreparedModel, is_onnx
 from workbench.execution.probing import RuntimeState
 from workbench.execution.study import Candidate, Study, TaskSection
 from workbench.measure.tasks import TaskOptions, find_task
@@ -100,6 +102,21 @@ def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) 
     for label in index.label_range or (None,):
         labels = None if label is None else np.asarray([label], np.int64)
         found.evaluate(sample, sample, labels, TaskOptions(task.class_offset, False))
+
+
+def check_outputs(reference: Outputs) -> None:
+    """See that the float32 reference gave something to compare, before runtimes are run for hours.
+
+    Raises:
+        ModelError: a compared output has no values.
+    """
+    for name, array in reference.items():
+        if not array.size:
+            raise ModelError(
+                f"Output {name!r} of the model holds no values",
+                why=f"over all samples it is {list(array.shape)}",
+                how="Take it out of the model, or give samples for which it holds some.",
+            )
 
 
 def can_verify(cell: Cell, available: RuntimeState) -> bool:

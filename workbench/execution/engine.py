@@ -27,6 +27,7 @@ from workbench.execution.checks import (
     can_verify,
     check_labels,
     check_model,
+    check_outputs,
     check_study,
     needs_plan,
     runs_int8,
@@ -40,9 +41,9 @@ from workbench.execution.facts import machine_id
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
 from workbench.execution.native import make_native, with_tool_names
+from workbench.execution.plans import plan_of
 from workbench.execution.preparation import (
     PreparedModel,
-    plan_of,
     prepare_data,
     prepare_model,
     reference_outputs,
@@ -151,7 +152,9 @@ def _referenced(run: StudyRun, model: PreparedModel) -> ModelParts:
     folder, record = reference_outputs(run.stages, run.study, model, run.evaluation)
     index = run.evaluation.index
     frames = int(record["n"]) // index.n if model.state else 1
-    judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), index, frames, model.state.values())
+    outputs = open_outputs(folder, record)
+    check_outputs(outputs)
+    judge = judge_of(task.kind, task.class_offset, outputs, index, frames, model.state.values())
     check_labels(task, next(iter(judge.reference.values())).shape[1:], index)
     return ModelParts(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
 

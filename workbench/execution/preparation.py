@@ -1,4 +1,4 @@
-"""What a study needs before any runtime: models as two graphs, scanned data, plans, reference and simulated outputs."""
+"""What a study needs before any runtime: models as two graphs, scanned data, reference and simulated outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.errors import DataError, PlanError, StudyError
+from workbench.errors import DataError
 from workbench.execution.bundle import bundle_json, tensor_spec_from_json
 from workbench.execution.stages import Stages
 from workbench.execution.study import Candidate, Study
@@ -24,7 +24,6 @@ from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
 from workbench.model.pixel_cache import pixels_key
 from workbench.model.summary import graph_summary
-from workbench.quant.plan import QuantPlan, load_plan, save_plan
 
 Part = Literal["calibration", "evaluation"]
 
@@ -303,77 +302,3 @@ def _outputs(
         return {**record, "outputs": [{**item, "path": Path(item["path"]).name} for item in record["outputs"]]}
 
     return folder, stages.keep(name, folder, key, work)
-
-
-def plan_of(
-    stages: Stages,
-    study: Study,
-    candidate: Candidate,
-    model: PreparedModel,
-    calibration: PreparedData | None,
-    evaluation: PreparedData | None,
-    given: Path | None = None,
-) -> tuple[QuantPlan, Path, dict[str, Any]]:
-    """Return a candidate's plan, its path in the store, and the record (simulated graph, representation).
-
-    Args:
-        given: a ready plan that is used as it is, never recalibrated.
-
-    Raises:
-        PlanError: the given plan belongs to another model.
-        StudyError: calibration data are needed and none are named.
-    """
-    scheme = candidate.scheme
-    ready = given or candidate.plan
-    if ready is None and scheme.quantizes_activations and calibration is None:
-        raise StudyError(
-            f"Scheme {scheme.name} needs calibration data", how="Add [data.calibration], or run with --plan plan.json."
-        )
-    folder = stages.store.folder("plans", candidate.name)
-    key = {
-        "model": model.sha256,
-        "graphs": model.graphs_sha256,
-        "scheme": scheme.to_json(),
-        "plan": sha256_of_file(ready) if ready and ready.is_file() else None,
-        "calibration": calibration.index.sha256 if calibration else None,
-        "evaluation": evaluation.index.sha256 if evaluation else None,
-        "preprocess": study.preprocess.to_json(),
-        "state": model.state,
-    }
-    arguments = {
-        "canonical": str(model.canonical),
-        "model_sha256": model.sha256,
-        "transforms": model.facts["transforms"],
-        "scheme": scheme.to_json(),
-        "calibration": calibration.bundle(study, model.inputs, model.state)
-        if calibration and scheme.quantizes_activations
-        else None,
-        "evaluation": evaluation.bundle(study, model.inputs, model.state)
-        if evaluation and scheme.quantizes_activations
-        else None,
-    }
-
-    def work(place: Path) -> dict[str, Any]:
-        given_plan = _copy_plan(ready, model, place) if ready else False
-        return stages.core_job("calibrate", {**arguments, "out": str(place / "plan.json"), "ready": given_plan}, place)
-
-    record = stages.keep(f"Plan {candidate.name}", folder, key, work)
-    return load_plan(folder / "plan.json"), folder / "plan.json", record
-
-
-def _copy_plan(path: Path, model: PreparedModel, place: Path) -> bool:
-    """Copy a ready plan into the store after checking that it belongs to the model."""
-    plan = load_plan(path)
-    check_plan_fits(plan, model.sha256, path.name)
-    save_plan(plan, place / "plan.json")
-    return True
-
-
-def check_plan_fits(plan: QuantPlan, model_sha256: str, name: str) -> None:
-    """Raise PlanError when a plan was made for another model."""
-    if plan.model_sha256 != model_sha256:
-        raise PlanError(
-            f"{name} belongs to another model",
-            why=f"it was made for model {plan.model_sha256[:12]}, this one is {model_sha256[:12]}",
-            how="Calibrate this model, or give the plan's own model.",
-        )

@@ -22,10 +22,10 @@ from workbench.execution.evaluate import Judge, judge_of, open_outputs, output_f
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job
+from workbench.execution.plans import plan_of
 from workbench.execution.preparation import (
     PreparedData,
     PreparedModel,
-    plan_of,
     prepare_data,
     prepare_model,
     reference_outputs,

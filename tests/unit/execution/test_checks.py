@@ -6,13 +6,22 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import studies
 from helpers.onnx_models import conv_relu_net
 
 from workbench.errors import DataError, ModelError, PlanError, StudyError
 from workbench.execution.cells import cells_of
-from workbench.execution.checks import can_verify, check_labels, check_model, check_study, needs_plan, why_not_run
+from workbench.execution.checks import (
+    can_verify,
+    check_labels,
+    check_model,
+    check_outputs,
+    check_study,
+    needs_plan,
+    why_not_run,
+)
 from workbench.execution.preparation import prepare_data, prepare_model
 from workbench.execution.probing import RuntimeState
 from workbench.execution.stages import Stages
@@ -48,6 +57,12 @@ def test_labels_are_tried_on_an_output_of_the_models_shape(
 
 def test_a_task_without_answers_takes_any_label() -> None:
     check_labels(TaskSection(kind="divergence"), (10,), _index((0, 99)))
+
+
+def test_outputs_without_values_are_refused_before_runtimes_are_run() -> None:
+    check_outputs({"boxes": np.zeros((3, 4))})
+    with pytest.raises(ModelError, match=r"Output 'scores' of the model holds no values: .* \[3, 0, 4\]"):
+        check_outputs({"boxes": np.zeros((3, 4)), "scores": np.zeros((3, 0, 4))})
 
 
 def test_a_given_plan_is_for_one_quantized_candidate(tmp_path: Path, finished: Any) -> None:

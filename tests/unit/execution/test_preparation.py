@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from helpers import studies
-from helpers.onnx_models import conv_relu_net, random_feeds
+from helpers.onnx_models import conv_relu_net
 
-from workbench.errors import DataError, PlanError
+from workbench.errors import DataError
 from workbench.execution import preparation
 from workbench.execution.preparation import (
-    check_plan_fits,
     is_onnx,
     listing_sha256,
     overlap_of,
-    plan_of,
     prepare_data,
     prepare_model,
 )
-from workbench.execution.stages import Stages
-from workbench.execution.store import Store
 from workbench.execution.study import load_study
-from workbench.quant.plan import load_plan
-
-
-def _stages(root: Path) -> tuple[Stages, list[Any]]:
-    store = Store(root)
-    store.open()
-    events: list[Any] = []
-    return Stages(store, events.append, threading.Event()), events
 
 
 def test_a_listing_changes_with_names_sizes_and_times(tmp_path: Path) -> None:
@@ -67,7 +53,7 @@ def test_data_are_scanned_again_when_their_labels_change(tmp_path: Path) -> None
     content = studies.document()
     content["data"]["evaluation"] = {"kind": "images", "path": "images", "labels": "labels.csv"}
     study = load_study(studies.write_study(tmp_path, content))
-    stages, events = _stages(tmp_path / "run")
+    stages, events = studies.stages(tmp_path / "run")
     seen = []
     for labels in ([0, 1, 2, 0], [0, 1, 2, 0], [2, 1, 0, 0]):
         names = ("0.png", "1.png", "2.png", "broken.png")
@@ -95,7 +81,7 @@ def test_pixels_lie_beside_the_list_and_are_made_again_when_damaged_or_of_anothe
         Image.new("RGB", (9 + number, 9), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
     content = studies.document()
     content["data"]["evaluation"] = {"kind": "images", "path": "images", "labels": ""}
-    stages, events = _stages(tmp_path / "run")
+    stages, events = studies.stages(tmp_path / "run")
 
     def prepared(**preprocess: Any) -> Path | None:
         study = load_study(studies.write_study(tmp_path, {**content, "preprocess": preprocess}))
@@ -121,7 +107,7 @@ def test_pixels_lie_beside_the_list_and_are_made_again_when_damaged_or_of_anothe
 def test_data_that_are_not_there_are_one_line(tmp_path: Path) -> None:
     study = load_study(studies.write_study(tmp_path))
     (tmp_path / "evaluation.npz").unlink()
-    stages, _ = _stages(tmp_path / "run")
+    stages, _ = studies.stages(tmp_path / "run")
     with pytest.raises(DataError, match=r"evaluation\.npz"):
         prepare_data(stages, study, "evaluation")
 
@@ -132,7 +118,7 @@ def test_graphs_follow_the_compared_outputs(tmp_path: Path) -> None:
     for compare in ("logits", "outputs"):
         content = studies.document(task={"kind": "classification", "compare": compare})
         study = load_study(studies.write_study(tmp_path, content, proto))
-        stages, _ = _stages(tmp_path / "run")
+        stages, _ = studies.stages(tmp_path / "run")
         model = prepare_model(stages, study, study.candidates[0].source, False, None)
         hashes[compare] = (model.sha256, tuple(model.graphs_sha256), tuple(model.compared))
     (sha_a, graphs_a, names_a), (sha_b, graphs_b, names_b) = hashes.values()
@@ -141,37 +127,9 @@ def test_graphs_follow_the_compared_outputs(tmp_path: Path) -> None:
     assert (names_a, names_b) == (("logits",), ("probabilities",))
 
 
-def test_a_plan_of_another_compare_or_calibration_set_is_not_kept(tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path, proto=conv_relu_net(softmax=True))
-    stages, events = _stages(tmp_path / "run")
-
-    def plan(compare: str = "logits") -> str:
-        task = {"kind": "classification", "compare": compare}
-        study = load_study(studies.write_study_file(path, studies.document(task=task)))
-        candidate = study.candidates[0]
-        calibration = prepare_data(stages, study, "calibration")
-        model = prepare_model(stages, study, candidate.source, False, None)
-        return plan_of(stages, study, candidate, model, calibration, None)[0].sha256
-
-    first = plan()
-    assert plan() == first
-    np.savez(tmp_path / "calibration.npz", **random_feeds(conv_relu_net(), 8, seed=9))
-    assert plan() != first
-    assert studies.states(events, "Plan") == ["start", "done", "kept", "start", "done"]
-    plan("outputs")
-    assert studies.states(events, "Plan")[-2:] == ["start", "done"]
-
-
-def test_a_plan_belongs_to_its_model(finished: Any) -> None:
-    plan = load_plan(finished.folder / "plans/S1/plan.json")
-    check_plan_fits(plan, plan.model_sha256, "plan.json")
-    with pytest.raises(PlanError, match="belongs to another model"):
-        check_plan_fits(plan, "0" * 64, "plan.json")
-
-
 def test_overlap_needs_two_sets(tmp_path: Path) -> None:
     study = load_study(studies.write_study(tmp_path))
-    stages, _ = _stages(tmp_path / "run")
+    stages, _ = studies.stages(tmp_path / "run")
     evaluation = prepare_data(stages, study, "evaluation")
     assert evaluation is not None
     assert overlap_of(None, evaluation) is None
