@@ -257,7 +257,7 @@ def _checked_name(name: str, arrived: Arrived, folder: Path) -> str:
 
 
 def _places(folder: Path) -> list[Path]:
-    """Return where results lie in a study folder, in the order they were taken; those with a dot are not settled yet."""
+    """Return where results lie in a study folder, in the order they were taken; one with a dot is not settled yet."""
     found = [path for path in (folder / PLACE).glob("*") if path.is_dir() and not path.name.startswith(".")]
     return sorted(found, key=lambda place: (_noted(place, "imported_utc"), _changed_ns(place), place.name))
 

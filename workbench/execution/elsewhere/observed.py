@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from workbench.execution.run_records import Problem
 from workbench.execution.speed import speed_of
 from workbench.execution.study import RuntimeSection
 from workbench.measure.load import LoadReport
-from workbench.model.graph import GraphSummary
+from workbench.model.graph import GraphSummary, NodeSummary
 from workbench.spi import Deviation, Placement
 
 UNWATCHED = LoadReport(0.0, 0.0, 0.0, 0.0, 0)
@@ -33,6 +33,8 @@ OTHER_VERSIONS = "other versions than where it was lowered"
 OTHER_FILE = "its models were opened there by another file than was bundled"
 JOB_FACT = "job"
 """Of a run made elsewhere: the job's hash. Runs made here have no such fact."""
+_FORM = re.compile(r"^(QLinear|Fused|Q)(?=[A-Z])")
+"""What stands before an op's name in the name of its kernel."""
 _SUFFIX = re.compile(r"(_token_\d+|_nchwc|/MatMulAddFusion)$")
 
 
@@ -154,9 +156,32 @@ def placements(kernels: Iterable[KernelFacts], graph: GraphSummary) -> list[Plac
         first = owned[0] if owned else ""
         found.append(Placement(first, kernel.op_type, kernel.device, kernel.precision))
         found += [Placement(name, kernel.op_type, kernel.device, kernel.precision, first) for name in owned[1:]]
+    nameless = [item for item in found if not item.node]
+    found = [item for item in found if item.node]
+    found += _paired(nameless, [node for node in graph.nodes if node.name not in {item.node for item in found}])
     placed = {item.node for item in found}
     unknown = [node for node in graph.nodes if node.macs and node.name not in placed]
     return found + [Placement(node.name, node.op_type, "", "unknown", reason=NOT_TOLD) for node in unknown]
+
+
+def _paired(kernels: Iterable[Placement], nodes: Iterable[NodeSummary]) -> list[Placement]:
+    """Give kernels without a known name to the nodes left over, where as many of one op are left and all run alike.
+
+    Older versions of ONNX Runtime do not keep a Conv's name when they make it a QLinearConv; both lists are in order.
+    """
+    by_op: dict[str, list[Placement]] = {}
+    for kernel in kernels:
+        by_op.setdefault(_FORM.sub("", kernel.op_type), []).append(kernel)
+    left: dict[str, list[NodeSummary]] = {op: [] for op in by_op}
+    for node in nodes:
+        if node.macs and node.op_type in left:
+            left[node.op_type].append(node)
+    found = []
+    for op, group in by_op.items():
+        alike = len({(item.device, item.precision) for item in group}) == 1 and len(group) == len(left[op])
+        names = [node.name for node in left[op]] if alike else [""] * len(group)
+        found += [replace(item, node=name) for item, name in zip(group, names, strict=True)]
+    return found
 
 
 def _node_of(text: str, names: set[str]) -> str:

@@ -90,6 +90,37 @@ def test_kernels_are_matched_by_name_and_what_is_not_told_is_unknown(
     assert int8_mac_share(records, GRAPH) == share
 
 
+CONVS = GraphSummary(
+    (
+        NodeSummary("a", "Conv", ("x",), ("y",), macs=30),
+        NodeSummary("b", "Conv", ("y",), ("z",), macs=10),
+        NodeSummary("fc", "Gemm", ("z",), ("u",), macs=10),
+    ),
+    (),
+    (),
+)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "expected"),
+    [
+        (["QLinearConv", "QLinearConv", "QGemm"], {"a": "int8", "b": "int8", "fc": "int8"}),
+        (["QLinearConv", "FusedConv", "QGemm"], {"a": "unknown", "b": "unknown", "fc": "int8"}),
+        (["QLinearConv", "QGemm"], {"a": "unknown", "b": "unknown", "fc": "int8"}),
+        (["Conv", "FusedConv", "Relu"], {"a": "fp32", "b": "fp32", "fc": "unknown"}),
+    ],
+)
+def test_kernels_that_lost_their_names_are_paired_only_where_nothing_is_guessed(
+    kernels: list[str], expected: dict[str, str]
+) -> None:
+    told = [
+        KernelFacts(nodes=[f"{op}_token_{k}"], op_type=op, device="CPU", precision="int8" if op[0] == "Q" else "fp32")
+        for k, op in enumerate(kernels)
+    ]
+    found = {item.node: item.precision for item in placements(told, CONVS) if item.node}
+    assert found == expected
+
+
 def test_a_model_that_failed_there_says_why(trip: Trip, tmp_path: Path) -> None:
     arrived, stored = opened(trip, tmp_path / "in")
     failed = arrived.returned.cells[1].model_copy(update={"status": "failed", "message": "Fail: no such op"})
