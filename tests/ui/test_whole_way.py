@@ -34,6 +34,7 @@ class User:
     def go(self, step: str) -> QWidget:
         """Click a step of the rail and wait until its page has asked what it wanted to know."""
         self._qtbot.mouseClick(self.window.rail.buttons[step], Qt.MouseButton.LeftButton)
+        self.wait(lambda: bool(getattr(self.window.page(step), "is_ready", True)))
         self.wait(lambda: self.window.desk.bridge.running == 0)
         self._page = self.window.page(step)
         return self._page

@@ -48,6 +48,10 @@ class LimitField(QDoubleSpinBox):
         point = self.locale().decimalPoint()
         return text.rstrip("0").removesuffix(point) if point in text else text
 
+    def name_unit(self, unit: str) -> None:
+        """Show the unit behind the figure, one point without its s."""
+        self.setSuffix(unit.removesuffix("s") if self.value() == 1 and unit == " points" else unit)
+
 
 class GateEditor(QWidget):
     """A row per gate with its limit, and a list of those not used yet."""
@@ -96,10 +100,12 @@ class GateEditor(QWidget):
 
     def _row(self, gate: Gate) -> QVBoxLayout:
         title = TITLES.get(gate.name, gate.name)
-        limit = without_buttons(LimitField(decimals=0 if gate.whole else 3, suffix=gate.unit))
+        limit = without_buttons(LimitField(decimals=0 if gate.whole else 3))
         scale = scale_of(gate.name)
         limit.setRange(max(gate.low, -HUGE) * scale, min(gate.high * scale, HUGE))
         limit.setValue(self._desk.document.value("gates", gate.name, default=0.0) * scale)
+        limit.name_unit(gate.unit)
+        limit.valueChanged.connect(lambda _value: limit.name_unit(gate.unit))
         limit.setAccessibleName(title)
         limit.setFixedWidth(LIMIT_PX)
         limit.valueChanged.connect(lambda value: self._set(gate.name, round(value / scale, 5)))

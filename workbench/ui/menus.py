@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 OPEN_FILTER = "All that opens (*.toml *.onnx *.npz *.npy *.zip *.pt2 *.pt result.json);;All files (*)"
 STUDY_FILTER = "Study (*.toml)"
+PAGE_KEYS = (
+    ("next field; Shift+Tab goes back", "Tab"),
+    ("present the comparison (Compare)", "F5"),
+    ("next or last screen; Escape closes (presentation)", "Left, Right"),
+    ("copy the chosen cells with their headings, or the whole table", "Ctrl+C"),
+    ("open what is chosen (tables)", "Enter"),
+    ("read the values out (charts)", "Arrow keys"),
+    ("zoom, show everything, show the table (charts)", "+, -, 0, T"),
+)
+"""What keys do on the pages, in words, and the keys."""
 
 
 class Menus:
@@ -127,7 +137,8 @@ class Menus:
 
     def _help(self) -> None:
         menu = self._window.menuBar().addMenu("&Help")
-        self._add(menu, "&Versions", self._about, "F1")
+        self._add(menu, "&Keyboard", self._keys, "F1")
+        self._add(menu, "&Versions", self._about, "")
 
     def _add(self, menu: QMenu, text: str, do: Callable[[], object], key: QKeySequence.StandardKey | str) -> QAction:
         action = menu.addAction(text)
@@ -146,6 +157,17 @@ class Menus:
             self._add(self._recent, str(path), partial(self._window.open_path, path), "")
         if self._recent.isEmpty():
             self._recent.addAction("Nothing opened yet").setEnabled(False)
+
+    def _keys(self) -> None:
+        QMessageBox.information(self._window, "Keyboard", self.keys())
+
+    def keys(self) -> str:
+        """Return every key of the menus, then those of the pages, a line each."""
+        menus = [action.menu() for action in self._window.menuBar().actions()]
+        actions = [action for menu in menus if isinstance(menu, QMenu) for action in menu.actions()]
+        own = [(action.text().replace("&", ""), action.shortcut()) for action in actions]
+        named = [(text, key.toString(QKeySequence.SequenceFormat.NativeText)) for text, key in own if not key.isEmpty()]
+        return "\n".join(f"{key}:  {text}" for text, key in [*named, *PAGE_KEYS])
 
     def _about(self) -> None:
         QMessageBox.information(self._window, "Versions", versions())

@@ -262,7 +262,9 @@ class Window(QMainWindow):
         if key in SET_UP or self._told[key] is self.result or not hasattr(page, "show_result"):
             return
         self._told[key] = self.result
-        page.show_result(self.result, self.folder)
+        # Before the eyes of the user it comes part by part, so that nothing stalls.
+        show = getattr(page, "show_result_soon", page.show_result) if self.isVisible() else page.show_result
+        show(self.result, self.folder)
 
     def _problem(self) -> str:
         return self.desk.document.problem()

@@ -23,7 +23,9 @@ def test_adding_changing_and_removing_a_gate(window: Window, qtbot: QtBot) -> No
     document.changed.connect(editor.show_document)
     editor._add(editor._more.findData("max_accuracy_drop_points"))
     assert document.value("gates") == {"max_accuracy_drop_points": 1.0}
+    assert editor._limits["max_accuracy_drop_points"].text() == "1 point"
     editor._limits["max_accuracy_drop_points"].setValue(0.5)
+    assert editor._limits["max_accuracy_drop_points"].text() == "0.5 points"
     assert document.value("gates", "max_accuracy_drop_points") == 0.5
     assert editor._more.findData("max_accuracy_drop_points") == -1
     document.undo_stack.undo()

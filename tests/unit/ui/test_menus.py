@@ -9,7 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 from pathlib import Path
 
 from helpers.studies import write_study
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from workbench.execution.study import load_study
@@ -29,6 +29,16 @@ def test_every_step_has_its_key(window: Window) -> None:
     found["Runtimes"].trigger()
     assert window.rail.buttons["runtimes"].isChecked()
     window.desk.bridge.close()
+
+
+def test_the_list_of_keys_names_every_shortcut(window: Window) -> None:
+    lines = window.menus.keys().splitlines()
+    keyed = [action for action in window.menuBar().findChildren(QAction) if not action.shortcut().isEmpty()]
+    assert keyed
+    for action in keyed:
+        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        assert f"{key}:  {action.text().replace('&', '')}" in lines
+    assert "F5:  present the comparison (Compare)" in lines
 
 
 def test_saving_writes_the_study(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 class ChartSlot(QWidget):
     """Holds a chart card once there is something to show."""
 
-    def __init__(self, theme: Theme, name: str, *, framed: bool = True) -> None:
+    def __init__(self, theme: Theme, name: str, *, framed: bool = True, height_px: int | None = None) -> None:
         super().__init__()
+        self._height_px = height_px
         self._theme, self._name, self._framed = theme, name, framed
         self.chart: ChartCard | None = None
         self._inside = QVBoxLayout(self)
         self._inside.setContentsMargins(0, 0, 0, 0)
+
+    @property
+    def figure(self) -> Figure | None:
+        """The figure shown, None where there is none."""
+        return None if self.chart is None else self.chart.figure
 
     def show_figure(self, figure: Figure | None, why: str, *, keep_view: bool = False) -> None:
         """Show a figure, or in words why there is none; with neither the place is empty.
@@ -37,6 +43,7 @@ class ChartSlot(QWidget):
         if self.chart is None:
             from workbench.ui.charts.base import ChartCard  # noqa: PLC0415  (pyqtgraph comes after the first paint)
 
-            self.chart = ChartCard(self._theme, self._name, framed=self._framed)
+            height = {} if self._height_px is None else {"height_px": self._height_px}
+            self.chart = ChartCard(self._theme, self._name, framed=self._framed, **height)
             self._inside.addWidget(self.chart)
         return self.chart

@@ -6,6 +6,7 @@ The buttons that hand the finding over stay in view below, beside what the set r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -32,6 +33,7 @@ from workbench.ui.pages.compare_table import headings_of, rows_of
 from workbench.ui.pages.samples_strip import SamplesStrip
 from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.view import TablePanel
+from workbench.ui.turns import Turns
 from workbench.ui.widgets import Page, button, card, clear, column, label, line, row, say, themed_icon
 
 TITLE, NOTHING = "Compare", "No result yet"
@@ -70,6 +72,7 @@ class ComparePage(QWidget):
             label("", "small", wrap=True),
             button("Show those that moved most", self._switch_samples, "link"),
         )
+        self._turns = Turns(self)
         self._arrange()
         shortcut = QShortcut(QKeySequence("F5"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self._present)
@@ -77,10 +80,23 @@ class ComparePage(QWidget):
         self.next_step.open_requested.connect(self.open_requested)
         self.show_result(None, None)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything stands there that was to be shown."""
+        return self._turns.is_done
+
     def show_result(self, result: Result | None, folder: Path | None) -> None:
         """Show a study's result; None shows what is missing."""
         self._result, self._folder = result, folder
         self._show(None if result is None else build_sheet(result))
+
+    def show_result_soon(self, result: Result | None, folder: Path | None) -> None:
+        """Show a study's result part by part, so that the window does not stall."""
+        if result is None:
+            self.show_result(None, None)
+            return
+        self._result, self._folder = result, folder
+        self._turns.begin([lambda: self._turns.begin(self._small_pieces(build_sheet(result)))])
 
     def show_comparison(self, sheet: Sheet) -> None:
         """Show several studies put together by report.compare; there is nothing to export then."""
@@ -137,6 +153,36 @@ class ComparePage(QWidget):
         return made
 
     def _show(self, sheet: Sheet | None) -> None:
+        self._turns.stop()
+        for piece in self._pieces(sheet):
+            piece()
+
+    def _pieces(self, sheet: Sheet | None) -> list[Callable[[], object]]:
+        """Return what makes the page, from top to bottom."""
+        if sheet is None:
+            return [lambda: self._show_head(None)]
+        return [
+            lambda: self._show_head(sheet),
+            lambda: self._show_table(sheet),
+            lambda: self._show_scatter(sheet),
+            lambda: self._show_split(sheet),
+            lambda: self._show_samples(disagreements=False),
+            lambda: set_tab_order(self),
+        ]
+
+    def _small_pieces(self, sheet: Sheet) -> list[Callable[[], object]]:
+        """Return the same, with charts made ahead of their figures and samples a few at a time."""
+        head, table, scatter, split, _samples, order = self._pieces(sheet)
+        made = (self.scatter.made_chart, scatter, self.split_bars.made_chart, split)
+        return [head, table, *made, lambda: self._show_samples_soon(order)]
+
+    def _show_samples_soon(self, order: Callable[[], object]) -> None:
+        cards = self._name_samples(disagreements=False)
+        self.strip.show_cards(cards[:FEW_ROWS])
+        more = [cards[start : start + FEW_ROWS] for start in range(FEW_ROWS, len(cards), FEW_ROWS)]
+        self._turns.begin([*(partial(self.strip.add_cards, few) for few in more), order])
+
+    def _show_head(self, sheet: Sheet | None) -> None:
         self._sheet = sheet
         for part in (*self._shown_with_result, self._foot):
             part.setVisible(sheet is not None)
@@ -148,16 +194,12 @@ class ComparePage(QWidget):
         self.next_step.say(*NO_RUNTIMES)
         self.next_step.setVisible(not sheet.runs and self._result is not None)
         for part in (self._table_card, self._charts, self._samples_card):
-            part.setVisible(bool(sheet.runs))
+            part.hide()
         self.page.set_title(sheet.title, "")
         self.chips.show_chips(sheet.chips)
         self.verdict_list.show_sentences(sheet.sentences, self._problem_of, self._bundle_of)
         self._show_notes(sheet)
-        self._show_table(sheet)
-        self._show_charts(sheet)
-        self._show_samples(disagreements=False)
         self._show_footer(sheet)
-        set_tab_order(self)
 
     def _show_notes(self, sheet: Sheet) -> None:
         """Show the disagreements with their button, what a tool-chain alone changes, then every finding."""
@@ -189,14 +231,18 @@ class ComparePage(QWidget):
             *speeds,
         ]
         say(self.after_table, " ".join(filter(None, words)))
+        self._table_card.setVisible(bool(sheet.runs))
 
-    def _show_charts(self, sheet: Sheet) -> None:
-        from workbench.ui.charts.bars import error_figure  # noqa: PLC0415  (charts come after the first paint)
-        from workbench.ui.charts.scatter import scatter_figure, why_no_scatter  # noqa: PLC0415  (with the above)
+    def _show_scatter(self, sheet: Sheet) -> None:
+        from workbench.ui.charts.scatter import scatter_figure, why_no_scatter  # noqa: PLC0415  (after the first paint)
 
         figure = scatter_figure(sheet)
         self.scatter.setMaximumHeight(SCATTER_MOST_PX if figure else EMPTY_MOST_PX)
         self.scatter.show_figure(figure, "" if figure else why_no_scatter(sheet))
+
+    def _show_split(self, sheet: Sheet) -> None:
+        from workbench.ui.charts.bars import error_figure  # noqa: PLC0415  (after the first paint)
+
         found = splits(sheet)
         # Many bars are higher than the scatter: the words then stand below that one.
         beside = len(found) > FEW_ROWS
@@ -204,19 +250,24 @@ class ComparePage(QWidget):
         self._words_card.setVisible(beside)
         self.split_words.show_splits(found)
         self.split_bars.show_figure(error_figure(sheet), "No run has a measured distance to FP32.")
+        self._charts.setVisible(bool(sheet.runs))
 
     def _show_samples(self, *, disagreements: bool) -> None:
+        self.strip.show_cards(self._name_samples(disagreements=disagreements))
+
+    def _name_samples(self, *, disagreements: bool) -> Sequence[SampleCard]:
+        """Say which samples stand below, and return them."""
         result = self._result
         self._samples_card.setVisible(result is not None and bool(result.runs))
         if result is None:
-            return
+            return ()
         self._disagreements_shown = disagreements
         cards: Sequence[SampleCard] = (disagreement_cards if disagreements else worst_cards)(result, self._folder)
         self._samples_title.setText("Samples they disagree on" if disagreements else "Samples whose answers moved most")
         say(self.samples_words, _about_samples(cards, result, disagreements=disagreements))
         self.samples_switch.setVisible(disagreements)
-        self.strip.show_cards(cards)
         self.strip.setVisible(bool(cards))
+        return cards
 
     def _show_disagreements(self) -> None:
         self._show_samples(disagreements=True)

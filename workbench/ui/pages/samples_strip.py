@@ -103,11 +103,16 @@ class SamplesStrip(QScrollArea):
     def show_cards(self, cards: Sequence[SampleCard]) -> None:
         """Show these instead; pictures follow once the strip is on the screen, one per turn of the event loop."""
         clear(self._inside)
+        self._inside.addStretch(1)
+        self._waiting = []
+        self.add_cards(cards)
+
+    def add_cards(self, cards: Sequence[SampleCard]) -> None:
+        """Show these behind the others."""
         boxes = [SampleBox(card) for card in cards]
         for box in boxes:
-            self._inside.addWidget(box)
-        self._inside.addStretch(1)
-        self._waiting = [box for box in boxes if box.card.picture is not None]
+            self._inside.insertWidget(self._inside.count() - 1, box)
+        self._waiting += [box for box in boxes if box.card.picture is not None]
         self._fit()
         if self.isVisible():
             self._timer.start()

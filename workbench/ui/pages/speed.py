@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from workbench.execution.result import Result, Run
 from workbench.ui.charts.bars import burst_figure
-from workbench.ui.charts.base import ChartCard
 from workbench.ui.charts.latency import latency_figure
 from workbench.ui.charts.samples import CellSamples, read_samples, timed_runs
 from workbench.ui.charts.throughput import throughput_figure
 from workbench.ui.halves import Halves
 from workbench.ui.next_step import NextStep
+from workbench.ui.pages.chart_slot import ChartSlot
 from workbench.ui.pages.speed_rows import HEADINGS, NO_RESULT, conditions, findings, table_rows, trust_rows
+from workbench.ui.tab_order import set_tab_order
 from workbench.ui.tables.view import TablePanel
 from workbench.ui.theme import Theme
+from workbench.ui.turns import Turns
 from workbench.ui.widgets import Page, card, clear, column, label, row
 
 BUDGET_S = 0.012
@@ -48,8 +51,7 @@ class SpeedPage(Page):
         self._folder: Path | None = None
         self._waiting: list[Run] = []
         self._cells: list[CellSamples] = []
-        self._timer = QTimer(self, interval=0, singleShot=True)
-        self._timer.timeout.connect(self._read_some)
+        self._turns = Turns(self)
         self.findings = label("", "strong", wrap=True)
         self.next_step = NextStep("No result yet", NO_RESULT, "run", "Go to Run", opens=True)
         self.next_step.goto.connect(self.goto)
@@ -58,9 +60,9 @@ class SpeedPage(Page):
         self._trust, self._trust_title = QGridLayout(), label("", "heading")
         inside.addWidget(self._trust_title)
         inside.addLayout(self._trust)
-        self.throughput = ChartCard(theme, "throughput over time", height_px=320)
-        self.latency = ChartCard(theme, "latency distribution")
-        self.burst = ChartCard(theme, "first 5 s against sustained")
+        self.throughput = ChartSlot(theme, "throughput over time", height_px=320)
+        self.latency = ChartSlot(theme, "latency distribution")
+        self.burst = ChartSlot(theme, "first 5 s against sustained")
         self.table = TablePanel(theme, "speed", grows=True)
         self._table_card, inside = card("Speed of every timed run")
         inside.addWidget(self.table)
@@ -70,11 +72,11 @@ class SpeedPage(Page):
     @property
     def is_ready(self) -> bool:
         """Whether all raw samples are read and drawn."""
-        return not self._waiting
+        return self._turns.is_done
 
     def show_result(self, result: Result | None, folder: Path | None) -> None:
-        """Show a study's result with the raw samples of its folder; None for either where there is none."""
-        self._timer.stop()
+        """Show a study's result with the raw samples of its folder, part by part; None where there is none."""
+        self._turns.stop()
         self._result, self._folder, self._cells, self._waiting = result, folder, [], []
         if result is None:
             self.set_title("Speed", "")
@@ -86,13 +88,24 @@ class SpeedPage(Page):
         self._fill_trust(result)
         self._trust_title.setText(TRUST if runs else NO_TRUST)
         self._show_parts(has_result=True, has_speed=bool(runs))
-        self.table.set_rows(HEADINGS, table_rows(result))
-        self.burst.show_figure(burst_figure(result), NO_WINDOWS)
         self._waiting = list(runs)
-        self._read_some()
+        self._turns.begin([self._read_some, *self._pieces(result)])
+
+    def _pieces(self, result: Result) -> list[Callable[[], object]]:
+        """Return what is drawn once the raw samples are read, from top to bottom."""
+        return [
+            self.throughput.made_chart,
+            lambda: self.throughput.show_figure(throughput_figure(self._cells), NO_WINDOWS),
+            self.latency.made_chart,
+            lambda: self.latency.show_figure(latency_figure(self._cells), NO_RAW),
+            self.burst.made_chart,
+            lambda: self.burst.show_figure(burst_figure(result), NO_WINDOWS),
+            lambda: self.table.set_rows(HEADINGS, table_rows(result)),
+            self._end,
+        ]
 
     def _read_some(self) -> None:
-        """Read raw samples for a moment and go on after the next events, so that the window never stalls."""
+        """Read raw samples for a moment and go on after the next events."""
         until = perf_counter() + BUDGET_S
         assert self._result is not None
         while self._waiting:
@@ -100,12 +113,10 @@ class SpeedPage(Page):
             if perf_counter() > until:
                 break
         if self._waiting:
-            self._timer.start()
-            self.throughput.show_figure(None, "Reading the raw samples...")
-            self.latency.show_figure(None, "Reading the raw samples...")
-            return
-        self.throughput.show_figure(throughput_figure(self._cells), NO_WINDOWS)
-        self.latency.show_figure(latency_figure(self._cells), NO_RAW)
+            self._turns.begin([self._read_some, *self._pieces(self._result)])
+
+    def _end(self) -> None:
+        set_tab_order(self)
         self.ready.emit()
 
     def _arrange(self) -> None:
@@ -115,17 +126,9 @@ class SpeedPage(Page):
         for part in self._parts():
             self.body.addWidget(part)
         self.body.addStretch(1)
-        for first, second in zip(self._focus_order(), self._focus_order()[1:], strict=False):
-            QWidget.setTabOrder(first, second)
 
     def _parts(self) -> tuple[QWidget, ...]:
         return (self._trust_card, self.throughput, self._halves, self._table_card)
-
-    def _focus_order(self) -> list[QWidget]:
-        found: list[QWidget] = []
-        for chart in (self.throughput, self.latency, self.burst):
-            found += [chart.reset_button, chart.table_button, chart.export_button, chart.plot]
-        return [*found, self.table.search]
 
     def _show_parts(self, *, has_result: bool, has_speed: bool) -> None:
         self.next_step.setVisible(not has_result)

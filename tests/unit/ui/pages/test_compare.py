@@ -93,6 +93,19 @@ def test_tab_goes_from_top_to_bottom(page: ComparePage, qtbot: QtBot, tmp_path: 
     assert len(wanted) > 10
 
 
+def test_shown_soon_it_comes_part_by_part(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
+    page.show_result_soon(make_study_folder(tmp_path), tmp_path)
+    assert not page.is_ready
+    assert (page._sheet, page.scatter.figure) == (None, None)
+    qtbot.waitUntil(lambda: page.is_ready, timeout=5000)
+    assert page.scatter.figure is not None
+    assert page.strip.boxes
+    page.show_result_soon(all_null(), tmp_path)
+    page.show_result_soon(None, None)
+    assert page.is_ready
+    assert page._sheet is None
+
+
 def test_show_brings_the_samples_they_disagree_on_and_back(page: ComparePage, tmp_path: Path) -> None:
     page.show_result(make_study_folder(tmp_path / "s"), tmp_path / "s")
     assert [box.card.index for box in page.strip.boxes] == [2, 5, 0]
