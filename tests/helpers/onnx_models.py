@@ -274,6 +274,28 @@ def nan_net(seed: int = 0, batch: Batch = "N") -> onnx.ModelProto:
     return b.model({"input": [batch, 3, 8, 8]}, {"logits": [batch, 4]})
 
 
+def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model with one input and output as exporters write float16: half weights inside, float32 outside."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    graph, inside = made.graph, {made.graph.input[0].name: "half_in", made.graph.output[0].name: "half_out"}
+    for constant in graph.initializer:
+        if constant.data_type == TensorProto.FLOAT:
+            constant.CopyFrom(
+                numpy_helper.from_array(numpy_helper.to_array(constant).astype(np.float16), constant.name)
+            )
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [inside.get(name, name) for name in names]
+    first = helper.make_node("Cast", [graph.input[0].name], ["half_in"], "to_half", to=TensorProto.FLOAT16)
+    last = helper.make_node("Cast", ["half_out"], [graph.output[0].name], "to_float", to=TensorProto.FLOAT)
+    nodes = [first, *graph.node, last]
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(made)
+    return made
+
+
 def random_feeds(model: onnx.ModelProto, n: int = 1, seed: int = 0, scale: float = 1.0) -> dict[str, Floats]:
     """Return standard normal float32 feeds for every input that is not an initializer; symbolic axes become `n`."""
     rng = np.random.default_rng(seed)

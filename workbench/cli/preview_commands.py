@@ -140,7 +140,7 @@ def run_explain(options: argparse.Namespace) -> int:
 def explain_document(study: Study) -> dict[str, Any]:
     """Return per candidate what is quantized, what stays float and why, and each runtime row's deviations."""
     rows = [(row, find_runtime(row.id)) for row in study.file.runtimes] or _all_runtimes()
-    graphs: dict[str, GraphSummary] = {}
+    graphs: dict[str, Any] = {}
     return {"candidates": [_explained(study, candidate, rows, graphs) for candidate in study.candidates]}
 
 
@@ -153,9 +153,10 @@ def _explained(
     study: Study,
     candidate: Candidate,
     rows: list[tuple[RuntimeSection, Manifest | RuntimeState]],
-    graphs: dict[str, GraphSummary],
+    graphs: dict[str, Any],
 ) -> dict[str, Any]:
-    from workbench.quant.select import choose  # noqa: PLC0415  (with the graph)
+    from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.build import possible_selection  # noqa: PLC0415  (with the above)
 
     head = {"name": candidate.name, "scheme": candidate.scheme.title, "native": ""}
     try:
@@ -164,27 +165,30 @@ def _explained(
             head |= {"scheme": f"native tool-chain: {tool.title}", "native": tool.title}
         if candidate.source not in graphs:
             graphs[candidate.source] = _canonical(candidate.source, study.file.task.compare)
-        graph = graphs[candidate.source]
+        graph = graph_summary(graphs[candidate.source])
         has_plan = candidate.scheme.is_quantized and not tool
-        selection = choose(graph, candidate.scheme) if has_plan else None
+        selection = possible_selection(graphs[candidate.source], candidate.scheme) if has_plan else None
     except UserError as error:
         return {**head, "error": str(error)}
     asked = [_row(row, runtime, graph, candidate, tool) for row, runtime in rows]
     return {**head, **_selection_document(graph, selection), "rows": asked}
 
 
-def _canonical(source: str, compare: str) -> GraphSummary:
-    """Return the canonical graph as the study would build it. Raises ModelError: no ONNX file, or damaged."""
+def _canonical(source: str, compare: str) -> Any:
+    """Return the canonical graph, an onnx.ModelProto, as the study would build it.
+
+    Raises:
+        ModelError: no ONNX file, or damaged.
+    """
     from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs  # noqa: PLC0415
     from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
-    from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
 
     path = Path(source)
     if path.suffix != ".onnx":
         raise ModelError(f"{path.name} is not ONNX", how="It is turned into ONNX when the study runs.")
     model = load_model(path)
     canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared_outputs(model.proto, compare)))
-    return graph_summary(canonical)
+    return canonical
 
 
 def _selection_document(graph: GraphSummary, selection: Selection | None) -> dict[str, Any]:

@@ -164,8 +164,8 @@ def inspect_document(path: Path) -> dict[str, Any]:
     from workbench.model.family import propose_preprocess, propose_state, propose_task  # noqa: PLC0415  (with the above)
     from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
     from workbench.model.summary import graph_summary  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.build import possible_selection  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import Scheme  # noqa: PLC0415  (with the above)
-    from workbench.quant.select import choose  # noqa: PLC0415  (with the above)
 
     if path.suffix in (".pt", ".pt2", ".pth"):
         raise ModelError(
@@ -175,7 +175,7 @@ def inspect_document(path: Path) -> dict[str, Any]:
     compared = compared_outputs(model.proto, "logits")
     canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared))
     graph = graph_summary(canonical)
-    selection = choose(graph, Scheme())
+    selection = possible_selection(canonical, Scheme())
     preprocess, task = propose_preprocess(graph_summary(model.proto)), propose_task(graph_summary(model.proto))
     quantized = set(selection.quantized_nodes)
     int8_macs = sum(node.macs for node in graph.nodes if node.name in quantized)

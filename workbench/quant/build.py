@@ -89,6 +89,16 @@ def build_plan(
     return with_folded_values(canonical, plan)
 
 
+def possible_selection(canonical: onnx.ModelProto, scheme: Scheme) -> Selection:
+    """Return what a plan would quantize, as far as it can be told before any range is known.
+
+    Raises:
+        SchemeError: an excluded node or op type does not exist.
+    """
+    graph = graph_summary(canonical)
+    return choose(graph, scheme, constant_vetoes(graph, constants_of(canonical.graph)))
+
+
 def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
     """Return compute nodes whose constants cannot be quantized -> why: wrong element type or shape."""
     vetoes: dict[str, str] = {}

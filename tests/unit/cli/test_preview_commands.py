@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.onnx_models import conv_relu_net, half_precision
 from helpers.studies import document, write_study
 from PIL import Image
 
@@ -69,6 +70,13 @@ def test_explain_names_changes_per_runtime(tmp_path: Path, capsys: pytest.Captur
     assert {name for name, _, _ in found["float_nodes"]} <= {name for name, _ in found["nodes"]}
     assert main(["explain", str(path)]) == 0
     assert "INT8:" in capsys.readouterr().out
+
+
+def test_explain_promises_no_int8_that_a_plan_cannot_give(tmp_path: Path) -> None:
+    path = write_study(tmp_path, document([{"id": "ort_cpu"}]), half_precision(conv_relu_net()))
+    (found,) = explain_document(load_study(path))["candidates"]
+    assert (found["quantized_nodes"], found["mac_share"]) == (0, 0)
+    assert "its weight is float16, not float32" in {reason for _, _, reason in found["float_nodes"]}
 
 
 def test_explain_says_a_candidates_mistake_and_goes_on(tmp_path: Path) -> None:

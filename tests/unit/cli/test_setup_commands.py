@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from helpers.onnx_models import conv_relu_net, detection_head_net, encoder_like
+from helpers.onnx_models import conv_relu_net, detection_head_net, encoder_like, half_precision
 from helpers.recurrent import LSTM_STATE, lstm_net
 from helpers.small_studies import complaint, run_command
 
@@ -98,6 +98,14 @@ def test_inspect_tells_what_stays_float_and_why(tmp_path: Path) -> None:
     text = inspect_text(document)
     assert "stays float under S1:" in text
     assert "LayerNormalization" in text
+
+
+def test_inspect_promises_no_int8_that_a_plan_cannot_give(tmp_path: Path) -> None:
+    onnx.save(half_precision(conv_relu_net()), str(tmp_path / "m.onnx"))
+    document = inspect_document(tmp_path / "m.onnx")
+    assert (document["quantized_nodes"], document["quantizable_mac_share"]) == (0, 0)
+    reasons = {entry["reason"] for entry in document["float_nodes"].values()}
+    assert "its weight is float16, not float32" in reasons
 
 
 def test_inspect_proposes_tables_that_are_toml(tmp_path: Path) -> None:
