@@ -10,6 +10,7 @@ from workbench_plugins.coreml.frontend.convert import convert, unsupported
 from workbench_plugins.coreml.frontend.records import Unsupported
 from workbench_plugins.coreml.frontend.shapes import with_batch
 from workbench_plugins.coreml.halves import round_biases
+from workbench_plugins.coreml.legality import NEURAL_ENGINE_FLOAT16
 from workbench_plugins.coreml.naming import input_features, node_rows, output_features, plan_names
 from workbench_plugins.coreml.pipeline import REMOVED, load_library, write_package
 from workbench_plugins.coreml.sidecar import Sidecar, save_sidecar
@@ -18,6 +19,7 @@ from workbench.errors import ModelError
 from workbench.spi import GraphSummary, QuantPlan
 
 PACKAGE = "model.mlpackage"
+LEFT_OUT = f'left out: {NEURAL_ENGINE_FLOAT16}; the row option compute = "float16" lets it take part'
 _NAMED = 5
 
 
@@ -94,6 +96,7 @@ def notes_of(sidecar: Sidecar, job: Job) -> dict[str, str]:
         "format": "Core ML mlprogram",
         "deployment_target": job.target,
         "compute": job.compute,
+        **({"neural_engine": LEFT_OUT} if job.plan is not None and job.compute == "float32" else {}),
         "passes_removed": ", ".join(name.partition("::")[2] for name in REMOVED),
         "renamed": renamed + more or "nothing",
         "rewritten": "; ".join(sidecar.rewritten) or "nothing",

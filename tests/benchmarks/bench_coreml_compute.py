@@ -15,6 +15,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -26,13 +27,16 @@ from helpers.coreml_passage import subject_of
 from helpers.plans import run_graph
 from helpers.real_models import REAL_MODELS, RealModel, run_document
 from helpers.topologies import sqnr_db
+from workbench_plugins.coreml.read_back import read_parameters
 from workbench_plugins.coreml_evaluator.runtime import EvaluatorRuntime
 
 from workbench.execution.result import Run
 from workbench.model.load import load_model
 from workbench.quant.dialect import SIMULATED
+from workbench.quant.parity import compare_with_plan
+from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
-from workbench.spi import OpenOptions
+from workbench.spi import OpenOptions, Prepared
 
 HEADERS = (
     "model", "compute", "SQNR dB to simulation", "SQNR dB to FP32", "same answer as FP32 %", "biases rounded", "parity",
@@ -89,7 +93,14 @@ def random_rows(name: str, folder: Path) -> Iterator[list[str]]:
             found = session.run(subject.feeds)
         against = [min(sqnr_db(value, found[key]) for key, value in to.items()) for to in (expected, reference)]
         told = prepared.notes.get("biases_in_float16", "")
-        yield [name, compute, *(f"{value:.1f}" for value in against), "", told, ""]
+        yield [name, compute, *(f"{value:.1f}" for value in against), "", told, parity(subject.plan, prepared)]
+
+
+def parity(plan: QuantPlan, prepared: Prepared) -> str:
+    """Return how many parameters of a package are others than planned or declared."""
+    declared = replace(plan, biases={**plan.biases, **prepared.declared_biases})
+    checked, mismatches = compare_with_plan(declared, read_parameters(prepared.artifact))
+    return f"{len(mismatches)} of {checked} differ, {len(prepared.declared_biases)} declared"
 
 
 def main() -> None:

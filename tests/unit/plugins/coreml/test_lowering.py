@@ -16,13 +16,21 @@ from workbench.spi import GraphSummary
 def test_the_package_and_its_notes(residual: Any) -> None:
     artifact = residual.prepared.artifact
     assert artifact.name == PACKAGE
-    assert {item.name for item in artifact.parent.iterdir() if item.name != "source"} == {
+    assert {item.name for item in artifact.parent.iterdir() if item.name not in ("source", "engines")} == {
         PACKAGE,
         f"{PACKAGE}.names.json",
     }
     notes = residual.prepared.notes
     assert notes["passes_removed"].startswith("distributive_quantized_binary_op_scale_normalization, int_op_")
     assert (notes["deployment_target"], notes["compute"], notes["renamed"]) == ("iOS17", "float32", "nothing")
+    assert notes["neural_engine"].startswith("left out: the Neural Engine computes in float16 only")
+
+
+@pytest.mark.parametrize(("plan", "compute"), [("its plan", "float16"), (None, "float32"), (None, "float16")])
+def test_only_a_plan_in_float32_leaves_the_neural_engine_out(residual: Any, plan: Any, compute: str) -> None:
+    sidecar = load_sidecar(residual.prepared.artifact)
+    job = Job(GraphSummary((), (), ()), residual.plan if plan else None, "iOS17", compute, 1)
+    assert "neural_engine" not in notes_of(sidecar, job)
 
 
 def test_names_that_core_ml_does_not_take_are_told(tmp_path: Path) -> None:
