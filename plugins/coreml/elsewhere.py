@@ -10,7 +10,6 @@ import json
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
@@ -52,10 +51,8 @@ class Model:
         self._names = json.loads(artifact.with_name(artifact.name + NAMES_SUFFIX).read_text(encoding="utf-8"))
         self._folder = mkdtemp(prefix="int8-coreml-")
         try:
-            began = time.perf_counter()
             place = str(Path(self._folder) / f"{artifact.stem}.mlmodelc")
             self._compiled = str(ct.models.utils.compile_model(str(artifact), place))
-            self._compile_s = time.perf_counter() - began
             self._model: Any = ct.models.CompiledMLModel(self._compiled, compute_units=self._unit)
         except BaseException:
             self.close()
@@ -72,7 +69,7 @@ class Model:
 
     def facts(self) -> dict[str, str]:
         """Return the choice of processors, and where Core ML prefers to run the operations before anything runs."""
-        return {"compute_units": self._units, "compile_s": f"{self._compile_s:.3f}", **self._preferred()}
+        return {"compute_units": self._units, "compiled": "while loading", **self._preferred()}
 
     def close(self) -> None:
         """Free the model and what was compiled."""

@@ -57,7 +57,7 @@ def test_it_is_fed_and_read_by_the_names_beside_the_package(package: Path) -> No
     facts = model.facts()
     assert facts["compute_units"] == "cpu_only"
     assert facts["placement_source"].startswith("MLComputePlan did not answer")
-    assert float(facts["compile_s"]) >= 0
+    assert facts["compiled"] == "while loading"
     kept = Path(model._folder)
     assert kept.is_dir()
     model.close()
