@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
-from helpers.gpu import N, Net, answers
+from helpers.gpu import N, Net, answers, probed, ratio_to_bare_loop
 from workbench_plugins.ort_cuda.runtime import RUNTIME
 from workbench_plugins.ort_nvidia.session import load_shipped
 
@@ -39,25 +38,19 @@ def test_int8_is_the_simulation_and_coverage_says_float(net: Net, tmp_path: Path
     assert found.facts["evidence"] == "simulated"
 
 
-def test_the_plugin_adds_no_time_to_a_bare_loop(net: Net, tmp_path: Path) -> None:
+def test_the_plugin_adds_no_time_to_a_bare_loop(
+    net: Net, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     done = net.prepare(RUNTIME, "fp32", tmp_path)
     load_shipped(RUNTIME.provider)
     bare = onnxruntime.InferenceSession(
         str(done.artifact), providers=[("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
     )
     with RUNTIME.open(done, OpenOptions("fp32", 1, N, tmp_path)) as session:
-        ratios = [
-            rate(lambda: session.run(net.feeds)) / rate(lambda: bare.run(None, dict(net.feeds))) for _ in range(5)
-        ]
-    assert float(np.median(ratios)) == pytest.approx(1.0, abs=0.1)
+        ratio = ratio_to_bare_loop(lambda: session.run(net.feeds), lambda: bare.run(None, dict(net.feeds)))
+    record_property("ratio_to_bare_loop", ratio)
+    assert ratio == pytest.approx(1.0, abs=0.1)
 
 
-def rate(run: Any, seconds: float = 0.5) -> float:
-    """Runs per second of one block after some that do not count."""
-    for _ in range(5):
-        run()
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        run()
-        count += 1
-    return count / (time.perf_counter() - start)
+def test_the_probe_with_power_of_two_scales_names_what_departs() -> None:
+    assert probed("ort_cuda")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.gpu import Net, answers
+from helpers.gpu import Net, answers, probed
 from workbench_plugins.ort_nvidia.gpus import find_gpus
 from workbench_plugins.ort_nvidia.libraries import load_error
 from workbench_plugins.tensorrt.device import LIBRARY, CudaDevice
@@ -64,3 +65,19 @@ def test_answers_are_those_of_the_cpu(net: Net, precision: str, least_db: float,
     assert found.facts["engine"] == "loaded from the file made while building"
     if precision == "int8":
         assert {found.placement[name].precision for name in net.compute_nodes} == {"int8"}
+
+
+@pytest.mark.usefixtures("native")
+def test_a_rebuild_moves_the_answers_by_a_noise_that_is_told(
+    net: Net, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    done = net.prepare(RUNTIME, "int8", tmp_path)
+    told = answers(RUNTIME, done, net, "int8", tmp_path, build_twice=True).facts["rebuild_noise"]
+    record_property("rebuild_noise", told)
+    assert not told.startswith("not measured")
+    assert " layers" in told
+
+
+@pytest.mark.usefixtures("native")
+def test_the_probe_with_power_of_two_scales_names_what_departs() -> None:
+    assert probed("tensorrt")

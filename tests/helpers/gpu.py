@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import onnx
@@ -63,6 +68,28 @@ def make_net(folder: Path) -> Net:
     feeds = random_feeds(canonical, N, seed=5)
     simulated = run_graph(write_qdq(canonical, plan, SIMULATED), feeds)
     return Net(canonical, plan, feeds, run_graph(canonical, feeds), simulated, folder / "model.onnx")
+
+
+def probed(runtime: str) -> Any:
+    """Return what the command `probe` finds of a runtime. Raises CalledProcessError when it fails."""
+    command = [sys.executable, "-m", "workbench", "probe", runtime, "--json"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def rate(run: Callable[[], Any], seconds: float = 0.5) -> float:
+    """Return runs per second of one block, after some that do not count."""
+    for _ in range(5):
+        run()
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        run()
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
+def ratio_to_bare_loop(run: Callable[[], Any], bare: Callable[[], Any]) -> float:
+    """Return the median ratio of a plugin's rate to a bare loop's, over blocks that take turns."""
+    return median(rate(run) / rate(bare) for _ in range(5))
 
 
 @dataclass
