@@ -8,7 +8,7 @@ number of padding bits uint64; all little-endian. A constant names the offset of
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,19 +41,32 @@ _STORED = {
 class BlobFiles:
     """The weight files beside one model file.
 
+    A blob that several constants share is read once. No byte counts twice: a small file whose blobs lie upon each other
+    could stand for any amount of memory.
+
     Attributes:
         root: folder of the model file; nothing outside it is read.
     """
 
     root: Path
+    _known: dict[tuple[str, int, str, int], npt.NDArray[Any]] = field(default_factory=dict)
+    _used: dict[Path, int] = field(default_factory=dict)
 
     def read(self, file_name: str, offset: int, data_type: DataType, count: int) -> npt.NDArray[Any]:
         """Return a blob's elements. Raises ValueProblem where the file, the metadata or the data does not fit."""
-        path = self._path(file_name)
+        key = file_name, offset, data_type.name, count
+        if key not in self._known:
+            self._known[key] = self._read(self._path(file_name), offset, data_type, count)
+        return self._known[key]
+
+    def _read(self, path: Path, offset: int, data_type: DataType, count: int) -> npt.NDArray[Any]:
         needed = (count * data_type.bits + 7) // 8
         with path.open("rb") as stream:
             file_bytes = stream.seek(0, 2)
             start = _data_offset(_at(stream, offset, _METADATA.size, file_bytes), offset, data_type, needed)
+            self._used[path] = self._used.get(path, 0) + needed
+            if self._used[path] > file_bytes:
+                raise ValueProblem(f"blobs of weight file {path.name} lie upon each other")
             return unpacked(_at(stream, start, needed, file_bytes), data_type, count)
 
     def _path(self, file_name: str) -> Path:

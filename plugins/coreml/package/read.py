@@ -15,6 +15,9 @@ from workbench_plugins.coreml.package.wire import Message
 from workbench.errors import ModelError
 
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_MODEL_BYTES = 16 << 20
+"""Far beyond any program whose weights lie in their own file; a message's fields take many times its bytes to read."""
+_LONGEST_REASON = 300
 _ML_PROGRAM = 502
 _INTERNAL = frozenset({"name"})
 
@@ -33,8 +36,14 @@ def read_package(path: Path) -> Program:
         message = Message(model_path.read_bytes())
         return _Reader(BlobFiles(model_path.parent)).program(message)
     except (ValueError, OSError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = shortened(getattr(error, "strerror", None) or str(error))
         raise ModelError(f"{path.name} is no readable Core ML package", why=why, how="Build it again.") from error
+
+
+def shortened(text: str) -> str:
+    """Return a text whose middle is left out where names in it are endless."""
+    half = _LONGEST_REASON // 2
+    return text if len(text) <= _LONGEST_REASON else f"{text[:half]} ... {text[-half:]}"
 
 
 def _model_path(package: Path) -> Path:
@@ -51,6 +60,8 @@ def _model_path(package: Path) -> Path:
         raise ValueProblem(f"its model file is outside the package: {relative!r}")
     if not path.is_file():
         raise ValueProblem(f"its model file {relative!r} is missing")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise ValueProblem(f"its model file is larger than {MAX_MODEL_BYTES} bytes")
     return path
 
 
@@ -87,20 +98,23 @@ class _Reader:
         block = self._block(blocks[opset], {variable.name for variable in inputs})
         return Function(inputs, opset, block)
 
-    def _block(self, message: Message, outside: set[str], depth: int = 0) -> Block:
-        """Read a block whose operations may use the names in `outside` and what stands before them."""
+    def _block(self, message: Message, defined: set[str], depth: int = 0) -> Block:
+        """Read a block whose operations may use the names in `defined` and what stands before them.
+
+        Its own names are in the set while it is read: a copy per block would take forever where there are many.
+        """
         if depth > MAX_NESTING:
             raise ValueProblem("blocks are nested too deeply")
         inputs = _variables(message.messages(1))
-        defined = set(outside)
         _define(defined, inputs)
-        operations = []
+        operations: list[Operation] = []
         for item in message.messages(3):
             operation = self._operation(item, defined, depth)
             _define(defined, operation.outputs)
             operations.append(operation)
         outputs = tuple(message.texts(2))
         _require(outputs, defined, "a block")
+        defined.difference_update(item.name for made in (inputs, *(op.outputs for op in operations)) for item in made)
         return Block(inputs, outputs, tuple(operations))
 
     def _operation(self, message: Message, defined: set[str], depth: int) -> Operation:

@@ -39,6 +39,10 @@ _TYPES = {
 }
 DATA_TYPES = {number: DataType(name, np.dtype(storage), bits) for number, (name, storage, bits) in _TYPES.items()}
 BY_NAME = {data_type.name: data_type for data_type in DATA_TYPES.values()}
+_WHOLE = frozenset(name for name in BY_NAME if "int" in name)
+_STORED_IN = {1: {"float32"}, 2: _WHOLE, 3: {"bool"}, 5: _WHOLE, 6: {"float64"}}
+"""Field of a TensorValue -> the types whose elements stand there; those of the others are raw bytes."""
+_FLOAT_FIELDS = frozenset({1, 6})
 
 BlobReader = Callable[[str, int, DataType, int], npt.NDArray[Any]]
 """(file name, offset of its metadata, element type, number of elements) -> flat array."""
@@ -119,16 +123,24 @@ def _immediate(tensor: Message, data_type: DataType, count: int) -> npt.NDArray[
     """Return the elements of a TensorValue: floats, ints, bools, longInts, doubles, or raw bytes."""
     if 7 in tensor:
         return unpacked(tensor.message(7).data(1), data_type, count)
-    if 1 in tensor:
-        return tensor.message(1).fixed(1, "<f4").astype(data_type.storage)
-    if 6 in tensor:
-        return tensor.message(6).fixed(1, "<f8").astype(data_type.storage)
-    for number in (2, 3, 5):
-        if number in tensor:
-            return tensor.message(number).varints(1).astype(data_type.storage)
-    if count:
+    field = next((number for number in _STORED_IN if number in tensor), None)
+    if field is None and count:
         raise ValueProblem("a constant has no value")
-    return np.zeros(0, data_type.storage)
+    if field is None:
+        return np.zeros(0, data_type.storage)
+    if data_type.name not in _STORED_IN[field]:
+        raise ValueProblem(f"a constant of type {data_type.name} holds elements of another type")
+    if field in _FLOAT_FIELDS:
+        return tensor.message(field).fixed(1, data_type.storage.str).copy()
+    return _whole(tensor.message(field).varints(1), data_type)
+
+
+def _whole(values: npt.NDArray[np.int64], data_type: DataType) -> npt.NDArray[Any]:
+    """Return whole numbers in their type. Raises ValueProblem where one does not fit."""
+    stored = values.astype(data_type.storage)
+    if data_type.bits < 64 and not np.array_equal(stored.astype(np.int64), values):
+        raise ValueProblem(f"a constant of type {data_type.name} holds a number beyond it")
+    return stored
 
 
 def unpacked(raw: bytes, data_type: DataType, count: int) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_MAX_VARINT = 10
 
 
 class WireError(ValueError):
@@ -85,10 +86,11 @@ class Message:
 
     def varints(self, number: int) -> npt.NDArray[np.int64]:
         """Return a repeated varint field, packed or not, as signed 64-bit integers."""
-        values: list[int] = []
-        for value in self._fields.get(number, []):
-            values.extend([value] if isinstance(value, int) else _packed(value))
-        return np.array(values, np.uint64).astype(np.int64)
+        parts = [
+            np.array([value], np.uint64) if isinstance(value, int) else _packed(value)
+            for value in self._fields.get(number, [])
+        ]
+        return np.concatenate([np.zeros(0, np.uint64), *parts]).astype(np.int64)
 
     def _bytes(self, number: int) -> list[memoryview]:
         values = self._fields.get(number, [])
@@ -122,7 +124,7 @@ def _value(data: memoryview, at: int, wire_type: int) -> tuple[int | memoryview,
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = 0
-    for shift in range(0, 70, 7):
+    for shift in range(0, 7 * _MAX_VARINT, 7):
         if at >= len(data):
             raise WireError("the bytes end within an integer")
         byte = data[at]
@@ -130,11 +132,18 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, at
-    raise WireError("an integer is longer than 10 bytes")
+    raise WireError(f"an integer is longer than {_MAX_VARINT} bytes")
 
 
-def _packed(data: memoryview) -> Iterator[int]:
-    at = 0
-    while at < len(data):
-        value, at = _varint(data, at)
-        yield value
+def _packed(data: memoryview) -> npt.NDArray[np.uint64]:
+    """Return all varints of a packed field at once: in each, byte k holds bits 7 k to 7 k + 6."""
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw < 0x80)
+    if raw.size and (not ends.size or ends[-1] != raw.size - 1):
+        raise WireError("the bytes end within an integer")
+    starts = np.concatenate([[0], ends[:-1] + 1])[: ends.size]
+    places = np.arange(raw.size) - np.repeat(starts, ends - starts + 1)
+    if np.any(places >= _MAX_VARINT):
+        raise WireError(f"an integer is longer than {_MAX_VARINT} bytes")
+    bits = (raw & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
+    return np.add.reduceat(bits, starts) if starts.size else bits
