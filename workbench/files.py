@@ -129,7 +129,9 @@ def _read_object(path: Path, kind: str) -> dict[str, Any]:
     except OSError as error:
         raise FileFormatError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
     except ValueError as error:
-        raise FileFormatError(f"{path.name} is not a {kind} file", why="it is not JSON, or it is cut off") from error
+        how = "Copy it again, or make it anew."
+        why = "it is not JSON, or it is cut off"
+        raise FileFormatError(f"{path.name} is not a {kind} file", why=why, how=how) from error
     if not isinstance(document, dict):
         raise FileFormatError(f"{path.name} is not a {kind} file", why="its top level is not an object")
     return document

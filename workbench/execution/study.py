@@ -281,7 +281,8 @@ def load_study(path: Path) -> Study:
     except OSError as error:
         raise StudyError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path.name} is not a TOML file", why=str(error)) from error
+        how = "Mend that line, or save the study again."
+        raise FileFormatError(f"{path.name} is not a TOML file", why=str(error), how=how) from error
     return study_from_document(document, path.parent.resolve(), path.name)
 
 

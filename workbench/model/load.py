@@ -132,7 +132,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
+        how = "Choose the file where it lies now."
+        raise ModelError(f"{path.name} cannot be read", why=error.strerror or str(error), how=how) from error
 
 
 def _parse(data: bytes, name: str) -> ModelProto:

@@ -74,7 +74,7 @@ class DataPart(QFrame):
         """Show what a scan found, or `words` while there is nothing to show."""
         error = found.get("error", "") if found else ""
         doubt = doubt_line(found, self._table()) if found and not error else ""
-        say(self._problem, error or doubt, "bad" if error else "warn")
+        say(self._problem, f"{error[:1].upper()}{error[1:]}" or doubt, "bad" if error else "warn")
         self._balance.set_classes((found or {}).get("classes") or [])
         say(self._found, words if found is None or error else found_line(found))
 

@@ -25,6 +25,10 @@ WAIT_MS = 500
 SETS_PX, SAMPLE_PX = 820, 800
 """Widths below which the two sets, and the sample and its fields, stand below each other."""
 GUESS = "Guessed from the model's shapes: compare it with how the model was trained, and change what is different."
+OVERLAP = (
+    "samples are also in the calibration set: ranges fitted to them make INT8 look better than it is. "
+    "Choose other samples for calibration."
+)
 LOST_HEADINGS = (
     Heading("Set", right=False),
     Heading("File", right=False),
@@ -149,7 +153,7 @@ class DataPage(Page):
         elif overlap == 0:
             say(self._overlap, "No sample is in both sets.", "ok")
         else:
-            say(self._overlap, f"{overlap:,} evaluation samples are also in the calibration set.", "warn")
+            say(self._overlap, f"{overlap:,} evaluation {OVERLAP}", "warn")
 
     def _show_samples(self, parts: dict[str, Any]) -> None:
         for part in PARTS:
