@@ -105,13 +105,13 @@ def resolution_points(n: int, discordant_share: float) -> float:
     """Smallest accuracy difference, in points, that n paired samples resolve: the half-width of its 95 % interval.
 
     100 * 1.96 * sqrt(d / n), d the share of samples right in one run and wrong in the other (the variance of one
-    sample's difference is at most d). Without such samples d is its own upper bound, 3 / n.
+    sample's difference is at most d), at most 100. Without such samples d is its own upper bound, 3 / n.
 
     Raises:
         ValueError: n < 1 or the share not within 0..1.
     """
     share = _discordant(n, discordant_share)
-    return 100 * normal_quantile() * math.sqrt(share / n)
+    return min(100.0, 100 * normal_quantile() * math.sqrt(share / n))
 
 
 def needed_n_from_interval(n: int, value: float, bound: float, limit: float) -> int | None:

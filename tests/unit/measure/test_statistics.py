@@ -134,7 +134,14 @@ def test_resolution_is_the_half_width_of_the_interval() -> None:
 
 @given(st.integers(1, 10**5), st.floats(0.001, 1), st.floats(1.1, 5))
 def test_more_samples_resolve_less(n: int, share: float, factor: float) -> None:
-    assert statistics.resolution_points(int(n * factor) + 1, share) < statistics.resolution_points(n, share)
+    more, few = statistics.resolution_points(int(n * factor) + 1, share), statistics.resolution_points(n, share)
+    assert more < few or more == few == 100.0
+
+
+def test_no_set_resolves_more_than_all_of_it() -> None:
+    assert statistics.resolution_points(1, 0.0) == 100.0
+    assert statistics.resolution_points(3, 1.0) == 100.0
+    assert statistics.resolution_points(4, 0.75) == pytest.approx(84.87, abs=0.01)
 
 
 def test_needed_n_from_interval() -> None:

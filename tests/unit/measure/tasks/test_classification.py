@@ -18,6 +18,8 @@ from workbench.measure.tasks.task import AnswerChanges, TaskOptions, TaskOutcome
 SMALL = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 LOGITS = SMALL.flatmap(lambda shape: hnp.arrays(np.float32, shape, elements=st.integers(-3, 3).map(float)))
 
+TIED = st.sampled_from([-np.inf, -1.0, 0.0, 0.5, np.inf])
+
 
 def evaluate(f: np.ndarray, q: np.ndarray, labels: np.ndarray | None = None, class_offset: int = 0) -> TaskOutcome:
     return c.evaluate({"logits": f}, {"logits": q}, labels, TaskOptions(class_offset))
@@ -81,6 +83,18 @@ def test_each_kind_of_change() -> None:
 @given(LOGITS)
 def test_top5_overlap_of_equal_outputs_is_one(logits: np.ndarray) -> None:
     assert c.top5_overlap(logits, logits) == 1.0
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 9)), elements=TIED))
+def test_top5_overlap_takes_the_first_of_equal_values(logits: np.ndarray) -> None:
+    count = min(5, logits.shape[1])
+    ranked = np.argsort(-logits, axis=1, kind="stable")[:, :count]
+    marked = np.zeros_like(logits)
+    np.put_along_axis(marked, ranked, 1.0, axis=1)
+    assert c.top5_overlap(logits, marked) == 1.0
+    other = np.flip(logits, axis=1)
+    pairs = zip(ranked, np.argsort(-other, axis=1, kind="stable")[:, :count], strict=True)
+    assert c.top5_overlap(logits, other) == pytest.approx(np.mean([len({*a} & {*b}) for a, b in pairs]) / count)
 
 
 def test_top5_overlap_counts_shared_classes() -> None:
