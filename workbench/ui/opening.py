@@ -14,6 +14,7 @@ from workbench.execution.elsewhere.names import JOB_NAME, RETURNED_NAME, RUNNER_
 What = Literal["model", "data", "study", "result", "zip", "returned"]
 MODEL_SUFFIXES = (".onnx", ".pt2", ".pt", ".pth")
 ARRAY_SUFFIXES = (".npz", ".npy")
+TUNE_FILE = "tune.json"
 ZIP_MOST_BYTES = 4 << 30
 
 
@@ -95,4 +96,7 @@ def _folder(path: Path) -> Opened:
     study = path / "study.toml"
     if (path / "result.json").is_file():
         return Opened("result", path, study if study.is_file() else None)
+    if not study.is_file() and (path / TUNE_FILE).is_file():
+        how = "Open the study that was tuned; its Tune page shows what was found."
+        raise StudyError(f"{path.name} holds what a search for float layers found, not a study", how=how)
     return Opened("study", study, study) if study.is_file() else Opened("data", path)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QResizeEvent,
 from PySide6.QtWidgets import QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.report.sheet import Sentence, Sheet, first_line
+from workbench.report.verdicts import STATUS_WORDS
 from workbench.ui.pages.compare_parts import Chips, RichLine
 from workbench.ui.theme import Theme, text_font
 from workbench.ui.widgets import button, card, column, connect_theme, label, row
@@ -19,6 +20,7 @@ from workbench.ui.widgets import button, card, column, connect_theme, label, row
 if TYPE_CHECKING:
     from workbench.ui.charts.figure import Figure
 
+ABSENT = STATUS_WORDS["not_available"]
 TITLE_PX, LEAD_PX, BODY_PX, SMALL_PX = 34, 34, 22, 16
 SHRINKS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 """A slide that is too full is set in the first of these sizes that fits."""
@@ -133,8 +135,14 @@ class Presentation(QDialog):
         self._sized.append((chips, SMALL_PX, QFont.Weight.Normal))
         inside.addWidget(chips)
         inside.addStretch(1)
+        absent = [sentence for sentence in sheet.sentences if sentence.word == ABSENT]
+        together = absent if len(absent) > 1 else []
         for sentence in sheet.sentences:
-            inside.addWidget(self._verdict(sentence))
+            if sentence not in together:
+                inside.addWidget(self._verdict(sentence))
+        if together:
+            names = ", ".join(sentence.lead.removesuffix(f": {ABSENT}.") for sentence in together)
+            inside.addWidget(self._large(f"{ABSENT.capitalize()}: {names}.", BODY_PX))
         if not sheet.sentences:
             inside.addWidget(self._large("Nothing was measured.", LEAD_PX))
         inside.addStretch(2)

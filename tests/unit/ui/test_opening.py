@@ -37,6 +37,14 @@ def test_strangers_are_refused_with_a_remedy(tmp_path: Path) -> None:
         classify(tmp_path / "gone.docx")
 
 
+def test_what_a_search_found_is_no_folder_of_samples(tmp_path: Path) -> None:
+    (tmp_path / "tune.json").write_text("{}")
+    with pytest.raises(StudyError, match=r"not a study\. Open the study that was tuned"):
+        classify(tmp_path)
+    (tmp_path / "study.toml").touch()
+    assert classify(tmp_path).what == "study"
+
+
 def test_a_zip_of_a_study_folder_opens(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "ci.zip", "w") as archive:
         archive.writestr("nightly/run/result.json", "{}")

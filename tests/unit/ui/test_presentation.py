@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from helpers.results import all_null, long_names, no_runtimes, ordinary
+from helpers.results import all_null, long_names, no_runtimes, ordinary, ordinary_document
 from helpers.speed_folders import six_runtimes
 from helpers.words import cut_off, nameless, words_of
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from workbench.execution.result import Result
 from workbench.report.sheet import build_sheet, first_line
 from workbench.ui.presentation import LEAST, MOST, Presentation, scale_of
 from workbench.ui.theme import Theme
@@ -41,6 +42,15 @@ def test_the_verdicts_and_the_line_to_check_are_there(qtbot: QtBot, theme: Theme
     words = words_of(made)
     assert "ONNX Runtime: ship." in words
     assert first_line(build_sheet(ordinary())) in words
+
+
+def test_runtimes_that_were_not_measured_share_one_line(qtbot: QtBot, theme: Theme) -> None:
+    document = ordinary_document()
+    absent = next(run for run in document["runs"] if run["status"] == "not_available")
+    document["runs"].append({**absent, "label": "Another"})
+    words = words_of(_open(qtbot, theme, Result.model_validate(document)))
+    assert f"Not measured: {absent['label']}, Another." in words
+    assert "needs macOS" not in words.partition("The claim")[0]
 
 
 def test_the_picture_is_painted_in_the_themes_colours(qtbot: QtBot, theme: Theme) -> None:
