@@ -220,9 +220,20 @@ def _fit(slide: QWidget, sized: list[Sized], scale: float, room: QSize) -> None:
     for shrink in SHRINKS:
         for made, size_px, weight in sized:
             _enlarge(made, round(size_px * scale * shrink), weight)
+            _measure_again(made, slide)
         layout = slide.layout()
         if layout is None or layout.totalHeightForWidth(room.width()) <= room.height():
             return
+
+
+def _measure_again(made: QWidget, slide: QWidget) -> None:
+    """Let every layout between a part and its slide forget its heights at once, not with the next events."""
+    inner = made
+    while inner is not slide and (parent := inner.parentWidget()) is not None:
+        inner.updateGeometry()
+        if (layout := parent.layout()) is not None:
+            layout.invalidate()
+        inner = parent
 
 
 def _enlarge(made: QWidget, size_px: int, weight: QFont.Weight) -> None:

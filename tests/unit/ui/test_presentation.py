@@ -53,6 +53,20 @@ def test_runtimes_that_were_not_measured_share_one_line(qtbot: QtBot, theme: The
     assert "needs macOS" not in words.partition("The claim")[0]
 
 
+def test_long_sentences_are_fitted_the_first_time(qtbot: QtBot, theme: Theme) -> None:
+    document = ordinary_document()
+    document["verdicts"][1]["text"] = "the limit lies inside the interval, " * 9
+    document["verdicts"][1]["gate"] = "min_sqnr_db"
+    made = _open(qtbot, theme, Result.model_validate(document))
+    qtbot.wait(20)
+    layout, room = made.slides.widget(0).layout(), made.slides.size()
+    first = layout.totalHeightForWidth(room.width())
+    assert first <= room.height()
+    made._fit_slides()
+    assert layout.totalHeightForWidth(room.width()) == first
+    assert cut_off(made.slides.widget(0)) == []
+
+
 def test_the_picture_is_painted_in_the_themes_colours(qtbot: QtBot, theme: Theme) -> None:
     made = _open(qtbot, theme)
     made.go(1)

@@ -53,6 +53,7 @@ class TuneResult(QWidget):
         self.conditions, self.absent = label("", "small", wrap=True), label("", "small", wrap=True)
         self.figure = QComboBox()
         self.figure.setAccessibleName("Figure shown against the INT8 share")
+        self.figure.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.figure.activated.connect(lambda _place: self._draw())
         self.chart = ChartSlot(theme, "path of the tuning")
         self.points = TablePanel(theme, "points of the tuning", grows=True)
