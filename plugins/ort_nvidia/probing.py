@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workbench_plugins.installed import versions_of
 from workbench_plugins.ort_nvidia.gpus import Gpus, find_gpus
-from workbench_plugins.ort_nvidia.libraries import Lookup, is_driver, library_versions, look_up
+from workbench_plugins.ort_nvidia.libraries import Lookup, is_driver, library_versions, look_up, major_of
 from workbench_plugins.ort_nvidia.remedies import remedy
 
 from workbench.spi import Availability
@@ -93,7 +93,7 @@ def _availability(provider: Provider, requirement: str) -> Availability:
     devices = tuple(f"GPU: {item}" for item in gpus.names)
     has_gpu = bool(gpus.names) or (sys.platform == "win32" and not any(map(is_driver, lookup.missing)))
     reason = why_not(gpus, lookup, has_gpu) or one_node_problem(provider, lookup)
-    mend = remedy(lookup, gpus, has_gpu, (name, version)) if reason else ""
+    mend = (remedy(lookup, gpus, has_gpu, (name, version)) or last_resort(lookup, gpus)) if reason else ""
     return Availability(not reason, reason, mend, versions, devices, ("fp32", "fp16", "int8"))
 
 
@@ -105,6 +105,13 @@ def why_not(gpus: Gpus, lookup: Lookup, has_gpu: bool) -> str:
     problems += [f"no NVIDIA driver ({', '.join(drivers)})"] if drivers else []
     problems += [f"the loader does not find {', '.join(others)}"] if others else []
     return "; ".join(problems)
+
+
+def last_resort(lookup: Lookup, gpus: Gpus) -> str:
+    """Return what to look at where GPU and libraries are all there and the provider does not run all the same."""
+    cuda, driver = major_of(lookup.needed, "cudart"), f" {gpus.driver}" if gpus.driver else ""
+    newest = f" is for CUDA {cuda} or newer" if cuda else " is new enough"
+    return f"See that NVIDIA's driver{driver}{newest}, and that the GPU has free memory."
 
 
 def one_node_problem(provider: Provider, lookup: Lookup) -> str:

@@ -56,10 +56,14 @@ def test_what_is_missing_is_named_and_mended(machine: Any) -> None:
 
 
 def test_a_cpu_session_in_disguise_is_not_usable(machine: Any) -> None:
-    machine(GPU, Lookup(), "ONNX Runtime silently gave one node to CPUExecutionProvider")
+    problem = "ONNX Runtime silently gave one node to CPUExecutionProvider"
+    machine(GPU, Lookup(("libcudart.so.13",)), problem)
     found = availability(TENSORRT, REQUIREMENT)
     assert not found.ok
     assert "silently" in found.reason
+    assert found.remedy == ("See that NVIDIA's driver 580.1 is for CUDA 13 or newer, and that the GPU has free memory.")
+    machine(Gpus(("NVIDIA L4",)), Lookup(), problem)
+    assert availability(TENSORRT, REQUIREMENT).remedy.startswith("See that NVIDIA's driver is new enough, ")
 
 
 def test_no_package_and_no_provider_are_answers(monkeypatch: pytest.MonkeyPatch) -> None:
