@@ -143,14 +143,7 @@ def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machi
     """Return the float32 reference as a Run; it has no speed of its own, its runtimes have."""
     task, distances = task_figures(judge, judge.reference), output_figures(judge, judge.reference)
     return records.Run(
-        runtime="reference",
-        label="FP32 reference",
-        candidate=candidate,
-        precision="reference",
-        machine=machine,
-        threads=1,
-        batch=1,
-        status="ok",
+        **_beside("FP32 reference", "reference", candidate, machine),
         n=task["n"],
         accuracy=task["accuracy"],
         findings=task["findings"] + distances["findings"],
@@ -178,14 +171,7 @@ def simulated_run(
         "reasons": {**task["reasons"], **distances["reasons"], "throughput_per_s": "a simulation is not timed"},
     }
     return records.Run(
-        runtime="reference",
-        label="Simulated",
-        candidate=candidate,
-        precision="simulated",
-        machine=machine,
-        threads=1,
-        batch=1,
-        status="ok",
+        **_beside("Simulated", "simulated", candidate, machine),
         plan_sha256=plan.sha256 if plan else None,
         outputs_sha256=record["outputs_sha256"],
         versions=record["versions"],
@@ -252,6 +238,20 @@ def _identity(state: CellState) -> dict[str, Any]:
         "peak_rss_bytes": record.get("peak_rss_bytes"),
         "versions": {**state.versions, **_tool_versions(state.native)},
         "facts": state.facts,
+    }
+
+
+def _beside(label: str, precision: records.Precision, candidate: str, machine: str) -> dict[str, Any]:
+    """Return who a run is that stands beside those of the runtimes: the float32 reference, a simulated graph."""
+    return {
+        "runtime": "reference",
+        "label": label,
+        "candidate": candidate,
+        "precision": precision,
+        "machine": machine,
+        "threads": 1,
+        "batch": 1,
+        "status": "ok",
     }
 
 

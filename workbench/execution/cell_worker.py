@@ -179,11 +179,8 @@ def _compared(
     stream, carry = batches_of(samples, batch), Carry(samples.feedback)
     for part in islice(stream, COMPARED_RUNS):
         channel.check_cancelled()
-        feeds = carry.feeds(part.start, part.feeds)
-        before = perf_counter()
-        outputs = session.run(feeds)
-        run_s.append(perf_counter() - before)
-        carry.keep(outputs)
+        outputs, seconds = _answered(session, carry, part)
+        run_s.append(seconds)
         equal = files.equals(outputs, part.index, part.start, part.size)
         if not equal:
             break
@@ -200,11 +197,8 @@ def _accuracy_pass(
     with files:
         for part in batches_of(samples, batch):
             channel.check_cancelled()
-            feeds = carry.feeds(part.start, part.feeds)
-            before = perf_counter()
-            outputs = session.run(feeds)
-            run_s.append(perf_counter() - before)
-            carry.keep(outputs)
+            outputs, seconds = _answered(session, carry, part)
+            run_s.append(seconds)
             files.append(outputs, part.size)
             channel.progress(part.start + part.size, samples.n, "samples")
     return {
@@ -216,6 +210,16 @@ def _accuracy_pass(
         "outputs_sha256": files.sha256,
         "samples_sha256": samples.sha256,
     }
+
+
+def _answered(session: Session, carry: Carry, part: Batch) -> tuple[Feeds, float]:
+    """Return a batch's outputs and the seconds of the bare run; state that is fed back goes on to the next batch."""
+    feeds = carry.feeds(part.start, part.feeds)
+    before = perf_counter()
+    outputs = session.run(feeds)
+    seconds = perf_counter() - before
+    carry.keep(outputs)
+    return outputs, seconds
 
 
 def _timed(session: Session, samples: Samples, batch: int, files: OutputFiles, channel: Channel) -> dict[str, Any]:
