@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.measure.gpu import driver_details, gpu_details
+from workbench.measure.jetson import board_model, board_power
 
 SYSTEM: str = sys.platform
 
@@ -103,10 +104,11 @@ def isa_flags() -> str:
 
 
 def power_mode() -> str:
-    """Frequency governor or power plan, as far as it can be read."""
+    """Frequency governor or power plan, on a Jetson board its mode too, as far as it can be read."""
     if SYSTEM == "linux":
         parts = {"governor": _text_of(GOVERNOR), "platform profile": _text_of(PROFILE)}
-        return ", ".join(f"{name} {value}" for name, value in parts.items() if value)
+        told = [f"{name} {value}" for name, value in parts.items() if value]
+        return ", ".join([*told, *filter(None, [board_power()])])
     if SYSTEM == "darwin":
         low_power = [line.split()[-1] for line in _output("pmset", "-g").splitlines() if "lowpowermode" in line]
         return f"low power mode {'on' if low_power[0] == '1' else 'off'}" if low_power else ""
@@ -169,12 +171,12 @@ def memory() -> str:
 
 
 def gpus() -> str:
-    """NVIDIA GPUs in detail where the package nvidia-ml-py is there, else the names that the loaded driver lists.
+    """NVIDIA GPUs in detail where the package nvidia-ml-py is there, else as the driver lists them, or the board.
 
     "2 x NAME" where several are alike. Source of the list (Linux): NVIDIA driver README, "The /proc filesystem
     interface".
     """
-    return gpu_details() or _listed_gpus()
+    return gpu_details() or _listed_gpus() or board_model()
 
 
 def _listed_gpus() -> str:
