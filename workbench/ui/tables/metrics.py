@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from PySide6.QtGui import QFont, QFontMetrics
 
@@ -19,6 +20,8 @@ HEADING_ONE_LINE_PX = 56
 DOT_PX = 14
 BEST_MARK = "\N{BLACK DIAMOND} "
 MEASURED_ROWS = 400
+KEPT_TEXTS = 20_000
+"""Texts whose width is kept, per font."""
 
 
 class Metrics:
@@ -30,10 +33,16 @@ class Metrics:
         self.head = number_font(SMALL_PX, QFont.Weight.Medium)
         self.group = number_font(SMALL_PX, QFont.Weight.DemiBold)
         self._metrics = {id(font): QFontMetrics(font) for font in self._fonts()}
+        # The same texts are measured whenever columns are fitted and cells painted.
+        self._widths = {key: lru_cache(KEPT_TEXTS)(found.horizontalAdvance) for key, found in self._metrics.items()}
 
     def of(self, font: QFont) -> QFontMetrics:
         """Return the metrics of one of this table's fonts."""
         return self._metrics[id(font)]
+
+    def advance(self, font: QFont) -> Callable[[str], int]:
+        """Return what measures the width of a text in one of this table's fonts."""
+        return self._widths[id(font)]
 
     def font_of(self, cell: TableCell, row: TableRow) -> QFont:
         """Return the font of a cell's main line: weight marks the rows that count, verdicts and the best value."""
@@ -56,19 +65,19 @@ class Metrics:
         """Return a heading's title on one line where the column is wide enough, else on the two that are narrowest."""
         words = heading.title.split()
         splits = [[" ".join(words[:n]), " ".join(words[n:])] for n in range(1, len(words))]
-        unit = self.of(self.sub).horizontalAdvance(heading.unit)
+        unit = self.advance(self.sub)(heading.unit)
         if not splits or self._widest([heading.title]) <= max(unit, HEADING_ONE_LINE_PX, width - 2 * PAD_X):
             return [heading.title]
         return min(splits, key=self._widest)
 
     def heading_width(self, heading: Heading) -> int:
         """Return the width in which a heading and its unit stand whole."""
-        unit = self.of(self.sub).horizontalAdvance(heading.unit)
+        unit = self.advance(self.sub)(heading.unit)
         return max(self._widest(self.heading_lines(heading)), unit) + 1
 
     def lines(self, text: str, font: QFont, width: int) -> list[str]:
         """Return a text as lines no wider than `width`."""
-        return wrapped(text, width, self.of(font).horizontalAdvance)
+        return wrapped(text, width, self.advance(font))
 
     def header_height(self, headings: Sequence[Heading], widths: Sequence[int]) -> int:
         """Return the height of the header: the longest title's lines and one line of units."""
@@ -87,19 +96,19 @@ class Metrics:
         return max(heights, default=0) + 2 * PAD_Y
 
     def _cell_width(self, row: TableRow, cell: TableCell) -> int:
-        main = self.of(self.font_of(cell, row)).horizontalAdvance((BEST_MARK if cell.best else "") + cell.main)
-        small = self.of(self.sub)
+        main = self.advance(self.font_of(cell, row))((BEST_MARK if cell.best else "") + cell.main)
+        small = self.advance(self.sub)
         extra = DOT_PX + 2 if cell.state else 0
-        return max(main + extra, small.horizontalAdvance(cell.sub), small.horizontalAdvance(cell.note)) + 1
+        return max(main + extra, small(cell.sub), small(cell.note)) + 1
 
     def _words(self, row: TableRow, cell: TableCell) -> list[int]:
         extra = DOT_PX + 2 if cell.state else 0
-        main = [self.of(self.font_of(cell, row)).horizontalAdvance(word) + extra for word in cell.main.split(" ")]
-        small = self.of(self.sub).horizontalAdvance
+        main = [self.advance(self.font_of(cell, row))(word) + extra for word in cell.main.split(" ")]
+        small = self.advance(self.sub)
         return [*main, *(small(word) for text in (cell.sub, cell.note) for word in text.split(" "))]
 
     def _widest(self, lines: Sequence[str]) -> int:
-        return max(map(self.of(self.head).horizontalAdvance, lines), default=0)
+        return max(map(self.advance(self.head), lines), default=0)
 
     def _cell_height(self, row: TableRow, cell: TableCell, heading: Heading, width: int) -> int:
         room = width - 2 * PAD_X - (DOT_PX if cell.state else 0)
