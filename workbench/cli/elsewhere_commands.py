@@ -67,7 +67,7 @@ def run_bundle_command(options: argparse.Namespace) -> int:
         [
             f"{made.path}: {len(made.models)} models, {made.n} inputs ({', '.join(made.models)})",
             *left_out,
-            "On the other machine: unpack it and run `python runner.py`; README.txt says more.",
+            "On the other machine: unpack it and run `python3 runner.py`; README.txt says more.",
         ]
     )
     return EXIT_OK

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workbench.execution.elsewhere.names import MEASURED_FACT
 from workbench.report import numbers
 from workbench.report.formats import number_of, pair_of
 from workbench.report.names import PRECISION_TITLES, precision_title
@@ -353,4 +354,11 @@ def _machine_title(sheet: Sheet, name: str) -> str:
     fields = next((part.fields for part in sheet.machines if part.name == name), {})
     known = [fields.get(key) for key in ("machine.accelerator", "machine.cpu", "machine.os")]
     words = [str(value) for value in known if isinstance(value, str) and value != "NOT DISCLOSED"]
-    return " \N{MIDDLE DOT} ".join([name, *words])
+    return " \N{MIDDLE DOT} ".join([name, *words, *_measured_there(sheet, name)])
+
+
+def _measured_there(sheet: Sheet, machine: str) -> list[str]:
+    """Return on which days rows that came back from another machine were measured there; [] for rows made here."""
+    facts = [run.fields.get("facts") for run in sheet.runs if run.machine == machine]
+    days = sorted({item[MEASURED_FACT][:10] for item in facts if isinstance(item, dict) and MEASURED_FACT in item})
+    return [f"imported, measured there on {', '.join(days)}"] if days else []

@@ -7,16 +7,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QLayout, QLineEdit, QPushButton, QWidget
 
+from workbench.execution.elsewhere.names import RUNNER_NAME
 from workbench.ui.commands import Bridge, Finished
+from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import button, column, copy_button, label, row
 
 ARCHIVES = "Archives (*.zip)"
 RUN_FIRST = "A bundle is made from a finished study: run this one first."
-THERE = "python -m zipfile -e job.zip job && python job/runner.py -o result.zip"
-NEEDS = "The other machine needs Python 3.9 or newer, numpy and the runtime. Then take result.zip back: Import result."
+NEEDS = (
+    "It needs Python 3.9 or newer, numpy and the runtime; on Windows python3 is called python. The inputs are your "
+    "samples: whoever has the bundle can look at them."
+)
+BACK = "Take result.zip back and choose Import result on the Compare page."
+NAMED = "Its rows stand in a group of their own under this name."
+LEFT_EMPTY = "left empty: its processor"
+LONGEST_NAME, WIDTH_PX = 60, 560
 OPEN_FIRST = "holds what another machine answered. Open the study it was bundled from first."
 Failed = Callable[[str, Sequence[str]], object]
 
@@ -76,10 +84,6 @@ def import_archive(
         what: the archive and the study folder.
     """
     archive, folder = what
-    question = "What is that machine called? Left empty, it is called by its processor."
-    called, is_meant = QInputDialog.getText(parent, "Import result", question)
-    if not is_meant:
-        return
 
     def finished(done: Finished) -> None:
         if done.ok and isinstance(done.document, dict):
@@ -87,27 +91,70 @@ def import_archive(
         elif not done.cancelled:
             failed(done.error or "The result was not imported, and nothing says why.", done.log_tail)
 
-    bridge.run(["import-result", str(archive), str(folder), "--name", called.strip(), "--json"], finished)
+    def start() -> None:
+        name = asked.name.text().strip()
+        bridge.run(["import-result", str(archive), str(folder), "--name", name, "--json"], finished)
+
+    asked = NameDialog(parent, archive.name)
+    asked.accepted.connect(start)
+    asked.open()
+
+
+class NameDialog(QDialog):
+    """Asks what the machine that a result comes from is called; the name stands in its rows."""
+
+    def __init__(self, parent: QWidget, archive: str) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Import result")
+        self.setMinimumWidth(WIDTH_PX)
+        self.name = QLineEdit()
+        self.name.setMaxLength(LONGEST_NAME)
+        self.name.setPlaceholderText(LEFT_EMPTY)
+        asks = label("Name of the &machine", "strong")
+        asks.setBuddy(self.name)
+        accept = button("Import", self.accept, "primary")
+        buttons = row(None, button("Cancel", self.reject), accept, spacing=8)
+        head = column(ElidedLabel(archive, "heading"), label(NAMED, "muted", wrap=True), spacing=4)
+        _arrange(self, head, column(asks, self.name, spacing=6), buttons)
+        accept.setDefault(True)
 
 
 class BundledDialog(QDialog):
-    """What is in a bundle, what is not and why, and the line to type on the other machine."""
+    """What is in a bundle, what is not and why, and the lines to type on the other machine."""
 
     def __init__(self, parent: QWidget, theme: Theme, made: dict[str, Any]) -> None:
         super().__init__(parent)
         self.setWindowTitle("Bundle made")
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(WIDTH_PX)
         path = Path(made["path"])
-        line = THERE.replace("job.zip", path.name)
-        lines = column(label(f"{path.name}: {len(made['models'])} models, {made['n']} inputs", "heading", wrap=True))
-        lines.addWidget(label(", ".join(made["models"]), "muted", wrap=True, selectable=True))
+        typed = lines_there(path.name)
+        counted = f"{len(made['models'])} models, {made['n']:,} inputs, in {path.parent}"
+        head = column(ElidedLabel(path.name, "heading"), label(counted, "muted", wrap=True, selectable=True), spacing=4)
+        inside = column(label(", ".join(made["models"]), wrap=True, selectable=True), spacing=4)
         for title, reason in made["left_out"].items():
-            lines.addWidget(label(f"Left out: {title}: {reason}", "warn", wrap=True, selectable=True))
-        lines.addWidget(label(NEEDS, wrap=True))
-        command = label(line, "mono", wrap=True, selectable=True)
-        lines.addLayout(row(command, copy_button(lambda: line, theme, "the line for the other machine"), spacing=8))
+            inside.addWidget(label(f"Left out: {title}: {reason}", "warn", wrap=True, selectable=True))
+        commands = label(typed, "mono", wrap=True, selectable=True)
+        there = column(
+            label("On the other machine", "strong"),
+            label(NEEDS, "muted", wrap=True),
+            row(commands, copy_button(lambda: typed, theme, "the lines for the other machine"), spacing=8),
+            spacing=6,
+        )
+        back = column(label("Back here", "strong"), label(BACK, "muted", wrap=True), spacing=6)
         close: QPushButton = button("Close", self.accept, "primary")
-        outside = column(lines, row(None, close))
-        outside.setContentsMargins(20, 18, 20, 16)
-        self.setLayout(outside)
+        _arrange(self, head, inside, there, back, row(None, close))
         close.setDefault(True)
+
+
+def lines_there(archive: str) -> str:
+    """Return what is typed on the other machine, one command a line: every shell reads that."""
+    return f'python3 -m zipfile -e "{archive}" job\npython3 job/{RUNNER_NAME} -o result.zip'
+
+
+def _arrange(dialog: QDialog, *parts: QLayout) -> None:
+    *above, buttons = parts
+    outside = column(*above, None, buttons, spacing=16)
+    outside.setContentsMargins(20, 18, 20, 16)
+    dialog.setLayout(outside)
+    dialog.ensurePolished()
+    dialog.resize(WIDTH_PX, outside.totalHeightForWidth(WIDTH_PX))

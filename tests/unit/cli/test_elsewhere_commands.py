@@ -38,7 +38,7 @@ def test_bundle_says_what_is_in_it_and_what_is_not(
     printed = capsys.readouterr().out
     assert "1 models, 24 inputs (Core ML · S1 · int8)" in printed
     assert "Left out: Core ML · S1 · fp16: no such thing" in printed
-    assert "python runner.py" in printed
+    assert "python3 runner.py" in printed
     assert run_command([*arguments, "-o", tmp_path / "job.zip", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "models": ["Core ML · S1 · int8"],

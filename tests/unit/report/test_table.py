@@ -67,6 +67,18 @@ def test_best_is_sought_within_one_machine() -> None:
     assert all(any(one.best for row in group.rows for one in row.cells) for group in table.groups[:2])
 
 
+def test_rows_that_came_back_say_when_they_were_measured_there() -> None:
+    document = results.ordinary_document()
+    document["machines"].append({"id": "m2", "facts": {}})
+    for run in document["runs"][4:6]:
+        run["machine"] = "m2"
+        run["facts"] = {**run.get("facts", {}), "measured_utc": "2026-11-28T09:00:00Z"}
+    titles = [group.title for group in comparison(build_sheet(Result.model_validate(document), hosts=())).groups]
+    assert [title for title in titles if "imported" in title] == [
+        "m2 \N{MIDDLE DOT} imported, measured there on 2026-11-28"
+    ]
+
+
 def test_empty_columns_are_left_out() -> None:
     assert "own_fp16" not in [column.key for column in TABLE.columns]
     assert len(comparison(build_sheet(results.all_null(), hosts=())).columns) == 3

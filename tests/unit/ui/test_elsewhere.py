@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from helpers.words import words_of
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from workbench.execution.elsewhere.merge import LONGEST_NAME
 from workbench.ui.commands import Bridge, Finished
-from workbench.ui.elsewhere import RUN_FIRST, BundledDialog, can_be_bundled, choose_and_import, make_bundle
+from workbench.ui.elsewhere import RUN_FIRST, BundledDialog, NameDialog, can_be_bundled, choose_and_import, make_bundle
 from workbench.ui.theme import Theme
 
 MADE = {"path": "/there/coreml.zip", "models": ["Core ML · S1 · int8"], "left_out": {"fp16": "no such thing"}, "n": 24}
@@ -67,7 +68,7 @@ def test_a_bundle_is_made_and_the_dialog_says_what_to_type_there(
     commands.answer(MADE)
     (dialog,) = parent.findChildren(BundledDialog)
     words = words_of(dialog)
-    assert "python -m zipfile -e coreml.zip job && python job/runner.py -o result.zip" in words
+    assert 'python3 -m zipfile -e "coreml.zip" job\npython3 job/runner.py -o result.zip' in words
     assert "Left out: fp16: no such thing" in words
     assert told == []
     dialog.close()
@@ -96,10 +97,14 @@ def test_a_result_is_imported_under_the_name_given(
     parent: QWidget, folder: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/there/result.zip", ""))
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (" MacBook ", True))
     taken: list[Path] = []
     told: list[str] = []
     choose_and_import(parent, Bridge(), folder, lambda text, log: told.append(text), taken.append)
+    (dialog,) = parent.findChildren(NameDialog)
+    assert "result.zip" in words_of(dialog)
+    assert commands.arguments == []
+    dialog.name.setText(" MacBook ")
+    dialog.accept()
     expected = ["import-result", "/there/result.zip", str(folder), "--name", "MacBook", "--json"]
     assert commands.arguments == expected
     commands.answer({"machine": "m"})
@@ -112,6 +117,13 @@ def test_an_import_can_be_given_up(
     parent: QWidget, folder: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/there/result.zip", ""))
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("", False))
     choose_and_import(parent, Bridge(), folder, lambda *_: None, lambda _folder: None)
+    (dialog,) = parent.findChildren(NameDialog)
+    dialog.reject()
     assert commands.arguments == []
+
+
+def test_a_name_is_at_most_as_long_as_the_import_takes_one(parent: QWidget) -> None:
+    dialog = NameDialog(parent, "result.zip")
+    dialog.name.setText("x" * 100)
+    assert len(dialog.name.text()) == LONGEST_NAME

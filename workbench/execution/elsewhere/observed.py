@@ -12,6 +12,7 @@ import numpy as np
 from workbench.execution.artifacts import Artifact
 from workbench.execution.assemble import CellState
 from workbench.execution.cells import Cell
+from workbench.execution.elsewhere.names import MEASURED_FACT
 from workbench.execution.elsewhere.records import Job, JobCell, KernelFacts, ReturnedCell
 from workbench.execution.elsewhere.returned import Arrived, outputs_of
 from workbench.execution.elsewhere.stored import StoredStudy
@@ -121,7 +122,7 @@ def _artifact_record(told: JobCell) -> dict[str, Any]:
 
 def _record(arrived: Arrived, told: ReturnedCell, graph: GraphSummary, sha256: str) -> dict[str, Any]:
     """Return a finished cell's record in the form that a worker of this program gives."""
-    about = {JOB_FACT: arrived.job_sha256, "measured_utc": arrived.returned.started_utc}
+    about = {JOB_FACT: arrived.job_sha256, MEASURED_FACT: arrived.returned.started_utc}
     return {
         "load_s": told.load_s,
         "first_inference_ms": told.first_inference_ms,

@@ -51,9 +51,10 @@ A job of INT8 Workbench: {title}.
 
 On this machine are needed: Python 3.9 or newer, numpy, and {runtime}. Then:
 
-    python runner.py -o result.zip
+    python3 runner.py -o result.zip
 
-It takes about {minutes:.0f} minutes and uses no network. Take result.zip back to where the job was made:
+On Windows python3 is called python. It takes about {minutes:.0f} minutes and uses no network.
+Take result.zip back to where the job was made:
 
     int8-workbench import-result result.zip DIR
 """
