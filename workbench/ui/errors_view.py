@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from PySide6.QtCore import Qt, QTimer, qVersion
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QDialog, QFrame, QPlainTextEdit, QVBoxLayout, QWidget
 
 import workbench
@@ -50,7 +51,9 @@ class ErrorPanel(QFrame):
         self._toggle = button("Show log", self._switch_log, "quiet")
         inside = QVBoxLayout(self)
         inside.setContentsMargins(14, 8, 8, 8)
-        close = button("Close", self.hide, "quiet", "Close this message")
+        close = button("Close", self.hide, "quiet", "Close this message (Escape)")
+        # Works from everywhere in the window, and only while the message is there.
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self).activated.connect(self.hide)
         inside.addLayout(row(self._text, self._toggle, copy_button(self.text, theme, "the error"), close, spacing=4))
         inside.addWidget(self._log)
         self.hide()

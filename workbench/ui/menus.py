@@ -23,6 +23,7 @@ OPEN_FILTER = "All that opens (*.toml *.onnx *.npz *.npy *.zip *.pt2 *.pt result
 STUDY_FILTER = "Study (*.toml)"
 PAGE_KEYS = (
     ("next field; Shift+Tab goes back", "Tab"),
+    ("close the error message", "Escape"),
     ("present the comparison (Compare)", "F5"),
     ("next or last screen; Escape closes (presentation)", "Left, Right"),
     ("copy the chosen cells with their headings, or the whole table", "Ctrl+C"),

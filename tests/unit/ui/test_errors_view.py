@@ -8,11 +8,13 @@ import pytest
 
 pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.errors_view import CrashDialog, ErrorPanel, LogView, install_crash_dialog, versions
 from workbench.ui.theme import Theme
+from workbench.ui.widgets import column
 
 
 def test_an_error_shows_its_log_on_request(theme: Theme, qtbot: QtBot) -> None:
@@ -25,6 +27,20 @@ def test_an_error_shows_its_log_on_request(theme: Theme, qtbot: QtBot) -> None:
     panel._toggle.click()
     assert not panel._log.isHidden()
     assert panel.text() == "no model. Give one.\nline 1\nline 2"
+
+
+def test_escape_closes_an_error_wherever_the_focus_is(theme: Theme, qtbot: QtBot) -> None:
+    whole, panel, field = QWidget(), ErrorPanel(theme), QLineEdit()
+    qtbot.addWidget(whole)
+    whole.setLayout(column(panel, field))
+    panel.show_error("short")
+    whole.show()
+    qtbot.waitExposed(whole)
+    whole.activateWindow()
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus, timeout=2000)
+    qtbot.keyClick(field, Qt.Key.Key_Escape)
+    assert panel.isHidden()
 
 
 def test_without_log_there_is_nothing_to_fold_out(theme: Theme, qtbot: QtBot) -> None:
