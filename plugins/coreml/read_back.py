@@ -28,6 +28,7 @@ _CONSTEXPR = {
     "constexpr_blockwise_shift_scale": ("data", "offset"),
 }
 """Op -> its names for codes and zero point."""
+_READ = frozenset({"quantize", "dequantize", *_CONSTEXPR})
 
 
 def read_parameters(package: Path) -> RealisedParameters:
@@ -46,6 +47,8 @@ def parameters_of(program: Program, sidecar: Sidecar) -> RealisedParameters:
     """Return the parameters of a program."""
     reader = _Reader(program, sidecar)
     for op in operations(program.main.block):
+        if op.type in _READ and len(op.outputs) != 1:
+            raise _broken(f"{op.name} has {len(op.outputs)} outputs")
         if op.type == "quantize":
             reader.quantize(op)
         elif op.type == "dequantize":
@@ -127,14 +130,14 @@ class _Reader:
         if scale.size == 1:
             return planned
         if op.type == "constexpr_affine_dequantize":
-            return int(np.asarray(self._array(op, "axis")).item())
+            return _whole(op, self._array(op, "axis"))
         return int(np.argmax(np.array(scale.shape) > 1))
 
     def _parameters(self, op: Operation, dtype: str) -> TensorParameters:
         scale, zero_point = self._array(op, "scale"), self._array(op, "zero_point")
         if scale is None or scale.size != 1 or dtype not in _RANGES:
             raise _broken(f"{op.name} has parameters that this program does not write")
-        zero = 0 if zero_point is None else int(zero_point.item())
+        zero = 0 if zero_point is None else _whole(op, zero_point)
         return TensorParameters(float(scale.item()), zero, dtype, None, _RANGES[dtype])
 
     def _tensor(self, codes: str, values: str) -> str:
@@ -168,6 +171,12 @@ def _find(names: Mapping[str, T], variable: str) -> T | None:
 def _argument(op: Operation, name: str) -> str:
     arguments = op.inputs.get(name, ())
     return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], str) else ""
+
+
+def _whole(op: Operation, value: npt.NDArray[Any] | None) -> int:
+    if value is None or value.size != 1 or value.dtype.kind not in "iu":
+        raise _broken(f"{op.name} has an axis or a zero point that is no whole number")
+    return int(value.item())
 
 
 def _broken(why: str) -> ModelError:

@@ -1,4 +1,5 @@
 import functools
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -92,3 +93,59 @@ def test_a_file_that_is_no_package_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no Manifest\.json") as caught:
         read_parameters(tmp_path / "model.mlpackage")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model.mlmodel", "weight.bin", "Manifest.json"])
+def test_changed_bytes_are_read_or_refused_in_one_line(residual: Any, tmp_path: Path, name: str) -> None:
+    """Whatever bits are flipped, pieces cut off or doubled: parameters or a ModelError, nothing else."""
+    artifact, draw = tmp_path / "model.mlpackage", random.Random(name)
+    shutil.copytree(residual.prepared.artifact, artifact)
+    sidecar = load_sidecar(residual.prepared.artifact)
+    (path,) = artifact.rglob(name)
+    content, refused = path.read_bytes(), []
+    for _ in range(150):
+        path.write_bytes(damaged(content, draw))
+        try:
+            parameters_of(read_package(artifact), sidecar)
+        except ModelError as error:
+            refused.append(str(error))
+    assert 0 < len(refused) < 150
+    assert [line for line in refused if "\n" in line or len(line) > 500] == []
+
+
+def damaged(content: bytes, draw: random.Random) -> bytes:
+    data, at = bytearray(content), draw.randrange(len(content))
+    kind = draw.choice(["flip", "set", "cut", "double"])
+    if kind == "flip":
+        data[at] ^= 1 << draw.randrange(8)
+    elif kind == "set":
+        data[at] = draw.choice([0, 0x7F, 0x80, 0xFF])
+    elif kind == "cut":
+        del data[at:]
+    else:
+        data[at:at] = data[at : at + draw.randrange(1, 64)]
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "change", "said"),
+    [
+        ("quantize", {"outputs": ()}, "has 0 outputs"),
+        ("quantize", {"zero_point": np.zeros(2, np.int8)}, "no whole number"),
+        ("quantize", {"scale": np.ones(3, np.float32)}, "does not write"),
+        ("constexpr_affine_dequantize", {"axis": np.zeros(0, np.int32)}, "no whole number"),
+        ("constexpr_affine_dequantize", {"scale": "one"}, "no constant codes or scale"),
+    ],
+)
+def test_an_operation_of_another_form_is_refused(residual: Any, op_type: str, change: Any, said: str) -> None:
+    program, sidecar = read_package(residual.prepared.artifact), load_sidecar(residual.prepared.artifact)
+    block = program.main.block
+    place = next(number for number, op in enumerate(block.operations) if op.type == op_type)
+    op = block.operations[place]
+    outputs = change.get("outputs", op.outputs)
+    inputs = {key: value for key, value in op.inputs.items() if key not in change}
+    op = replace(op, outputs=outputs, inputs=inputs, attributes={**op.attributes, **change})
+    changed = replace(block, operations=(*block.operations[:place], op, *block.operations[place + 1 :]))
+    function = replace(program.main, block=changed)
+    with pytest.raises(ModelError, match=said):
+        parameters_of(replace(program, functions={"main": function}), sidecar)

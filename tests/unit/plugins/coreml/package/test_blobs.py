@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,19 @@ def test_a_link_out_of_the_package_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueProblem, match=r"weights/weight\.bin is missing"):
         BlobFiles(tmp_path).read("@model_path/weights/weight.bin", 64, FLOAT32, 2)
+
+
+def test_what_several_constants_share_is_read_once(tmp_path: Path) -> None:
+    files = blobs(tmp_path, weight_file(VALUES.tobytes()))
+    assert files.read("@model_path/w.bin", 64, FLOAT32, 2) is files.read("@model_path/w.bin", 64, FLOAT32, 2)
+
+
+def test_blobs_that_lie_upon_each_other_are_refused(tmp_path: Path) -> None:
+    """Ten blobs of 4 KiB whose data are the same bytes of a file of 5 KiB."""
+    size, first = 4096, 64 * 11
+    places = [64 * (number + 1) for number in range(10)]
+    metadata = struct.pack("<IIQQQ", 0xDEADBEEF, 2, size, first, 0).ljust(64, b"\0")
+    files = blobs(tmp_path, struct.pack("<II", 10, 2).ljust(64, b"\0") + 10 * metadata + bytes(size))
+    assert files.read("@model_path/w.bin", places[0], FLOAT32, size // 4).size == size // 4
+    with pytest.raises(ValueProblem, match=r"w\.bin lie upon each other"):
+        files.read("@model_path/w.bin", places[1], FLOAT32, size // 4)

@@ -11,7 +11,7 @@ from helpers import mlpackages as ml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench_plugins.coreml.package.program import constants, parameter
-from workbench_plugins.coreml.package.read import MAX_MANIFEST_BYTES, read_package
+from workbench_plugins.coreml.package.read import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, read_package
 
 from workbench.errors import ModelError
 
@@ -129,6 +129,22 @@ def test_blocks_without_end_are_refused(tmp_path: Path) -> None:
     assert "nested too deeply" in refused(ml.write_package(tmp_path / "a.mlpackage", specification))
 
 
+def test_a_name_without_end_is_cut(tmp_path: Path) -> None:
+    specification = ml.model([ml.operation("relu" * 100_000, {"x": "later"}, [ml.variable("y")])], ["y"])
+    message = refused(ml.write_package(tmp_path / "a.mlpackage", specification))
+    assert len(message) < 500
+    assert "reads 'later'" in message
+
+
+def test_the_names_of_a_block_end_with_it(tmp_path: Path) -> None:
+    blocks = [ml.block([ml.operation("relu", {"x": "x"}, [ml.variable("inner")])], ["inner"])] * 2
+    cond = ml.operation("cond", {}, [ml.variable("y")], blocks=blocks)
+    program = read_package(ml.write_package(tmp_path / "a.mlpackage", ml.model([cond], ["y"])))
+    assert [block.outputs for block in program.main.block.operations[0].blocks] == [("inner",)] * 2
+    later = ml.operation("relu", {"x": "inner"}, [ml.variable("z")])
+    assert "reads 'inner'" in refused(ml.write_package(tmp_path / "b.mlpackage", ml.model([cond, later], ["z"])))
+
+
 @pytest.mark.parametrize("item", ["../../secret", "/etc/hostname", "com.apple.CoreML/../../../secret", "a\0b"])
 def test_a_manifest_that_points_outside_is_refused(tmp_path: Path, item: str) -> None:
     (tmp_path / "secret").write_bytes(GOOD)
@@ -149,6 +165,9 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
     assert "weight.bin is missing" in refused(path)
     (path / "Data" / "com.apple.CoreML" / "model.mlmodel").unlink()
     assert "model.mlmodel' is missing" in refused(path)
+    with (path / "Data" / "com.apple.CoreML" / "model.mlmodel").open("wb") as stream:
+        stream.truncate(MAX_MODEL_BYTES + 1)
+    assert "model file is larger than" in refused(path)
     (path / "Manifest.json").write_bytes(b" " * (MAX_MANIFEST_BYTES + 1))
     assert "larger than" in refused(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -100,3 +101,24 @@ def test_types_nested_too_deeply_are_refused() -> None:
         value = ml.field(5, ml.field(1, value))
     with pytest.raises(ValueProblem, match="too deeply"):
         read_type(Message(value))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "elements"),
+    [
+        (ml.INT32, ml.field(1, ml.field(1, struct.pack("<f", float("nan"))))),
+        (ml.FLOAT32, ml.field(6, ml.field(1, struct.pack("<d", 1e300)))),
+        (ml.FLOAT32, ml.field(2, ml.field(1, ml.varint(5)))),
+        (1, ml.field(2, ml.field(1, ml.varint(1)))),
+    ],
+    ids=["float as int32", "double as float32", "int as float32", "int as bool"],
+)
+def test_elements_in_the_field_of_another_type_are_refused(dtype: int, elements: bytes) -> None:
+    with pytest.raises(ValueProblem, match="holds elements of another type"):
+        constant(ml.immediate(dtype, (1,), elements))
+
+
+def test_a_number_beyond_its_type_is_refused() -> None:
+    assert constant(ml.immediate(ml.INT8, (1,), ml.field(2, ml.field(1, ml.varint(127))))).tolist() == [127]
+    with pytest.raises(ValueProblem, match="int8 holds a number beyond it"):
+        constant(ml.immediate(ml.INT8, (1,), ml.field(2, ml.field(1, ml.varint(128)))))

@@ -37,6 +37,18 @@ def test_packed_and_single_values_are_the_same() -> None:
     assert packed.tolist() == single.tolist() == [1, 300, -5]
 
 
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20))
+def test_packed_integers_of_any_size_come_back(values: list[int]) -> None:
+    packed = b"".join(varint(value & 0xFFFFFFFFFFFFFFFF) for value in values)
+    assert Message(field(1, packed)).varints(1).tolist() == values
+
+
+@pytest.mark.parametrize(("packed", "said"), [(b"\x01\x80", "end within"), (b"\xff" * 10 + b"\x01", "longer than 10")])
+def test_malformed_packed_integers_are_refused(packed: bytes, said: str) -> None:
+    with pytest.raises(WireError, match=said):
+        Message(field(1, packed)).varints(1)
+
+
 def test_fixed_values_packed_or_not() -> None:
     packed = Message(field(1, struct.pack("<2f", 1.5, -2))).fixed(1, "<f4")
     single = Message(varint(1 << 3 | 5) + struct.pack("<f", 1.5)).fixed(1, "<f4")
