@@ -22,6 +22,9 @@ RETURNED_VERSION = 2
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+Text = Annotated[str, Field(max_length=10_000)]
+"""What another machine tells in words."""
 
 
 class FileFacts(Record):
@@ -165,14 +168,14 @@ class ReturnedCell(Record):
 
     number: Count
     status: Literal["ok", "failed"]
-    message: str = ""
+    message: Text = ""
     load_s: Seconds | None = None
     first_inference_ms: Seconds | None = None
     n: Count = 0
     wall_s: Seconds = 0.0
     run_s: Seconds = 0.0
     outputs: list[ReturnedOutput] = Field(default_factory=list)
-    facts: dict[str, str] = Field(default_factory=dict)
+    facts: dict[Text, Text] = Field(default_factory=dict)
     kernels: list[KernelFacts] = Field(default_factory=list)
     warm_up: WarmUpFacts | None = None
     blocks: list[BlockFacts] = Field(default_factory=list)
@@ -193,11 +196,11 @@ class Returned(Record):
     runner_version: int
     elsewhere_sha256: Sha256 | None
     job_sha256: Sha256
-    started_utc: str
-    finished_utc: str
+    started_utc: Moment
+    finished_utc: Moment
     session: str
-    machine: dict[str, str]
-    versions: dict[str, str]
+    machine: dict[Text, Text]
+    versions: dict[Text, Text]
     cells: list[ReturnedCell]
     files: dict[str, FileFacts]
 

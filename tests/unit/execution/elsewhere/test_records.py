@@ -59,6 +59,21 @@ def test_lists_of_version_1_are_read(name: str, kind: Any, added: str) -> None:
     assert [cell.number for cell in found.cells] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"started_utc": "<b>now</b>"}, "started_utc: "),
+        ({"machine": {"cpu": "x" * 10_001}}, r"machine\.cpu: "),
+        ({"versions": {"numpy": 2}}, r"versions\.numpy: "),
+        ({"elsewhere_sha256": "../x"}, "elsewhere_sha256: "),
+    ],
+)
+def test_what_another_machine_tells_has_its_form(trip: Trip, change: dict[str, Any], words: str) -> None:
+    document = {**json.loads(members(trip.result)[RETURNED_NAME]), **change}
+    with pytest.raises(FileFormatError, match=words):
+        parsed(json.dumps(document).encode(), Returned)
+
+
 def test_no_number_is_infinite(trip: Trip) -> None:
     document = json.loads(members(trip.result)[RETURNED_NAME])
     document["cells"][0]["load_s"] = float("inf")
