@@ -25,6 +25,7 @@ from workbench.cli.probe_command import add_to as add_probe_command
 from workbench.cli.setup_commands import add_to as add_setup_commands
 from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
+from workbench.cli.table_command import add_to as add_table_command
 from workbench.cli.tune_command import add_to as add_tune_command
 from workbench.errors import JobCancelledError, WorkbenchError
 
@@ -38,6 +39,7 @@ COMMANDS = (
     add_preview_commands,
     add_plan_commands,
     add_sheet_commands,
+    add_table_command,
     add_export_command,
     add_elsewhere_commands,
     add_gui_command,

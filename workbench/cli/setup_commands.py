@@ -18,7 +18,7 @@ from workbench.cli.common import add_json, aligned, print_json, print_text
 from workbench.errors import ModelError
 from workbench.execution.probing import RuntimeState, probe_all
 
-PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "rich", "tomli-w")
+PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "tomli-w")
 
 OPTIONAL = (
     ("torch", "torch", "PyTorch models can be imported", "only needed to import PyTorch models"),

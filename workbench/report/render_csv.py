@@ -20,7 +20,7 @@ def render_csv(sheet: Sheet) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows(tuple(_safe(item) for item in row) for row in rows(sheet))
+    writer.writerows(tuple(safe(item) for item in row) for row in rows(sheet))
     return text.getvalue().encode("utf-8")
 
 
@@ -72,6 +72,6 @@ def _note(value: Any) -> str:
     return ", ".join(part for part in (value.get("label", ""), baseline, apart, windows_of(value)) if part)
 
 
-def _safe(item: Any) -> Any:
+def safe(item: Any) -> Any:
     """Return text that no spreadsheet takes for a formula."""
     return f"'{item}" if isinstance(item, str) and item.startswith(_DANGEROUS) else item
