@@ -5,7 +5,8 @@
 Six models of the data folder beside the project and the light topologies of the `onnx` package (seeded weights), one
 random sample each. Every converter's saved package is read by our reader and run by our evaluator; SQNR in dB is that
 of the worst output, against our package and against ONNX Runtime ("inf": bit for bit). A model that a converter does
-not take stands there with the converter's own words.
+not take stands there with the converter's own words. The others run coremltools' default passes, one of which makes
+a Mul and an Add a batch_norm that divides by sqrt(1 + 1e-5): where a net has such pairs, they are off, and ours is not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Other converters from ONNX to Core ML, peers to check ours against, and what the reference evaluator makes of each.
 
-Both peers have frontends of their own and share nothing with ours but coremltools' builder, passes and writer. Where
+Both peers have frontends of their own and share nothing with ours but coremltools' builder, passes (they run all of
+them, we leave some out) and writer. Where
 they agree with ours, the frontend is right or all three are wrong alike; ONNX Runtime, which shares nothing, stands
 beside them.
 """
