@@ -77,7 +77,7 @@ def _zip(path: Path) -> What:
     if RETURNED_NAME in names:
         return "returned"
     if JOB_NAME in names:
-        how = f"Unpack it there and run `python {RUNNER_NAME}`; what that writes is opened here."
+        how = f"Unpack it there and run `python3 {RUNNER_NAME}`; what that writes is opened here."
         raise StudyError(f"{path.name} is a bundle for another machine", how=how)
     return "zip"
 

@@ -61,14 +61,14 @@ def unpack_returned(path: Path, into: Path, study: Path) -> Arrived:
     """
     names = member_names(path)
     if RETURNED_NAME not in names and {JOB_NAME, RUNNER_NAME} <= names:
-        how = f"Unpack it on the other machine and run `python {RUNNER_NAME}`; import what that writes."
+        how = f"Unpack it on the other machine and run `python3 {RUNNER_NAME}`; import what that writes."
         raise FileFormatError(f"{path.name} is a bundle that has not been run", how=how)
     returned = parsed(read_list(path, RETURNED_NAME), Returned)
     data = read_list(path, JOB_NAME)
     if sha256_of_bytes(data) != returned.job_sha256:
         raise FileFormatError(f"{path.name} was changed", why=f"{JOB_NAME} is not the job that was run")
     arrived = Arrived(into, parsed(data, Job), returned.job_sha256, returned)
-    _check_known(arrived, study, arrived.job.study_name)
+    _check_known(arrived, study, study.name)
     _look_at_list(arrived)
     try:
         unpack(path, into, returned.files, (JOB_NAME, RETURNED_NAME))

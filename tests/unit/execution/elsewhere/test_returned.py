@@ -196,8 +196,9 @@ def test_a_job_of_another_study_is_refused(trip: Trip, finished: Any, tmp_path: 
 def test_nothing_is_unpacked_of_another_studys_job(trip: Trip, finished: Any, tmp_path: Path) -> None:
     with pytest.raises(StudyError) as caught:
         unpack_returned(trip.result, tmp_path / "in", finished.folder)
+    job = trip.packed.job_sha256[:12]
     assert str(caught.value) == (
-        f"The result does not belong to study: job {trip.packed.job_sha256[:12]}, made of study, was not bundled from "
+        f"The result does not belong to {finished.folder.name}: job {job}, made of study, was not bundled from "
         "this folder. Give the folder it was bundled from."
     )
     assert not (tmp_path / "in").exists()
