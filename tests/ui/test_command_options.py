@@ -8,6 +8,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 
 import argparse
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 
 from helpers import set_up
@@ -102,6 +103,7 @@ WHERE: dict[str, dict[str, Part | str]] = {
         "--line": "checking a vendor's claim has no page yet",
         "--json": PRINTS,
     },
+    "table": dict.fromkeys(("studies", "--gates", "--output"), "rows of several studies for a spreadsheet"),
     "compare": {"sheets": ("history", "Compare two"), "--json": PRINTS},
     "export": {
         "source": OPENS,
@@ -178,5 +180,9 @@ def _is_there(window: Window, step: str, name: str) -> bool:
     page = window.page(step)
     if step == "runtimes":
         page.show_runtimes(set_up.runtimes(hard=False))  # type: ignore[attr-defined]
-    QApplication.processEvents()
-    return any(part.accessibleName() == name and part.isVisible() for part in page.findChildren(QWidget))
+    end = monotonic() + 5  # a page shows a result part by part
+    while not any(part.accessibleName() == name and part.isVisible() for part in page.findChildren(QWidget)):
+        if monotonic() > end:
+            return False
+        QApplication.processEvents()
+    return True
