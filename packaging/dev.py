@@ -41,8 +41,8 @@ DISPLAY_LIBRARIES = (
     "libxcb-shape0",
 )
 HALVES = (
-    ("tests/architecture", "tests/conformance", "tests/contract", "tests/e2e", "tests/gpu", "tests/mac"),
-    ("tests/ui", "tests/unit"),
+    ("tests/architecture", "tests/contract", "tests/e2e", "tests/gpu", "tests/mac"),
+    ("tests/ui", "tests/unit", "tests/conformance"),
 )
 """Folders of tests that two processes run at once; a test holds that none is left out."""
 WITHOUT_WINDOW = ("--headless", "-o", "--output", "--json", "-h", "--help")
