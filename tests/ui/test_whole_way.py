@@ -40,13 +40,14 @@ class User:
         return self._page
 
     def click(self, name: str) -> None:
-        """Click the visible button of this name."""
-        (found,) = [one for one in self._visible(QPushButton) if one.accessibleName() == name]
-        assert found.isEnabled(), name
+        """Click the visible button of this name, once it is there: pages are filled part by part."""
+        self.wait(lambda: any(one.isEnabled() for one in self._buttons(name)))
+        (found,) = self._buttons(name)
         self._qtbot.mouseClick(found, Qt.MouseButton.LeftButton)
 
     def choose(self, name: str, starts_with: str) -> None:
-        """Choose an entry of the visible box of this name."""
+        """Choose an entry of the visible box of this name, once it is there."""
+        self.wait(lambda: any(one.accessibleName() == name for one in self._visible(QComboBox)))
         (box,) = [one for one in self._visible(QComboBox) if one.accessibleName() == name]
         place = next(i for i in range(box.count()) if box.itemText(i).startswith(starts_with))
         box.setCurrentIndex(place)
@@ -63,6 +64,9 @@ class User:
     def sees(self, text: str) -> bool:
         """Whether a visible part of the page shown has `text` in it."""
         return any(text in (one.accessibleName() or str(getattr(one, "text", str)())) for one in self._visible(QWidget))
+
+    def _buttons(self, name: str) -> list[QPushButton]:
+        return [one for one in self._visible(QPushButton) if one.accessibleName() == name]
 
     def _visible(self, kind: type) -> list:  # type: ignore[type-arg]
         scope = QApplication.activeModalWidget() or self._page
