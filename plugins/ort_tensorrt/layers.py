@@ -9,10 +9,11 @@ profiling verbosity lists names alone: fusions can be read from them, precisions
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from workbench_plugins.tensorrt.elsewhere import METADATA, PRODUCT, element_type, nodes_in
 
 from workbench.errors import ModelError
 from workbench.spi import Placement
@@ -22,20 +23,6 @@ NAMES_ONLY = "the engine lists names without precisions"
 ENDS_ONLY = "the layer's ends are int8, what it computes between them is not told"
 NOT_LISTED = "not among the engine's layers: folded into others, or removed by TensorRT"
 FLOAT_LAYER = "TensorRT chose a float layer"
-_COPY = "Reformatting CopyNode"
-"""How the name of a layer begins that only changes a tensor's layout or type; it goes on with the names of others."""
-_PRODUCT = re.compile(r"conv|gemm|matmul|matrix", re.IGNORECASE)
-"""In the LayerType of a layer that multiplies: CaskConvolution, ConvActPool, gemm, MatrixMultiply."""
-_METADATA = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
-_DATA_TYPES = (
-    (re.compile(r"\bint8\b", re.IGNORECASE), "int8"),
-    (re.compile(r"\b(fp16|half)\b", re.IGNORECASE), "fp16"),
-    (re.compile(r"\b(bf16|bfloat16)\b", re.IGNORECASE), "bf16"),
-    (re.compile(r"\b(fp32|float|float32)\b", re.IGNORECASE), "fp32"),
-    (re.compile(r"\bint32\b", re.IGNORECASE), "int32"),
-    (re.compile(r"\bint64\b", re.IGNORECASE), "int64"),
-    (re.compile(r"\bbool\b", re.IGNORECASE), "bool"),
-)
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,7 @@ class Layer:
     @property
     def is_product(self) -> bool:
         """Whether it multiplies matrices or convolves."""
-        return _PRODUCT.search(self.kind) is not None
+        return PRODUCT.search(self.kind) is not None
 
 
 def read_layers(text: str) -> tuple[Layer, ...]:
@@ -120,20 +107,14 @@ def _owner(layer: Layer, known: Mapping[str, str]) -> str:
 
 
 def _named(name: str) -> Layer:
-    return Layer(name, "", _nodes_in(name), "")
-
-
-def _nodes_in(name: str) -> tuple[str, ...]:
-    """Return the nodes that a layer's name is put together from: "a + b", "PWN(a, b)"."""
-    parts = () if name.startswith(_COPY) else re.split(r"\s\+\s|[(),]", name)
-    return tuple(part.strip() for part in parts if part.strip() and part.strip() != "PWN")
+    return Layer(name, "", tuple(nodes_in(name)), "")
 
 
 def _detailed(item: Mapping[str, Any]) -> Layer:
     name, kind = str(item["Name"]), str(item.get("LayerType", ""))
-    nodes = tuple(dict.fromkeys(_METADATA.findall(str(item.get("Metadata", ""))))) or _nodes_in(name)
-    ends = [list(filter(None, map(_element_type, item.get(key) or ()))) for key in ("Inputs", "Outputs")]
-    return Layer(name, kind, nodes, _precision(*ends, is_product=_PRODUCT.search(kind) is not None))
+    nodes = tuple(dict.fromkeys(METADATA.findall(str(item.get("Metadata", ""))))) or tuple(nodes_in(name))
+    ends = [list(filter(None, map(element_type, item.get(key) or ()))) for key in ("Inputs", "Outputs")]
+    return Layer(name, kind, nodes, _precision(*ends, is_product=PRODUCT.search(kind) is not None))
 
 
 def _precision(inputs: Sequence[str], outputs: Sequence[str], *, is_product: bool) -> str:
@@ -145,8 +126,3 @@ def _precision(inputs: Sequence[str], outputs: Sequence[str], *, is_product: boo
     if first == "int8" and not is_product and outputs and "int8" not in outputs:
         return outputs[0]
     return first
-
-
-def _element_type(tensor: Mapping[str, Any]) -> str:
-    words = str(tensor.get("DataType") or tensor.get("Format/Datatype") or tensor.get("Format") or "")
-    return next((name for pattern, name in _DATA_TYPES if pattern.search(words)), "")

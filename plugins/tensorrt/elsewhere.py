@@ -23,10 +23,10 @@ import numpy as np
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _COPY = "Reformatting CopyNode"
 """How the name of a layer begins that only changes a tensor's layout or type; it goes on with the names of others."""
-_PRODUCT = re.compile(r"conv|gemm|matmul|matrix", re.IGNORECASE)
-"""In the LayerType of a layer that multiplies."""
-_METADATA = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
-_PRECISIONS = (
+PRODUCT = re.compile(r"conv|gemm|matmul|matrix", re.IGNORECASE)
+"""In the LayerType of a layer that multiplies: CaskConvolution, ConvActPool, gemm, MatrixMultiply."""
+METADATA = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
+_DATA_TYPES = (
     (re.compile(r"\bint8\b", re.IGNORECASE), "int8"),
     (re.compile(r"\b(fp16|half)\b", re.IGNORECASE), "fp16"),
     (re.compile(r"\b(bf16|bfloat16)\b", re.IGNORECASE), "bf16"),
@@ -171,25 +171,26 @@ def layers_in(text: str, device: str) -> list[dict[str, Any]]:
 
 def _layer(item: Any, device: str) -> dict[str, Any]:
     if isinstance(item, str):  # built without details: names alone
-        return {"nodes": _nodes_in(item), "op_type": item[:80], "device": device, "precision": "unknown"}
-    nodes = list(dict.fromkeys(_METADATA.findall(str(item.get("Metadata", ""))))) or _nodes_in(str(item["Name"]))
+        return {"nodes": nodes_in(item), "op_type": item[:80], "device": device, "precision": "unknown"}
+    nodes = list(dict.fromkeys(METADATA.findall(str(item.get("Metadata", ""))))) or nodes_in(str(item["Name"]))
     kind = str(item.get("LayerType", ""))
-    inputs, outputs = (list(filter(None, map(_type_of, item.get(key) or ()))) for key in ("Inputs", "Outputs"))
+    inputs, outputs = (list(filter(None, map(element_type, item.get(key) or ()))) for key in ("Inputs", "Outputs"))
     precision = inputs[0] if inputs else "unknown"
-    if precision == "int8" and not _PRODUCT.search(kind) and outputs and "int8" not in outputs:
+    if precision == "int8" and not PRODUCT.search(kind) and outputs and "int8" not in outputs:
         precision = outputs[0]  # it dequantizes first, and computes in that float
     return {"nodes": nodes, "op_type": kind, "device": device, "precision": precision}
 
 
-def _nodes_in(name: str) -> list[str]:
+def nodes_in(name: str) -> list[str]:
     """Return the nodes that a layer's name is put together from: "a + b", "PWN(a, b)"."""
     parts = [] if name.startswith(_COPY) else re.split(r"\s\+\s|[(),]", name)
     return [part.strip() for part in parts if part.strip() not in ("", "PWN")]
 
 
-def _type_of(tensor: Mapping[str, Any]) -> str:
+def element_type(tensor: Mapping[str, Any]) -> str:
+    """Return a listed tensor's element type, "" where it is not told."""
     words = str(tensor.get("DataType") or tensor.get("Format/Datatype") or tensor.get("Format") or "")
-    return next((name for pattern, name in _PRECISIONS if pattern.search(words)), "")
+    return next((name for pattern, name in _DATA_TYPES if pattern.search(words)), "")
 
 
 def _strongly_typed(trt: Any) -> int:

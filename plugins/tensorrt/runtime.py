@@ -18,7 +18,8 @@ from workbench_plugins.ort_nvidia.session import checked_settings
 from workbench_plugins.ort_tensorrt.file_rules import check_file
 from workbench_plugins.ort_tensorrt.graph_rules import OUTSIDE, judge_graph
 from workbench_plugins.ort_tensorrt.runtime import DEFAULT_MAJOR, DIALECT
-from workbench_plugins.tensorrt.device import LIBRARY, CudaDevice
+from workbench_plugins.tensorrt.device import CudaDevice
+from workbench_plugins.tensorrt.elsewhere import LIBRARY
 from workbench_plugins.tensorrt.session import SETTINGS, TensorRtSession, engine_file
 
 from workbench.errors import ModelError

@@ -10,7 +10,8 @@ import pytest
 from helpers.gpu import Net, answers, probed
 from workbench_plugins.ort_nvidia.gpus import find_gpus
 from workbench_plugins.ort_nvidia.libraries import load_error
-from workbench_plugins.tensorrt.device import LIBRARY, CudaDevice
+from workbench_plugins.tensorrt.device import CudaDevice
+from workbench_plugins.tensorrt.elsewhere import LIBRARY
 from workbench_plugins.tensorrt.runtime import RUNTIME
 
 from workbench.measure.divergence import divergence
