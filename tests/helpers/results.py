@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from workbench.execution.result import Result
+from workbench.execution.result import Result, Run
 
 ORT, OPENVINO, COREML, CRASHY = "ONNX Runtime", "OpenVINO", "Core ML", "TensorRT"
 N = 2000
@@ -15,6 +15,21 @@ MACHINE = "m1"
 def digest(text: str) -> str:
     """Return a SHA-256 that stands for `text`."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def small_run(**fields: Any) -> Run:
+    """One INT8 run that went well and has no figures yet; `fields` replace or add."""
+    base = {
+        "runtime": "echo",
+        "label": "echo",
+        "candidate": "S1",
+        "precision": "int8",
+        "machine": "m",
+        "threads": 1,
+        "batch": 1,
+        "status": "ok",
+    }
+    return Run(**{**base, **fields})
 
 
 def ordinary() -> Result:

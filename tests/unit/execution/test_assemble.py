@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.results import small_run
 from helpers.studies import document
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,24 +30,10 @@ from workbench.execution.probing import RuntimeState
 from workbench.execution.study import study_from_document
 
 
-def _run(**fields: Any) -> records.Run:
-    base = {
-        "runtime": "echo",
-        "label": "echo",
-        "candidate": "S1",
-        "precision": "int8",
-        "machine": "m",
-        "threads": 1,
-        "batch": 1,
-        "status": "ok",
-    }
-    return records.Run(**{**base, **fields})
-
-
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_runs_over_the_int8_runs_alone(values: list[float]) -> None:
-    runs = [_run(mcnemar_p=value, label=str(number)) for number, value in enumerate(values)]
-    found = with_holm([_run(precision="fp32", mcnemar_p=0.0), *runs, _run(label="open")])
+    runs = [small_run(mcnemar_p=value, label=str(number)) for number, value in enumerate(values)]
+    found = with_holm([small_run(precision="fp32", mcnemar_p=0.0), *runs, small_run(label="open")])
     assert found[0].mcnemar_p_holm is None
     assert found[-1].mcnemar_p_holm is None
     adjusted = [run.mcnemar_p_holm for run in found[1:-1]]

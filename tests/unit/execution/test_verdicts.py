@@ -5,25 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.results import small_run
 
 from workbench.execution import result as records
 from workbench.execution.baseline_record import BaselineComparison, ComparedRun, EarlierStudy
 from workbench.execution.verdicts import NO_BASELINE, baseline_verdicts, kept_baseline_verdicts, verdicts_of
 from workbench.measure.divergence import IDENTICAL
-
-
-def _run(**fields: Any) -> records.Run:
-    base = {
-        "runtime": "echo",
-        "label": "echo",
-        "candidate": "S1",
-        "precision": "int8",
-        "machine": "m",
-        "threads": 1,
-        "batch": 1,
-        "status": "ok",
-    }
-    return records.Run(**{**base, **fields})
 
 
 def _change(value: float, low: float, high: float, n: int = 1000) -> records.Estimate:
@@ -40,7 +27,7 @@ def _change(value: float, low: float, high: float, n: int = 1000) -> records.Est
     ],
 )
 def test_a_gate_is_judged_on_the_interval(change: records.Estimate | None, verdict: str) -> None:
-    (found,) = verdicts_of([_run(accuracy_change_points=change)], {"max_accuracy_drop_points": 1.0})
+    (found,) = verdicts_of([small_run(accuracy_change_points=change)], {"max_accuracy_drop_points": 1.0})
     assert found.verdict == verdict
     assert found.interval == (change.interval if change else None)
     assert (found.needs_n is not None) == (verdict == "CANNOT TELL" and change is not None)
@@ -48,7 +35,7 @@ def test_a_gate_is_judged_on_the_interval(change: records.Estimate | None, verdi
 
 def test_gates_look_at_int8_runs_and_say_why_they_cannot_tell() -> None:
     problem = records.Problem(message="it died")
-    runs = [_run(precision="fp32"), _run(status="crashed", problem=problem), _run(label="untimed")]
+    runs = [small_run(precision="fp32"), small_run(status="crashed", problem=problem), small_run(label="untimed")]
     runs[2] = runs[2].model_copy(update={"reasons": {"throughput_per_s": "the study measures no speed"}})
     crashed, untimed = verdicts_of(runs, {"min_speedup": 1.5})
     assert (crashed.verdict, untimed.verdict) == ("CANNOT TELL", "CANNOT TELL")
@@ -82,7 +69,7 @@ _P90 = records.Latency(p50=1, p90=1.5, p99=None, n=100, p90_interval=(1.4, 1.8))
     ],
 )
 def test_every_gate_finds_its_figure(gate: str, limit: float, fields: dict[str, Any], verdict: str) -> None:
-    (found,) = verdicts_of([_run(**fields)], {gate: limit})
+    (found,) = verdicts_of([small_run(**fields)], {gate: limit})
     assert found.verdict == verdict, found.text
 
 
@@ -94,14 +81,14 @@ def test_speed_gates_count_the_steady_windows() -> None:
     ratio = records.Speedup(
         baseline="own_fp32", baseline_label="b", value=2.0, interval=(1.8, 2.2), interleaved=True, windows=(20, 16)
     )
-    run = _run(throughput_per_s=throughput, speedup=[ratio])
+    run = small_run(throughput_per_s=throughput, speedup=[ratio])
     found = verdicts_of([run], {"min_throughput_per_s": 95.0, "min_speedup": 1.9})
     assert ["has 20" in entry.text for entry in found] == [True, False]
     assert "has 16" in found[1].text
 
 
 def test_an_interval_without_upper_end_is_not_recorded() -> None:
-    (found,) = verdicts_of([_run(sqnr_db=25.0, nmse_interval=(0.0, 0.005), n=50)], {"min_sqnr_db": 24.0})
+    (found,) = verdicts_of([small_run(sqnr_db=25.0, nmse_interval=(0.0, 0.005), n=50)], {"min_sqnr_db": 24.0})
     assert (found.interval, found.value) == (None, 25.0)
     assert "[23.01, inf] dB" in found.text
 
@@ -111,7 +98,7 @@ def test_a_disturbed_measurement_decides_nothing() -> None:
         sustained=100, interval=(99, 101), first_5s=None, peak=None, label="DISTURBED", warm_up_s=2, warm_up_runs=9,
         windows_per_s=[100.0] * 5, answers_checked=1, answers_differing=0, label_reason="another program took the CPU",
     )  # fmt: skip
-    (found,) = verdicts_of([_run(throughput_per_s=throughput)], {"min_throughput_per_s": 10})
+    (found,) = verdicts_of([small_run(throughput_per_s=throughput)], {"min_throughput_per_s": 10})
     assert found.verdict == "CANNOT TELL"
     assert "another program took the CPU" in found.text
 
@@ -155,20 +142,22 @@ def _comparison(**fields: Any) -> BaselineComparison:
     ],
 )
 def test_gates_against_the_baseline_find_their_figure(gate: str, fields: dict[str, Any], verdict: str) -> None:
-    (found,) = baseline_verdicts([_run(), _run(precision="fp32")], {gate: AGAINST[gate]}, _comparison(**fields))
+    (found,) = baseline_verdicts(
+        [small_run(), small_run(precision="fp32")], {gate: AGAINST[gate]}, _comparison(**fields)
+    )
     assert found.verdict == verdict, found.text
     reasons = fields.get("reasons", {})
     assert all(reason in found.text for reason in reasons.values()) or verdict == "PASS"
 
 
 def test_no_baseline_is_no_pass() -> None:
-    found = baseline_verdicts([_run()], AGAINST, None)
+    found = baseline_verdicts([small_run()], AGAINST, None)
     assert [(item.verdict, NO_BASELINE in item.text) for item in found] == [("CANNOT TELL", True)] * len(AGAINST)
-    assert verdicts_of([_run()], AGAINST) == []
-    assert baseline_verdicts([_run()], {"min_sqnr_db": 20.0}, None) == []
+    assert verdicts_of([small_run()], AGAINST) == []
+    assert baseline_verdicts([small_run()], {"min_sqnr_db": 20.0}, None) == []
 
 
 def test_verdicts_against_the_baseline_outlive_a_merge() -> None:
-    ours = baseline_verdicts([_run()], AGAINST, None)
-    others = verdicts_of([_run(sqnr_db=25.0)], {"min_sqnr_db": 20.0})
+    ours = baseline_verdicts([small_run()], AGAINST, None)
+    others = verdicts_of([small_run(sqnr_db=25.0)], {"min_sqnr_db": 20.0})
     assert kept_baseline_verdicts([*others, *ours]) == ours
