@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.errors import ModelError
+from workbench.execution.import_pickle import describe_pickle, how_to_load
+from workbench.model.foreign import refuse_foreign
 
 Kind = Literal["torch.export", "TorchScript", "factory"]
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PICKLE_PROTOCOL = b"\x80"
-_EXPORTABLE = (
-    'Save a program with torch.export.save(torch.export.export(model, example_inputs), "model.pt2"),'
-    " or name a factory as package.module:function."
-)
+_AGAIN = "Copy, download or save it again."
+_PROGRAM = 'a program with torch.export.save(torch.export.export(model, example_inputs), "model.pt2")'
+_EXPORTABLE = f"Save {_PROGRAM}, or name a factory as package.module:function."
 
 
 def find_kind(source: str) -> Kind:
     """Tell what `source` is from its zip directory or its spelling; nothing of it is loaded.
 
     Raises:
-        ModelError: absent, cut off, foreign, or a pickle (a module or a state dict), with what to save instead.
+        ModelError: absent, cut off, of another kind (with its converter's command), or a pickle (a module or a state
+            dict), with what to give instead.
     """
     path = Path(source)
-    if path.is_file():
+    if path.exists():
         return _kind_of_file(path)
     if _FACTORY.fullmatch(source):
         return "factory"
@@ -37,6 +39,7 @@ def find_kind(source: str) -> Kind:
 
 
 def _kind_of_file(path: Path) -> Kind:
+    refuse_foreign(path)
     if not zipfile.is_zipfile(path):
         raise _not_a_zip(path)
     try:
@@ -44,13 +47,14 @@ def _kind_of_file(path: Path) -> Kind:
             members = [name.partition("/")[2] for name in archive.namelist()]
             damaged = archive.testzip()
     except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise ModelError(f"{path.name} cannot be read", why="it is cut off or damaged") from error
+        raise ModelError(f"{path.name} cannot be read", why="it is cut off or damaged", how=_AGAIN) from error
     if damaged:
-        raise ModelError(f"{path.name} cannot be read", why=f"its member {damaged} is damaged")
-    return _kind_of_members(path.name, members)
+        raise ModelError(f"{path.name} cannot be read", why=f"its member {damaged} is damaged", how=_AGAIN)
+    return _kind_of_members(path, members)
 
 
-def _kind_of_members(name: str, members: list[str]) -> Kind:
+def _kind_of_members(path: Path, members: list[str]) -> Kind:
+    name = path.name
     if any(member.startswith("data/aotinductor/") for member in members):
         raise ModelError(f"{name} holds a compiled program", why="it has no graph that can be read", how=_EXPORTABLE)
     if any(member.startswith("models/") and member.endswith(".json") for member in members):
@@ -58,8 +62,10 @@ def _kind_of_members(name: str, members: list[str]) -> Kind:
     if "constants.pkl" in members and any(member.startswith("code/") for member in members):
         return "TorchScript"
     if "data.pkl" in members:
-        raise _pickle(name)
-    raise ModelError(f"{name} is not a PyTorch model", why="its zip holds neither a program nor TorchScript code")
+        raise _pickle(path)
+    raise ModelError(
+        f"{name} is not a PyTorch model", why="its zip holds neither a program nor TorchScript code", how=_EXPORTABLE
+    )
 
 
 def _not_a_zip(path: Path) -> ModelError:
@@ -69,13 +75,19 @@ def _not_a_zip(path: Path) -> ModelError:
     except OSError as error:
         return ModelError(f"{path.name} cannot be read", why=error.strerror or str(error))
     if head[:1] == _PICKLE_PROTOCOL:
-        return _pickle(path.name)
-    return ModelError(f"{path.name} is not a model", why="it is cut off, or no ONNX, torch.export or TorchScript file")
-
-
-def _pickle(name: str) -> ModelError:
+        return _pickle(path)
+    if head == b"PK":
+        return ModelError(f"{path.name} is cut off", why="its zip has no end", how=_AGAIN)
     return ModelError(
-        f"{name} is a pickle",
-        why="it holds weights or Python objects, but no graph of the computation",
-        how=_EXPORTABLE,
+        f"{path.name} is not a model", why="it is cut off, or no ONNX, torch.export or TorchScript file", how=_AGAIN
+    )
+
+
+def _pickle(path: Path) -> ModelError:
+    content = describe_pickle(path)
+    words = content.words if content else "weights or Python objects"
+    return ModelError(
+        f"{path.name} is a pickle",
+        why=f"it holds {words}, but no graph of the computation",
+        how=f"{how_to_load(content, path)} Or save {_PROGRAM}.",
     )

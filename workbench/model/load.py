@@ -17,6 +17,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 from workbench.errors import ModelError, OutputError
 from workbench.files import write_bytes_atomic
 from workbench.model.external import fingerprint, read_external_data
+from workbench.model.foreign import refuse_foreign
 from workbench.model.graph import TensorSpec
 from workbench.model.opset import MINIMUM_OPSET, raise_opset
 from workbench.model.protos import (
@@ -83,7 +84,7 @@ def load_model(path: Path) -> Model:
             an opset that cannot be raised, inputs that are not tensors.
     """
     data = _read(path)
-    proto = _parse(data, path.name)
+    proto = _parse(data, path)
     locations = read_external_data(proto, path.parent)
     found_opset = opset_of(proto)
     proto, inlined = _inline_functions(proto, path.name)
@@ -132,20 +133,21 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        refuse_foreign(path)  # a folder
         how = "Choose the file where it lies now."
         raise ModelError(f"{path.name} cannot be read", why=error.strerror or str(error), how=how) from error
 
 
-def _parse(data: bytes, name: str) -> ModelProto:
-    proto = ModelProto()
+def _parse(data: bytes, path: Path) -> ModelProto:
+    proto, name = ModelProto(), path.name
     try:
         proto.ParseFromString(data)
     except (DecodeError, RuntimeError) as error:
-        raise _not_onnx(name, "it is damaged, cut off, or another kind of file") from error
+        raise _not_onnx(path, "it is damaged, cut off, or another kind of file") from error
     if not proto.graph.node or not proto.graph.output:
-        raise _not_onnx(name, "it holds no graph with nodes and outputs")
+        raise _not_onnx(path, "it holds no graph with nodes and outputs")
     if not opset_of(proto):
-        raise _not_onnx(name, "it does not say its opset; it may be cut off")
+        raise _not_onnx(path, "it does not say its opset; it may be cut off")
     if proto.ir_version > onnx.IR_VERSION or opset_of(proto) > onnx.defs.onnx_opset_version():
         raise ModelError(
             f"{name} is newer than this program reads",
@@ -156,8 +158,10 @@ def _parse(data: bytes, name: str) -> ModelProto:
     return proto
 
 
-def _not_onnx(name: str, why: str) -> ModelError:
-    return ModelError(f"{name} is not an ONNX model", why=why, how="Export or copy it again.")
+def _not_onnx(path: Path, why: str) -> ModelError:
+    """Return the error; where the file is a known one of another kind, that is raised at once."""
+    refuse_foreign(path)
+    return ModelError(f"{path.name} is not an ONNX model", why=why, how="Export or copy it again.")
 
 
 def _inline_functions(proto: ModelProto, name: str) -> tuple[ModelProto, int]:

@@ -181,7 +181,7 @@ def test_a_cut_off_file_is_one_clear_line(tmp_path: Path, length: int) -> None:
     data = encoder_like().SerializeToString()
     path = tmp_path / "cut.onnx"
     path.write_bytes(data[:length])
-    with pytest.raises(ModelError, match=r"cut\.onnx is not") as caught:
+    with pytest.raises(ModelError, match=r"cut\.onnx is (not|an empty file)") as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
 
@@ -212,7 +212,7 @@ def test_flipped_bytes_never_raise_anything_but_model_error(tmp_path: Path) -> N
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.onnx", tmp_path):
-        with pytest.raises(ModelError, match="cannot be read"):
+        with pytest.raises(ModelError, match="cannot be read|is a folder"):
             load_model(path)
 
 
