@@ -10,6 +10,10 @@ from pathlib import Path, PurePosixPath
 from workbench.errors import DataError
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_WHOLE_FLOAT = re.compile(r"([+-]?[0-9]{1,18})\.0+", re.ASCII)
+"""How spreadsheets and data frames write whole numbers of a column that once held a gap: 3.0."""
+_SEPARATORS = ",;\t"
+_HEADER_CHARACTERS = 120
 
 
 def class_indices(texts: Sequence[str], classes: Sequence[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -42,7 +46,8 @@ def refuse_mixed_labels(texts: Sequence[str], where: str) -> None:
 def read_label_csv(path: Path) -> dict[str, str]:
     """Read a CSV with the columns `file` and `label` as file -> label text, in the file's order.
 
-    Other columns are ignored; files are relative, with forward slashes.
+    Commas, semicolons or tabs separate; the header's own case does not matter; other columns are ignored. Files are
+    relative, with forward slashes (backslashes are taken for them). A label 3.0 is the number 3.
 
     Raises:
         DataError: unreadable, no such header, no rows, an empty field, a file listed twice or outside the folder,
@@ -51,9 +56,11 @@ def read_label_csv(path: Path) -> dict[str, str]:
     rows: dict[str, str] = {}
     for line, file, label in _rows(path):
         if not file or not label:
-            raise DataError(f"{path.name} line {line} lacks a file or a label")
+            raise DataError(f"{path.name} line {line} lacks a file or a label", how="Give every row both.")
         if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-            raise DataError(f"{path.name} line {line} names a file outside the folder of samples", why=file)
+            what = "a file by its whole path, or outside the folder of samples"
+            how = "Name files relative to data path."
+            raise DataError(f"{path.name} line {line} names {what}", why=file, how=how)
         if file in rows:
             raise DataError(f"{path.name} lists {file} twice", why=f"again in line {line}")
         rows[file] = label
@@ -67,12 +74,14 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
     """Yield (line number, file, label), both stripped. Raises DataError."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            file_column, label_column = _columns(path, [name.strip() for name in next(reader, [])])
+            first = stream.readline()
+            stream.seek(0)
+            reader = csv.reader(stream, strict=True, delimiter=_separator(first), skipinitialspace=True)
+            file_column, label_column = _columns(path, next(reader, []))
             for row in reader:
                 if row:
                     padded = [*row, *[""] * (max(file_column, label_column) + 1 - len(row))]
-                    yield reader.line_num, padded[file_column].strip(), padded[label_column].strip()
+                    yield reader.line_num, _file_text(padded[file_column]), _label_text(padded[label_column])
     except OSError as error:
         raise DataError(
             f"{path.name} cannot be read",
@@ -80,10 +89,30 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
             how="In a study, labels is relative to the study file, not to the folder of samples.",
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name} is not a CSV file in UTF-8", why=str(error)) from error
+        how = "Save it again as CSV with the encoding UTF-8."
+        raise DataError(f"{path.name} is not a CSV file in UTF-8", why=str(error), how=how) from error
+
+
+def _separator(header: str) -> str:
+    """Return what separates the columns: the one of the known separators that the first line has most of."""
+    return max(_SEPARATORS, key=header.count)
+
+
+def _file_text(text: str) -> str:
+    return text.strip().replace("\\", "/")
+
+
+def _label_text(text: str) -> str:
+    text = text.strip()
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole.group(1) if whole else text
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, int]:
-    if "file" not in header or "label" not in header:
-        raise DataError(f"{path.name} lacks the header file,label", how="Write file,label as the first line.")
-    return header.index("file"), header.index("label")
+    names = [name.strip().lower() for name in header]
+    if "file" not in names or "label" not in names:
+        found = f"its first line is {', '.join(header)[:_HEADER_CHARACTERS]!r}" if header else "it is empty"
+        raise DataError(
+            f"{path.name} lacks the header file,label", why=found, how="Write file,label as the first line."
+        )
+    return names.index("file"), names.index("label")

@@ -45,8 +45,43 @@ def test_csv_is_read_with_byte_order_mark_quotes_blank_lines_and_more_columns(tm
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"file;label\na.png;cat\nsub/b.png;dog\n",
+        b"file\tlabel\na.png\tcat\nsub/b.png\tdog\n",
+        b'"File", "Label"\r\n"a.png", "cat"\r\n"sub/b.png", "dog"\r\n',
+        b"FILE,LABEL\ra.png,cat\rsub\\b.png,dog\r",
+        b"label;note, long;file\ncat;x, y;a.png\ndog;;sub/b.png\n",
+    ],
+    ids=["semicolons", "tabs", "quotes and spaces", "backslashes", "commas in a note"],
+)
+def test_what_spreadsheets_write_is_read(content, tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    assert read_label_csv(path) == {"a.png": "cat", "sub/b.png": "dog"}
+
+
+def test_whole_numbers_written_as_floats_are_numbers_not_names_in_the_order_of_texts(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\n" + "".join(f"{i}.png,{i}.0\n" for i in range(12)))
+    rows = read_label_csv(path)
+    assert class_indices(list(rows.values()), list(rows.values())) == (tuple(range(12)), ())
+    path.write_text("file,label\na.png,1.5\nb.png,2\n")
+    with pytest.raises(DataError, match="mixes numbers and names"):
+        read_label_csv(path)
+
+
+def test_a_header_of_other_names_is_quoted_back(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("filename,class\na.png,1\n")
+    with pytest.raises(DataError, match="its first line is 'filename, class'"):
+        read_label_csv(path)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"file,label\n..\\x.png,1\n", "outside the folder"),
         (b"a.png,1\n", "lacks the header file,label"),
         (b"", "lacks the header"),
         (b"file,label\n", "lists no files"),
