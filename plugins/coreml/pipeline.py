@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import json
 import logging
+import sys
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ RELIED_ON = (
     "common::dead_code_elimination",
 )
 """Passes that stay: they are exact, or round to float16 where that is asked for."""
+NOT_NEEDED = ("torch", "sklearn", "tensorflow", "xgboost")
+"""Packages that coremltools loads wherever they are installed, for conversions that are not done here."""
 _DATE = "com.github.apple.coremltools.conversion_date"
 _SPACE = uuid.UUID("6f1d5a56-3c2e-5c5f-9f5b-6a2f0c8a7e11")
 _MODEL = Path("Data") / "com.apple.CoreML" / "model.mlmodel"
@@ -70,11 +73,26 @@ def write_package(
 
 
 def load_library() -> Any:
-    """Return coremltools; what it says at import of parts that this system lacks is dropped."""
+    """Return coremltools; what it says at import of parts that this system lacks is dropped.
+
+    It is loaded without `NOT_NEEDED`: beside an installed torch and scikit-learn that takes a quarter of the time.
+    """
     logging.getLogger("coremltools").setLevel(logging.ERROR)
-    with _quiet():
+    with _quiet(), _hidden(NOT_NEEDED):
         import coremltools  # noqa: PLC0415  (takes seconds)
     return coremltools
+
+
+@contextlib.contextmanager
+def _hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """Let imports inside not find packages; those that are loaded already, and all of them afterwards, are found."""
+    hidden = dict.fromkeys(name for name in names if name not in sys.modules)
+    sys.modules.update(hidden)  # type: ignore[arg-type]  (None is how Python is told that a module is not there)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

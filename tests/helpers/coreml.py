@@ -5,7 +5,6 @@ Importing this module loads nothing heavy; `run_saved` loads coremltools.
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
@@ -45,15 +44,10 @@ def save(program: Any, target: str, path: Path) -> Path:
 
 
 def quiet_coremltools() -> Any:
-    """Return coremltools; what it says of missing native parts at import is expected here."""
-    with warnings.catch_warnings(), redirect_stderr(StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            import coremltools
-        finally:
-            logging.disable(logging.NOTSET)
-    return coremltools
+    """Return coremltools as the plugin loads it."""
+    from workbench_plugins.coreml.pipeline import load_library
+
+    return load_library()
 
 
 def run_saved(model: onnx.ModelProto, feeds: Arrays, folder: Path, target: str = "iOS17") -> list[np.ndarray]:

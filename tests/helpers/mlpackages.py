@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from helpers.coreml import quiet_coremltools
 
 FLOAT32, INT8, INT32, STRING = 11, 21, 23, 2
 
@@ -120,9 +121,9 @@ def save(
 
     `without` names passes to take out of the default pipeline; None takes all of them.
     """
+    ct = quiet_coremltools()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import coremltools as ct
         from coremltools.converters.mil import Builder as mb  # noqa: N813  (the name that everybody gives it)
 
         pipeline = ct.PassPipeline.EMPTY if without is None else ct.PassPipeline.DEFAULT

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,21 @@ def answer(folder: Path, removed: tuple[str, ...]) -> Any:
 
 def test_the_installed_library_has_the_passes_by_these_names() -> None:
     assert pipeline.missing_parts() == []
+
+
+def test_what_it_does_not_need_is_not_loaded_with_it_and_is_found_afterwards() -> None:
+    code = """if True:
+        import sys
+        from importlib.util import find_spec
+        from workbench_plugins.coreml.pipeline import NOT_NEEDED, load_library
+        installed = [name for name in NOT_NEEDED if find_spec(name)]
+        load_library()
+        assert not [name for name in NOT_NEEDED if name in sys.modules]
+        assert "torch" in installed
+        assert installed == [name for name in NOT_NEEDED if find_spec(name)]
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_private_loader_of_programs_exists() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 
 import pytest
+from helpers.coreml import quiet_coremltools
 from workbench_plugins.coreml.evaluator.table import OPERATIONS
 
 NOT_MODELLED = {
@@ -37,10 +37,8 @@ NOT_MODELLED = {
 
 def test_every_operation_takes_every_parameter_of_ios17_and_ios18() -> None:
     pytest.importorskip("coremltools")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import coremltools as ct
-        from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
+    ct = quiet_coremltools()
+    from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
 
     defined = {name: found for name, found in SSAOpRegistry.core_ops.items() if not name.startswith("_")}
     assert set(defined) == set(OPERATIONS) | NOT_MODELLED
