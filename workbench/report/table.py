@@ -1,7 +1,8 @@
 """The comparison as rows and cells, shared by the terminal, HTML, PDF and Markdown.
 
-Rows are grouped by machine. Measured rows come first, INT8 before the float runs they are judged against; simulated,
-reference and recorded rows stand in a group of their own below, with that word in every cell.
+Rows are grouped by machine. Measured rows come first, INT8 before the float runs they are judged against; then each
+runtime that is absent, once; simulated, reference and recorded rows stand in a group of their own below, with that word
+in every cell.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ STATUS_WORDS = {
     "cancelled": "cancelled",
     "not_available": "not measured",
 }
+ABSENT = "not_available"
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,22 @@ def conditions_of(sheet: Sheet) -> str:
 
 
 def _rows(sheet: Sheet, runs: list[SheetRun], machine: str) -> tuple[Row, ...]:
-    mine = [run for run in runs if run.machine == machine]
+    mine = _absent_once([run for run in runs if run.machine == machine])
     order = {"int8": 0, "fp16": 1, "fp32": 2}
-    ranked = sorted(mine, key=lambda run: (0 if run.precision == "int8" else 1, order.get(run.precision, 3)))
+    ranked = sorted(mine, key=lambda run: (run.status == ABSENT, order.get(run.precision, 3)))
     rows = [_row(sheet, run, "int8" if run.precision == "int8" else "float") for run in ranked]
     return tuple(_mark_best(rows))
+
+
+def _absent_once(runs: list[SheetRun]) -> list[SheetRun]:
+    """Leave out the float runs of an absent runtime whose INT8 row gives the same reason."""
+    absent = [run for run in runs if run.status == ABSENT and run.precision == "int8"]
+    said = [(run.label, run.candidate, run.problem) for run in absent]
+    return [
+        run
+        for run in runs
+        if run.status != ABSENT or run.precision == "int8" or (run.label, run.candidate, run.problem) not in said
+    ]
 
 
 def _row(sheet: Sheet, run: SheetRun, style: str) -> Row:

@@ -8,6 +8,7 @@ import sys
 import pypdf
 import pytest
 from helpers import results
+from helpers.speed_folders import six_runtimes
 
 from workbench.errors import MissingPartError
 from workbench.report.render_pdf import page_data, render_pdf
@@ -60,6 +61,16 @@ def test_finding_stands_in_the_first_third_of_page_one(pdf: bytes) -> None:
         assert word in text
     assert len(lowest) == 3
     assert all(y > 2 / 3 * height for y in lowest.values())
+
+
+def test_a_table_too_long_for_page_one_starts_there_and_goes_on_with_its_head() -> None:
+    names = tuple(f"runtime {number}" for number in range(9))
+    pages = pypdf.PdfReader(io.BytesIO(render_pdf(build_sheet(six_runtimes(names), hosts=())))).pages
+    first, second = (page.extract_text() for page in pages[:2])
+    assert "Comparison" in first
+    assert "SUSTAINED" in first
+    assert "SUSTAINED" in second
+    assert all("version, precision" in text for text in (first, second))
 
 
 def test_fonts_are_embedded(pdf: bytes) -> None:

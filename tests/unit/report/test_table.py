@@ -20,9 +20,29 @@ def cell(row: Row, key: str, table: object = TABLE) -> str:
 def test_int8_rows_come_first_and_reference_rows_below_the_line() -> None:
     measured, below = TABLE.groups
     order = [(row.run.label, row.run.precision) for row in measured.rows]
-    assert [precision for _, precision in order] == ["int8"] * 4 + ["fp32"] * 2
+    assert [precision for _, precision in order] == ["int8"] * 3 + ["fp32"] * 2 + ["int8"]
+    assert [row.run.status for row in measured.rows][-1] == "not_available"
     assert below.below_the_line
     assert {row.run.precision for row in below.rows} == {"simulated", "reference"}
+
+
+def test_an_absent_runtime_stands_once_and_last() -> None:
+    document = results.ordinary_document()
+    absent = next(run for run in document["runs"] if run["status"] == "not_available")
+    crashed = next(run for run in document["runs"] if run["status"] == "crashed")
+    document["runs"] += [{**absent, "precision": "fp32"}, {**crashed, "precision": "fp32"}]
+    rows = comparison(build_sheet(Result.model_validate(document), hosts=())).groups[0].rows
+    assert [row.run.precision for row in rows if row.run.label == absent["label"]] == ["int8"]
+    assert rows[-1].run.label == absent["label"]
+    assert [row.run.precision for row in rows if row.run.label == crashed["label"]] == ["int8", "fp32"]
+
+
+def test_an_absent_runtime_without_int8_stands_with_its_float_row() -> None:
+    document = results.ordinary_document()
+    for run in document["runs"]:
+        run["precision"] = "fp32" if run["status"] == "not_available" else run["precision"]
+    rows = comparison(build_sheet(Result.model_validate(document), hosts=())).groups[0].rows
+    assert [row.run.precision for row in rows if row.run.status == "not_available"] == ["fp32"]
 
 
 def test_word_stands_in_every_figure_below_the_line() -> None:

@@ -229,3 +229,16 @@ def test_a_native_tool_chain_is_named_in_title_chips_sentences_and_notes() -> No
     assert spoken["lead"].startswith(f"{results.ORT} \N{MIDDLE DOT} {native_results.TITLE}: ")
     note = f"{results.ORT}: {native_results.TITLE} instead of model changes the answer on 31 of 2,000 images"
     assert any(line.startswith(note) for line in verdicts.notes(result))
+
+
+def test_many_open_and_many_failed_gates_still_make_a_short_sentence() -> None:
+    document = results.ordinary_document()
+    template = document["verdicts"][0]
+    names = ["max_accuracy_drop_points", "min_top1_agreement", "min_sqnr_db", "min_speedup", "max_latency_ms_p90"]
+    names += ["max_latency_ms_p99", "min_throughput_per_s", "max_baseline_answers_changed", "min_baseline_speed_ratio"]
+    text = "0.9477 [0.8046, 0.9799]x, at least 1.2x asked: other processes took 64 % of 2 CPU threads, 68 % at most"
+    for verdict in ("CANNOT TELL", "FAIL"):
+        document["verdicts"] = [{**template, "gate": name, "verdict": verdict, "text": text} for name in names]
+        line = spoken(Result.model_validate(document))[0]
+        assert len(line) < 550, line
+    assert "; 6 more gates" in line or ", 6 more gates" in line
