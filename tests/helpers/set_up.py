@@ -14,14 +14,17 @@ CLASSES = 1000
 
 
 def study(folder: Path, *, hard: bool) -> dict[str, Any]:
-    """A study document; hard: a name of 120 characters, six rows with long names, every gate."""
+    """A study document, its files made; hard: a name of 120 characters, six rows with long names, every gate."""
     name = LONG if hard else "digits"
     labels = [f"runtime {LONG} {number}" for number in range(6)] if hard else ["ONNX Runtime", "OpenVINO"]
-    part = {"kind": "images", "path": str(folder / name / "images")}
+    images, model = folder / name / "images", folder / f"{name}.onnx"
+    images.mkdir(parents=True, exist_ok=True)
+    model.touch()
+    part = {"kind": "images", "path": str(images)}
     return {
         "schema_version": 1,
         "name": name,
-        "model": {"path": str(folder / f"{name}.onnx")},
+        "model": {"path": str(model)},
         "data": {"calibration": dict(part), "evaluation": dict(part)},
         "task": {"kind": "classification"},
         "scheme": {"name": "S1", "method": "mse"},

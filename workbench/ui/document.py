@@ -14,6 +14,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from workbench.errors import UserError
 from workbench.ui.data_sets import missing_set
+from workbench.ui.gone import gone
 
 if TYPE_CHECKING:
     from workbench.execution.study import Study
@@ -124,6 +125,8 @@ class Document(QObject):
             return words[missing]
         if not self._values.get("runtimes"):
             return "Choose at least one runtime first."
+        if lost := gone(self._values):
+            return lost[0].line
         try:
             self.study()
         except UserError as error:

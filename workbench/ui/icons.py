@@ -20,11 +20,17 @@ def names() -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def icon(name: str, colour: str, size_px: int = ICON_PX) -> QIcon:
-    """Return the icon `name` in `colour` ("#RRGGBB"). Raises KeyError for a name that has no file."""
+def icon(name: str, colour: str, size_px: int = ICON_PX, disabled: str = "") -> QIcon:
+    """Return the icon `name` in `colour`, where it cannot be used in `disabled` (both "#RRGGBB").
+
+    Without a colour for that the style greys it, which on a button of another ground may leave nothing to see.
+    Raises KeyError for a name that has no file.
+    """
     found = QIcon()
     for ratio in RATIOS:
         found.addPixmap(pixmap(name, colour, size_px, ratio))
+        if disabled:
+            found.addPixmap(pixmap(name, disabled, size_px, ratio), QIcon.Mode.Disabled)
     return found
 
 

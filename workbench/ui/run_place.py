@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.ui.data_sets import missing_set
+from workbench.ui.gone import gone
 from workbench.ui.run_state import duration
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ def result_folder(study_file: Path | None, values: dict[str, Any]) -> Path:
 
 
 def missing_step(values: dict[str, Any]) -> str:
-    """Return the first step of the rail without which nothing can run: model, data, runtimes, or ""."""
+    """Return the first step of the rail without which nothing can run, or whose file is gone; "" where all is there."""
     if not (values.get("model") or values.get("candidates")):
         return "model"
     if missing_set(values):
         return "data"
-    return "" if values.get("runtimes") else "runtimes"
+    if not values.get("runtimes"):
+        return "runtimes"
+    lost = gone(values)
+    return lost[0].step if lost else ""
 
 
 def is_code(values: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.quant.scheme import SCHEME_TITLES
 from workbench.ui.data_sets import missing_set
+from workbench.ui.gone import gone_at
 
 if TYPE_CHECKING:
     from workbench.execution.result import Result
@@ -38,10 +39,13 @@ def model_state(values: Mapping[str, Any]) -> State:
     """Return the model's file name or factory."""
     model = values.get("model") or {}
     source = model.get("path") or model.get("factory")
+    if lost := gone_at(values, "model"):
+        return f"gone: {lost.path.name}", "bad"
     if source:
         return Path(source).name if model.get("path") else str(source), ""
     models = [item["model"] for item in values.get("candidates", []) if item.get("model")]
-    return (f"{len(models)} models, in candidates", "") if models else ("choose a file", "")
+    count = "1 model" if len(models) == 1 else f"{len(models)} models"
+    return (f"{count}, in candidates", "") if models else ("choose a file", "")
 
 
 def data_state(values: Mapping[str, Any]) -> State:
@@ -51,6 +55,8 @@ def data_state(values: Mapping[str, Any]) -> State:
         return "choose a folder or arrays", ""
     if missing := missing_set(values):
         return f"{missing} set missing", "warn"
+    if lost := gone_at(values, "data"):
+        return f"{lost.what} is gone", "bad"
     path = Path(data["evaluation"]["path"])
     return "/".join(part for part in (path.parent.name, path.name) if part and part != ".."), ""
 

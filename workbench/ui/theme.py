@@ -86,8 +86,8 @@ class Theme(QObject):
         self._restyle()
 
     def icon(self, name: str, colour: str = "text", size_px: int = ICON_PX) -> QIcon:
-        """Return an icon in a token's colour."""
-        return icon(name, self.tokens.colour(colour), size_px)
+        """Return an icon in a token's colour; on what cannot be used it has that of disabled words."""
+        return icon(name, self.tokens.colour(colour), size_px, self.tokens.disabled)
 
     def _table(self) -> Tokens:
         if self._mode != "system":

@@ -4,7 +4,7 @@ Pages of group "Set up" get the Desk (theme, document, bridge, settings); the ot
 to show by `show_result(result, folder)`. A page may have these signals, connected by name when it is made:
 `failed(str, object)` an error line and log lines; `goto(str)` another step; `state(str, str)` the step's line and
 colour; `open_requested(object)` a path; `result_ready(object)` a study folder.
-What a page said before that is said again by `announce()`, where it has one.
+What a page said before that is said again by `announce()`, where it has one; it looks again at the files it names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -123,6 +123,15 @@ class Window(QMainWindow):
             remember(History(), self.result, folder)
         except UserError as error:
             self.show_error(str(error))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  (Qt's name)
+        """Look again at what the study names whenever the user comes back: meanwhile it may have been moved."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self._refresh()
+            page = self._stack.currentWidget()
+            if hasattr(page, "announce"):
+                page.announce()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
         """Ask about unsaved changes, end everything that runs, remember the place."""

@@ -71,16 +71,23 @@ def test_callers_cannot_change_it_behind_its_back(edited: Document) -> None:
     assert edited.value("model", "path") == "/m.onnx"
 
 
-def test_it_says_what_is_missing(edited: Document) -> None:
+def test_it_says_what_is_missing(edited: Document, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("m.onnx", "e.npz", "c.npz")]
+    for file in files:
+        file.touch()
+    model, evaluation, calibration = map(str, files)
     assert edited.problem() == "Choose a model first."
-    edited.set("model", {"path": "/m.onnx"}, "model")
+    edited.set("model", {"path": model}, "model")
     assert edited.problem() == "Choose evaluation data first."
-    edited.set("data", {"kind": "arrays", "path": "/e.npz"}, "data", "evaluation")
+    edited.set("data", {"kind": "arrays", "path": evaluation}, "data", "evaluation")
     assert edited.problem() == CALIBRATION_MISSING
-    edited.set("data", {"kind": "arrays", "path": "/c.npz"}, "data", "calibration")
+    edited.set("data", {"kind": "arrays", "path": calibration}, "data", "calibration")
     assert edited.problem() == "Choose at least one runtime first."
     edited.set("runtimes", [{"id": "ort_cpu"}], "runtimes")
     assert edited.problem() == ""
+    files[1].unlink()
+    assert edited.problem().startswith(f"The evaluation set is gone: {evaluation} is not there.")
+    files[1].touch()
     edited.set("gates", 7, "gates", "no_such_gate")
     assert "no_such_gate" in edited.problem()
 

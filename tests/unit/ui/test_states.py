@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from helpers.results import ordinary
 
 from workbench.ui import states
@@ -18,8 +20,8 @@ def test_an_empty_study_says_what_to_do() -> None:
 
 def test_choices_are_named() -> None:
     values = {
-        "model": {"path": "/models/a.onnx"},
-        "data": {"evaluation": {"path": "/data/eval"}},
+        "model": {"path": "models/a.onnx"},
+        "data": {"evaluation": {"path": "data/eval"}},
         "runtimes": [{"id": "ort_cpu"}, {"id": "openvino", "name": "OV"}, {"id": "x"}],
         "candidates": [{"name": "A"}, {"name": "B"}],
     }
@@ -40,8 +42,19 @@ def test_calibration_alone_is_not_enough() -> None:
 
 
 def test_models_in_candidates_and_factories_count() -> None:
-    assert states.model_state({"candidates": [{"name": "a", "model": {"path": "x"}}]})[0] == "1 models, in candidates"
+    assert states.model_state({"candidates": [{"name": "a", "model": {"path": "x"}}]})[0] == "1 model, in candidates"
     assert states.model_state({"model": {"factory": "pkg:make"}})[0] == "pkg:make"
+
+
+def test_what_is_gone_is_said(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    data = {part: {"path": str(there)} for part in ("evaluation", "calibration")}
+    values = {"model": {"path": str(tmp_path / "a.onnx")}, "data": data}
+    assert states.model_state(values) == ("gone: a.onnx", "bad")
+    assert states.data_state(values)[1] == ""
+    there.rmdir()
+    assert states.data_state(values) == ("evaluation set is gone", "bad")
 
 
 def test_verdicts_are_counted() -> None:
@@ -55,7 +68,7 @@ def test_the_worst_verdicts_come_first_and_the_rest_is_counted() -> None:
 
 
 def test_a_data_set_is_named_with_the_folder_it_lies_in() -> None:
-    data = {"evaluation": {"path": "/data/cifar10/evaluation"}, "calibration": {"path": "/data/cifar10/calibration"}}
+    data = {"evaluation": {"path": "data/cifar10/evaluation"}, "calibration": {"path": "data/cifar10/calibration"}}
     assert states.data_state({"data": data}) == ("cifar10/evaluation", "")
     data["evaluation"]["path"] = "../evaluation.npz"
     assert states.data_state({"data": data}) == ("evaluation.npz", "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
 
 from workbench.ui.commands import Command, Finished
@@ -13,6 +14,7 @@ from workbench.ui.desk import Desk
 from workbench.ui.document import CHOOSE_MODEL, USE_PROPOSAL
 from workbench.ui.drop_area import DropArea
 from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.gone import gone_at
 from workbench.ui.halves import Halves, half
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
 from workbench.ui.model_state import ModelState
@@ -46,6 +48,7 @@ class ModelPage(Page):
         self._source = ""
         self._details: QWidget | None = None
         self._running: Command | None = None
+        self._lost = False
         self._document: dict[str, Any] | None = None
         self._path, self._recent = ElidedLabel(), RecentList()
         self._recent.open_requested.connect(self.open_requested)
@@ -143,8 +146,27 @@ class ModelPage(Page):
             if self._details is not None:
                 self._details.hide()
             self._inspect(model)
+        self._show_gone()
         self._state.show_state(model.get("state") or {})
         self._show_adopted()
+
+    def announce(self) -> None:
+        """Look again whether the file is there; one that came back is read again."""
+        self._show_gone()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Look again whenever the page is shown."""
+        super().showEvent(event)
+        self._show_gone()
+
+    def _show_gone(self) -> None:
+        """Say where the model's file is not there any more."""
+        lost = gone_at(self._desk.document.values, "model")
+        if lost is not None:
+            say(self._note, lost.line, "bad")
+        elif self._lost:
+            self._inspect(self._desk.document.value("model", default={}))
+        self._lost = lost is not None
 
     def _inspect(self, model: dict[str, Any]) -> None:
         if self._running is not None:

@@ -112,6 +112,8 @@ class RunPage(Page):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
         """Catch up with what came while another page was shown."""
         super().showEvent(event)
+        if not self.is_running:
+            self._refresh()
         self._show_progress()
 
     def _arrange(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from helpers.studies import document, write_study
 from helpers.words import words_of
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.commands import Bridge, Finished
@@ -36,6 +37,28 @@ def test_what_is_missing_is_said(page: RunPage, window: Window) -> None:
     assert window.rail.buttons["run"].state == "not ready"
     page._next.click()
     assert window.rail.buttons["model"].isChecked()
+
+
+def test_what_is_gone_is_said_and_noticed_when_it_is_back(page: RunPage, window: Window, tmp_path: Path) -> None:
+    window.desk.document.load(write_study(tmp_path, document(({"id": "ort_cpu"},))))
+    assert page._start.isEnabled()
+    model = Path(window.desk.document.value("model", "path"))
+    away = model.rename(model.with_suffix(".away"))
+    window.show_page("run")
+    assert not page._start.isEnabled()
+    assert page._expected.text().startswith(f"The model is gone: {model}")
+    assert window.rail.buttons["run"].state == "not ready"
+    window.activateWindow()
+    QApplication.processEvents()
+    window._refresh()
+    assert window.rail.buttons["model"].state == f"gone: {model.name}"
+    page._next.click()
+    assert window.rail.buttons["model"].isChecked()
+    assert "The model is gone" in words_of(window.page("model"))
+    away.rename(model)
+    window.show_page("run")
+    assert page._start.isEnabled()
+    assert window.rail.buttons["run"].state == "ready"
 
 
 def test_cancel_run_again_and_see_the_result(page: RunPage, window: Window, qtbot: QtBot, tmp_path: Path) -> None:
