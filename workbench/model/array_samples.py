@@ -34,7 +34,7 @@ def array_reader(spec: DataSpec, index: SampleIndex, preprocess: Preprocess, inp
     by_array = _inputs_by_array(list(opened), spec.path.name, inputs)
     for array in index.arrays:
         if array.name in by_array:
-            _check_row(array.row_shape, by_array[array.name], spec.path.name)
+            _check_row(array.row_shape, by_array[array.name], spec.path.name, index.available)
             _check_dtype(array.dtype, by_array[array.name], spec.path.name)
     return _ArrayReader(index, tuple(opened.values()), by_array)
 
@@ -169,24 +169,24 @@ def _refuse_changed_arrays(spec: DataSpec, index: SampleIndex) -> None:
 
 
 def _inputs_by_array(names: Sequence[str], file: str, inputs: tuple[TensorSpec, ...]) -> dict[str, TensorSpec]:
-    """Return array name -> input. The nameless array of an .npy is the model's only input."""
-    if list(names) == [""] and len(inputs) == 1:
-        return {"": inputs[0]}
+    """Return array name -> input. The only array of a file is the model's only input, whatever it is called."""
+    if len(names) == len(inputs) == 1:
+        return {names[0]: inputs[0]}
     missing = [spec.name for spec in inputs if spec.name not in names]
     if missing:
         found = ", ".join(name or "one array without a name" for name in names)
         raise DataError(
             f"{file} lacks the input {', '.join(missing)}",
             why=f"the model's inputs are {inputs_text(inputs)}; the file holds {found}",
-            how="Name the arrays as the model's inputs, with numpy.savez; for an input that is an output fed back "
-            "give state in [model].",
+            how=f"Name the arrays as the model's inputs, the labels labels: numpy.savez({file!r}, {missing[0]}=...); "
+            "for an input that is an output fed back give state in [model].",
         )
     return {spec.name: spec for spec in inputs}
 
 
-def _check_row(row_shape: tuple[int, ...], spec: TensorSpec, file: str) -> None:
+def _check_row(row_shape: tuple[int, ...], spec: TensorSpec, file: str, rows: int) -> None:
     if not spec.shape or not fits(row_shape, spec.shape[1:]):
-        raise shape_error(file, row_shape, spec)
+        raise shape_error(file, row_shape, spec, rows=rows)
 
 
 def _check_dtype(dtype: str, spec: TensorSpec, file: str) -> None:

@@ -94,7 +94,7 @@ def test_the_hash_covers_what_is_fed_back(tmp_path):
     [
         (None, {"x": np.zeros((20, 2), np.float32)}, "Its rows look like frames: give frames = N"),
         (None, {"x": np.zeros((4, 5, 7), np.float32)}, r"sequences of \[5, 7\], the input x takes \[frames, 2\]"),
-        (None, {"y": np.zeros((4, 5, 2), np.float32)}, "lacks the input x"),
+        (None, {"y": np.zeros((4, 5, 2), np.float32), "z": np.zeros((4, 1))}, "lacks the input x"),
         (None, {"x": np.zeros((4, 5, 2), np.complex64)}, "has complex64, the input x takes float32"),
         (None, {"x": np.zeros((4, 5, 2), np.float32), "state": np.zeros((4, 3), np.float32)},
          r"starts the state state with \[3\], the input takes \[1, 3\]"),

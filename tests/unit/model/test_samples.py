@@ -185,6 +185,11 @@ def test_npy_is_the_only_input(tmp_path):
         opened(spec, (*ROW_INPUT, TensorSpec("y", "float32", ("N", 4))))
 
 
+def test_the_only_array_of_an_npz_is_the_only_input_whatever_its_name(tmp_path):
+    spec = array_spec(tmp_path, arr_0=np.ones((3, 4), np.float32), labels=np.arange(3))
+    assert next(opened(spec, ROW_INPUT).batches(2))["x"].shape == (2, 4)
+
+
 def test_a_wrong_array_name_lists_inputs_and_arrays(tmp_path):
     spec = array_spec(tmp_path, imput=np.zeros((2, 4), np.float32), more=np.zeros((2, 1)))
     with pytest.raises(DataError, match=r"lacks the input x: .*x float32 \[N, 4\]; the file holds imput, more"):
