@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import onnx
 import pytest
-from helpers.onnx_models import concat_net, depthwise_net, random_feeds, resnet_like
+from helpers.onnx_models import Builder, concat_net, depthwise_net, random_feeds, resnet_like
 from helpers.plans import make_plan, run_graph
-from helpers.rule_nets import RULES, example_feeds, planned_rule
+from helpers.rule_nets import IMAGE, RULES, example_feeds, model_of, planned, planned_rule
+from onnx import TensorProto, helper
 
 from workbench.errors import PlanError
 from workbench.model.canonical import canonical_graph
@@ -84,3 +86,40 @@ def test_a_tensor_name_that_is_taken_is_refused() -> None:
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(1, np.float32), "input__scale"))
     with pytest.raises(PlanError, match="input__scale"):
         write_qdq(model, plan, X64)
+
+
+def branch_that_reads_codes() -> onnx.ModelProto:
+    """Two Convs with a ReLU between them, whose output and a constant an If's branches read too."""
+    b = Builder(0)
+    b.conv("output", b.node("Relu", [b.conv("first", "x", 4, 8)], "act"), 8, 4)
+    factor = b.constant("factor", 2.0)
+    is_any = b.node("Greater", [b.node("ReduceMean", ["x"], "mean", keepdims=0), b.constant("zero", -9.0)], "is_any")
+    branches = [
+        helper.make_graph([helper.make_node("Mul", ["act", factor], [name])], name, [], [output])
+        for name in ("yes", "no")
+        for output in [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]
+    ]
+    b.node("If", [is_any], "doubled", then_branch=branches[0], else_branch=branches[1])
+    return model_of(b, IMAGE, ("output", "doubled"))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_subgraphs_read_the_codes_that_everybody_reads(dialect: Dialect) -> None:
+    canonical, plan = planned(branch_that_reads_codes())
+    found = run_graph(write_qdq(canonical, plan, dialect), random_feeds(canonical, 2, seed=9))["doubled"]
+    codes = found / (2 * plan.tensors["act"].scale)
+    assert np.array_equal(codes, np.rint(codes))
+    assert 0 <= codes.min() < codes.max() <= 127
+
+
+def test_a_layer_whose_raw_output_a_subgraph_reads_is_still_there() -> None:
+    model = branch_that_reads_codes()
+    for branch in model.graph.node[-1].attribute:
+        branch.g.node[0].input[0] = "first"
+    canonical, plan = planned(model)
+    feeds = random_feeds(canonical, 2, seed=9)
+    expected = run_graph(write_qdq(canonical, plan, SIMULATED), feeds)
+    assert expected["doubled"].min() < 0
+    for full_range in (False, True):
+        found = run_graph(write_qdq(canonical, plan, replace(X64, full_range_relu=full_range)), feeds)
+        assert np.array_equal(found["doubled"], expected["doubled"])

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
+from workbench.model.protos import read_names
 from workbench.quant.passes.draft import DEQUANTIZED, QUANTIZE, QUANTIZED, SCALE, ZERO_POINT, Draft, copied
 from workbench.quant.plan import TensorParameters
 
@@ -79,7 +80,7 @@ def activations(draft: Draft) -> list[Activation]:
     """
     planned = {draft.read_name(name): name for name in draft.plan.tensors}
     made = {draft.raw_name(name): name for name in draft.plan.tensors}
-    counts = Counter(name for node in draft.nodes for name in node.input)
+    counts = Counter(name for node in draft.nodes for name in read_names(node))
     quantized = set(draft.plan.quantized_nodes)
     free = {name for node in draft.nodes if node.name in quantized for name in node.output if counts[name] == 1}
     found = []

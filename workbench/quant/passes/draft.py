@@ -12,6 +12,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from workbench.errors import PlanError
+from workbench.model.protos import read_names, used_names
 from workbench.quant.plan import QuantPlan
 
 CODES, SCALE, ZERO_POINT, ADDED = "__codes", "__scale", "__zero_point", "__added"
@@ -102,7 +103,7 @@ class Draft:
 
     def model(self, source: onnx.ModelProto) -> onnx.ModelProto:
         """Return the finished model: only constants that are read, the source's inputs, outputs and opsets."""
-        read = {name for node in self.nodes for name in node.input} | self.outputs
+        read = {name for node in self.nodes for name in read_names(node)} | self.outputs
         constants = [item for name, item in self.constants.items() if name in read]
         produced = {name for node in self.nodes for name in node.output} - self.outputs
         graph = helper.make_graph(self.nodes, source.graph.name, source.graph.input, source.graph.output, constants)
@@ -128,7 +129,7 @@ def draft_of(graph: onnx.GraphProto, plan: QuantPlan) -> Draft:
         constants={item.name: item for item in graph.initializer},
         inputs=frozenset(item.name for item in graph.input),
         outputs=frozenset(item.name for item in graph.output),
-        taken=_all_names(graph),
+        taken=used_names(graph),
         float_made=plan.float_made(producers),
     )
 
@@ -138,8 +139,3 @@ def copied(node: onnx.NodeProto) -> onnx.NodeProto:
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     return copy
-
-
-def _all_names(graph: onnx.GraphProto) -> set[str]:
-    names = {name for node in graph.node for name in (*node.input, *node.output)}
-    return names | {item.name for item in (*graph.input, *graph.output, *graph.initializer)}

@@ -7,11 +7,11 @@ ReLU, so that no op is left between two integer kernels.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import onnx
 
+from workbench.model.protos import reader_counts
 from workbench.quant.plan import QuantPlan, TensorParameters
 from workbench.quant.select import PASS_THROUGH
 
@@ -41,8 +41,7 @@ def with_full_range_relu(graph: onnx.GraphProto, plan: QuantPlan) -> QuantPlan:
 
 def _fused_relus(graph: onnx.GraphProto, plan: QuantPlan) -> set[str]:
     """Return the names of Relus whose input is not quantized but comes, for them alone, from a quantized node."""
-    counts = Counter(name for node in graph.node for name in node.input)
-    counts.update(value.name for value in graph.output)
+    counts = reader_counts(graph)
     quantized = set(plan.quantized_nodes)
     free = {name for node in graph.node if node.name in quantized for name in node.output if counts[name] == 1}
     free -= set(plan.tensors)

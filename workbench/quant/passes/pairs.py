@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
+from workbench.model.protos import read_names, rename_reads
 from workbench.quant.passes.draft import Draft
 from workbench.quant.plan import TensorParameters
 
 
 def put_pairs(draft: Draft) -> None:
     """Put a pair behind the producer of every planned tensor; its readers, and a graph output, get its real values.
+
+    Readers are nodes and the subgraphs in them.
 
     A tensor that a float node makes keeps its float values for readers without a quantized edge, and as a graph output.
     Any other planned graph output keeps its name for the dequantized values. A graph input has its pair in front of all
@@ -21,6 +24,8 @@ def put_pairs(draft: Draft) -> None:
     for node in draft.nodes:
         made = [name for name in node.output if name in tensors]
         read = [draft.read_name(name) if draft.reads_codes(node, i) else name for i, name in enumerate(node.input)]
+        for name in set(read_names(node)) & (tensors.keys() - draft.float_made):
+            rename_reads(node, name, draft.read_name(name))
         node.input[:] = read
         node.output[:] = [draft.raw_name(name) if name in tensors else name for name in node.output]
         nodes += [node, *(new for name in made for new in _pair(draft, name, tensors[name]))]
