@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 from workbench.errors import ModelError
 from workbench.model.batch_norm import fold_batch_norms
@@ -25,12 +25,12 @@ _LOOKED_THROUGH = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any], ...]]:
     """Return the canonical form of a loaded model and what was done to it.
 
-    Identity and inference Dropout go; constants and shape arithmetic become initializers; a Sum of two is an Add;
-    BatchNormalization and then arithmetic with a constant per channel are folded into the Conv, ConvTranspose or Gemm
-    before them; initializers whose roles differ are separated; such layers without a bias get one of zeros; nodes that
-    no output needs go; nodes are in topological order. Names of nodes and tensors that stay are kept, those of graph
-    inputs and outputs always. The answers are those of `proto` up to float rounding, and the same input gives the same
-    bytes.
+    Identity, inference Dropout and Casts that change no type go; constants and shape arithmetic become initializers;
+    a Sum of two is an Add; BatchNormalizations and arithmetic with a constant per channel are folded into the Conv,
+    ConvTranspose or Gemm before them; initializers whose roles differ are separated; such layers without a bias get one
+    of zeros; nodes that no output needs go; nodes are in topological order. Names of nodes and tensors that stay are
+    kept, those of graph inputs and outputs always. The answers are those of `proto` up to float rounding, and the same
+    input gives the same bytes.
 
     Returns:
         The new proto (the argument is not changed) and the transforms, each {"kind": ..., ...}, ready for JSON.
@@ -42,8 +42,7 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
     transforms += fold_constants(result)
     transforms += remove_pass_through(graph)
     transforms += sums_to_adds(graph)
-    transforms += fold_batch_norms(graph)
-    transforms += fold_scale_layers(graph)
+    transforms += _fold_affine_layers(graph)
     transforms += separate_shared(graph)
     transforms += add_zero_biases(graph)
     _drop_unused(graph)
@@ -87,7 +86,21 @@ def with_extra_outputs(proto: ModelProto, names: Iterable[str]) -> ModelProto:
         if name not in known:
             raise ModelError(f"The model has no tensor {name!r}")
         result.graph.output.append(known[name])
+        _shape_like_answer(result.graph, known)
     return result
+
+
+def _shape_like_answer(graph: GraphProto, known: Mapping[str, ValueInfoProto]) -> None:
+    """Give the last output, where its rank is not known, the shape of what a Softmax or Sigmoid makes of it.
+
+    A Squeeze without axes on symbolic sizes loses the rank that the model states for its answer.
+    """
+    value = graph.output[-1]
+    for node in graph.node:
+        if value.type.tensor_type.HasField("shape"):
+            return
+        if node.op_type in _TERMINAL_OPS and node.input[0] == value.name and node.output[0] in known:
+            value.type.CopyFrom(known[node.output[0]].type)
 
 
 def _logits_of(output: str, producers: dict[str, NodeProto]) -> str:
@@ -100,6 +113,14 @@ def _logits_of(output: str, producers: dict[str, NodeProto]) -> str:
     while name in producers and is_pass_through(producers[name]):
         name = producers[name].input[0]
     return name if name in producers else output
+
+
+def _fold_affine_layers(graph: GraphProto) -> list[dict[str, Any]]:
+    """Fold BatchNormalizations and scale layers until none is left to fold: one may hide the other from its layer."""
+    transforms: list[dict[str, Any]] = []
+    while found := fold_batch_norms(graph) + fold_scale_layers(graph):
+        transforms += found
+    return transforms
 
 
 def _drop_unused(graph: GraphProto) -> None:

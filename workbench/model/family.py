@@ -84,7 +84,8 @@ def propose_task(graph: GraphSummary) -> Proposal:
     if len(graph.outputs) != 1:
         return _divergence(f"The model has {len(graph.outputs)} outputs.")
     output = graph.outputs[0]
-    if len(output.shape) != 2 or output.dtype not in ("float32", "float16") or output.shape[1] == 1:
+    scores = output.shape[1] if len(output.shape) == 2 else 1
+    if not isinstance(scores, int) or scores == 1 or output.dtype not in ("float32", "float16"):
         return _divergence(f"The output {output.name!r} is not one row of scores per sample.")
     last = _last_operation(graph, output.name)
     if last == "Sigmoid":

@@ -1,11 +1,13 @@
-"""Removing Identity and inference Dropout, which change no value."""
+"""Removing Identity, inference Dropout and Casts to the type a tensor has: they change no value."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from onnx import GraphProto, NodeProto, helper
 
+from workbench.model.channel_affine import attribute_of
 from workbench.model.protos import array_of, constants_of, reader_counts, rename_reads
 
 
@@ -25,7 +27,8 @@ def remove_pass_through(graph: GraphProto) -> list[dict[str, Any]]:
     Returns:
         One {"kind": "remove_identity", "node": ...} per removed node.
     """
-    removable = [node for node in graph.node if _is_removable(node, graph)]
+    types = _element_types(graph)
+    removable = [node for node in graph.node if _is_removable(node, graph) or _is_idle_cast(node, types)]
     if not removable:
         return []
     producers = {name for node in graph.node for name in node.output}
@@ -49,6 +52,20 @@ def _is_removable(node: NodeProto, graph: GraphProto) -> bool:
     if node.op_type == "Dropout" and len(node.output) > 1 and reader_counts(graph)[node.output[1]]:
         return False
     return is_pass_through(node) or (node.op_type == "Dropout" and _is_false(node.input[2], graph))
+
+
+def _element_types(graph: GraphProto) -> dict[str, int]:
+    """Return tensor -> element type, of those whose type the graph states."""
+    values = (*graph.value_info, *graph.output, *graph.input)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    return types | {tensor.name: tensor.data_type for tensor in graph.initializer}
+
+
+def _is_idle_cast(node: NodeProto, types: Mapping[str, int]) -> bool:
+    """Whether a Cast gives the type that its input has; converters between frameworks write hundreds of these."""
+    if node.op_type != "Cast" or node.domain or not types.get(node.input[0]):
+        return False
+    return bool(types[node.input[0]] == attribute_of(node, "to", 0))
 
 
 def _is_false(name: str, graph: GraphProto) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -27,12 +27,16 @@ _PLAIN = {
 }
 
 
-def graph_summary(proto: ModelProto) -> GraphSummary:
+def graph_summary(proto: ModelProto, sample: Mapping[str, Sequence[int]] | None = None) -> GraphSummary:
     """Return the graph's nodes, signature and shapes as plain values.
 
     Shapes and MACs are those of one sample: the symbolic batch is 1. Where all inputs and outputs have one fixed
     first axis above 1, that is taken for the batch and MACs are divided by it; the shapes stay. Another
-    symbolic axis (a sequence length) stays a name in the shapes and counts as 1 in the MACs.
+    symbolic axis (a sequence length, a picture's height) stays a name in the shapes. In the MACs it counts as 1, or
+    with the size it has in `sample`: counted as 1, an early Conv over many pixels would weigh no more than the last.
+
+    Args:
+        sample: input -> the shape that one sample has there, batch axis included; inputs may be missing.
 
     Raises:
         ModelError: an input or output is not a tensor of known rank.
@@ -41,10 +45,12 @@ def graph_summary(proto: ModelProto) -> GraphSummary:
     graph = proto.graph
     inputs = tuple(tensor_spec(value) for value in graph.input)
     outputs = tuple(tensor_spec(value) for value in graph.output)
-    shapes = _shapes(proto, _batch_symbol(inputs))
+    symbol = _batch_symbol(inputs)
+    shapes = _shapes(proto, symbol)
+    sized = _sized(proto, symbol, sample) if sample else shapes
     weights = {tensor.name for tensor in graph.initializer}
     batch = _fixed_batch((*inputs, *outputs))
-    nodes = tuple(_node(node, shapes, weights, batch) for node in graph.node)
+    nodes = tuple(_node(node, sized, weights, batch) for node in graph.node)
     return GraphSummary(
         nodes=nodes,
         inputs=inputs,
@@ -99,23 +105,39 @@ def _plain(value: Any) -> Any:
     return [_plain(entry) for entry in value]
 
 
+def _sized(proto: ModelProto, batch: str | None, sample: Mapping[str, Sequence[int]]) -> dict[str, Shape]:
+    """Shapes of all tensors with the sizes that symbolic axes have in a sample; those without it where they clash."""
+    sizes: dict[str, int] = {} if batch is None else {batch: 1}
+    for value in proto.graph.input:
+        for axis, size in zip(shape_of(value) or (), sample.get(value.name, ()), strict=False):
+            if isinstance(axis, str):
+                sizes.setdefault(axis, int(size))
+    try:
+        return {**_inferred(proto, sizes), **_inferred(proto, sizes, are_outputs_stated=False)}
+    except onnx.shape_inference.InferenceError:
+        return _shapes(proto, batch)
+
+
 def _shapes(proto: ModelProto, batch: str | None) -> dict[str, Shape]:
     """Shapes of all tensors, initializers included, with the batch set to 1 unless the graph contradicts that."""
     try:
-        return _inferred(proto, batch)
+        return _inferred(proto, {} if batch is None else {batch: 1})
     except onnx.shape_inference.InferenceError:
         if batch is None:
             raise
-        return _inferred(proto, None)
+        return _inferred(proto, {})
 
 
-def _inferred(proto: ModelProto, batch: str | None) -> dict[str, Shape]:
+def _inferred(proto: ModelProto, sizes: Mapping[str, int], *, are_outputs_stated: bool = True) -> dict[str, Shape]:
+    """Shapes of all tensors with the named axes at these sizes; outputs as the graph states them, or as they follow."""
     single = light_copy(proto)
     large = {tensor.name for tensor in proto.graph.initializer} - {tensor.name for tensor in single.graph.initializer}
     for value in (*single.graph.input, *single.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if batch is not None and dim.dim_param == batch:
-                dim.dim_value = 1
+        for name, dim in zip(shape_of(value) or (), value.type.tensor_type.shape.dim, strict=False):
+            if name in sizes:
+                dim.dim_value = sizes[str(name)]
+    for value in () if are_outputs_stated else single.graph.output:
+        value.type.tensor_type.ClearField("shape")
     refresh_shapes(single)
     infos = value_infos(single)
     shapes = {

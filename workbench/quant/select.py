@@ -234,8 +234,10 @@ def _stranger(tensor: str, node: NodeSummary, wiring: Wiring) -> str:
     producer = wiring.producer.get(tensor)
     if not wiring.leads_to_compute(node):
         return AFTER_LAST
-    if producer is None:
+    if producer is None and tensor in {spec.name for spec in wiring.graph.inputs}:
         return f"its input {tensor} comes from the model's input"
+    if producer is None:
+        return f"its input {tensor} is a constant"
     return f"its input comes from {producer.name} ({producer.op_type}), whose output stays in float"
 
 

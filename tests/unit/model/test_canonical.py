@@ -19,6 +19,7 @@ from onnx import numpy_helper
 from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs
 from workbench.model.load import load_model
+from workbench.model.protos import shape_of
 
 REAL_MODELS = (
     "kws_dscnn",
@@ -219,3 +220,28 @@ def test_a_shared_bias_is_separated() -> None:
     canonical, transforms = canonical_graph(b.model({"x": ["N", 4, 3, 3]}, {"y": ["N", 4, 3, 3]}))
     assert [node.input[2] for node in canonical.graph.node] == ["bias", "bias__y_node"]
     assert [entry["kind"] for entry in transforms] == ["copy_initializer"]
+
+
+def test_a_norm_behind_a_scale_layer_is_folded_with_it() -> None:
+    b = Builder(0)
+    x = b.node("ConvTranspose", ["x", b.weight("w", 4, 6, 2, 2)], "up", strides=[2, 2], kernel_shape=[2, 2])
+    x = b.node("Add", [x, b.constant("shift", b.rng.standard_normal((1, 6, 1, 1)))], "shifted")
+    x = b.batch_norm("norm", x, 6)
+    b.node("Mul", [x, b.constant("half", 0.5)], "y")
+    proto = b.model({"x": ["N", 4, 5, 5]}, {"y": ["N", 6, 10, 10]})
+    canonical, transforms = canonical_graph(proto)
+    assert [node.op_type for node in canonical.graph.node] == ["ConvTranspose"]
+    assert [item["kind"] for item in transforms][:3] == ["fold_scale_layer", "fold_batch_norm", "fold_scale_layer"]
+    assert_same_answers(proto, canonical, n=2)
+
+
+def test_logits_whose_rank_is_lost_take_the_shape_that_the_answer_states() -> None:
+    b = Builder(0)
+    x = b.node("Squeeze", [b.node("Relu", ["x"], "r")], "flat")  # without axes: no rank where sizes are symbolic
+    b.node("Softmax", [b.node("MatMul", [x, b.weight("w", 6, 5)], "logits")], "y", axis=-1)
+    graph = b.model({"x": ["N", "T", 1, 6]}, {"y": ["N", "T", 5]})
+    extended = with_extra_outputs(graph, compared_outputs(graph, "logits"))
+    assert [value.name for value in extended.graph.output] == ["y", "logits"]
+    assert shape_of(extended.graph.output[1]) == ("N", "T", 5)
+    feeds = {"x": np.ones((2, 3, 1, 6), np.float32)}
+    assert run(canonical_graph(extended)[0], feeds)["logits"].shape == (2, 3, 5)

@@ -106,9 +106,10 @@ def test_1001_classes_have_a_background_by_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "classes", "dtype"), [("Sigmoid", 10, "float32"), ("Gemm", 1, "float32"), ("ArgMax", 3, "int64")]
+    ("last", "classes", "dtype"),
+    [("Sigmoid", 10, "float32"), ("Gemm", 1, "float32"), ("ArgMax", 3, "int64"), ("Softmax", "T", "float32")],
 )
-def test_other_rows_are_divergence(last: str, classes: int, dtype: str) -> None:
+def test_other_rows_are_divergence(last: str, classes: int | str, dtype: str) -> None:
     assert task(last, classes, dtype).values["kind"] == "divergence"
 
 

@@ -8,6 +8,7 @@ from helpers.onnx_models import Builder
 from onnx import helper
 
 from workbench.model.pass_through import is_pass_through, remove_pass_through
+from workbench.model.protos import refresh_shapes
 
 
 def model_of(b: Builder, *outputs: str) -> onnx.ModelProto:
@@ -108,3 +109,23 @@ def test_names_inside_subgraphs_follow() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     remove_pass_through(model.graph)
     assert [attribute.g.node[0].input[0] for attribute in model.graph.node[-1].attribute] == ["r", "r"]
+
+
+def test_a_cast_to_the_type_a_tensor_has_goes() -> None:
+    b = Builder(0)
+    x = b.node("Cast", [b.node("Relu", ["x"], "r")], "same", to=onnx.TensorProto.FLOAT)
+    x = b.node("Cast", [x], "half", to=onnx.TensorProto.FLOAT16)
+    b.node("Cast", [x], "y", to=onnx.TensorProto.FLOAT)
+    model = model_of(b, "y")
+    refresh_shapes(model)
+    transforms = remove_pass_through(model.graph)
+    assert ops(model) == [("Relu", ["x"], ["r"]), ("Cast", ["r"], ["half"]), ("Cast", ["half"], ["y"])]
+    assert transforms == [{"kind": "remove_identity", "node": "same_node", "op_type": "Cast"}]
+
+
+def test_a_cast_of_a_tensor_of_unknown_type_stays() -> None:
+    b = Builder(0)
+    b.node("Cast", [b.node("Relu", ["x"], "r")], "y", to=onnx.TensorProto.FLOAT)
+    model = model_of(b, "y")
+    del model.graph.value_info[:]
+    assert remove_pass_through(model.graph) == []

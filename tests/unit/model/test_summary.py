@@ -55,6 +55,30 @@ def test_another_symbolic_axis_keeps_its_name_and_counts_once() -> None:
     assert summary.macs == 24
 
 
+def two_sizes() -> onnx.ModelProto:
+    """A Conv on a picture of any size, one on a quarter of its pixels; the output's axes have names of their own."""
+    b = Builder(0)
+    x = b.conv("first", "x", 3, 3, strides=[2, 2])
+    x = b.conv("y", x, 3, 3, strides=[2, 2])
+    return b.model({"x": ["N", 3, "H", "W"]}, {"y": ["M", 3, "P", "Q"]})
+
+
+def test_sizes_of_a_sample_count_in_the_macs() -> None:
+    model = two_sizes()
+    unsized, sized = graph_summary(model), graph_summary(model, {"x": [1, 3, 32, 64]})
+    assert [node.macs for node in unsized.nodes] == [81, 81]
+    assert [node.macs for node in sized.nodes] == [81 * 16 * 32, 81 * 8 * 16]
+    assert sized.shapes == unsized.shapes
+    assert graph_summary(model, {"other": [3]}) == unsized
+
+
+def test_a_sample_that_the_graph_contradicts_changes_nothing() -> None:
+    b = Builder(0)
+    b.node("Add", [b.conv("c", "x", 3, 3), b.constant("k", b.rng.standard_normal((1, 3, 8, 8)))], "y")
+    model = b.model({"x": ["N", 3, "H", "W"]}, {"y": ["N", 3, "P", "Q"]})
+    assert graph_summary(model, {"x": [1, 3, 7, 7]}) == graph_summary(model)
+
+
 def test_attributes_are_plain_values() -> None:
     tensor = helper.make_tensor("t", TensorProto.FLOAT, [1], [1.0])
     node = helper.make_node("Pad", ["x", "p"], ["y"], name="pad", mode="edge")

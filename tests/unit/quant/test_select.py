@@ -122,6 +122,11 @@ def test_an_add_with_a_constant_or_a_float_tensor_stays_float() -> None:
     assert {"s", "t"} <= set(got.tensors)
 
 
+def test_a_float_node_on_a_constant_is_not_said_to_read_the_models_input() -> None:
+    got = pick(node("t = Transpose(C)"), node("s = Mul(x, t)"), conv("a", "s"))
+    assert got.float_nodes["n_t"] == "its input C is a constant"
+
+
 @pytest.mark.parametrize("op_type", sorted(PASS_THROUGH))
 def test_pass_through_ops_share_the_scale_between_layers_and_stay_float_after_the_last(op_type: str) -> None:
     inner = pick(conv("a", "x"), node(f"p = {op_type}(a)"), conv("b", "p"))
