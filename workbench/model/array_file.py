@@ -158,9 +158,12 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dty
     except (ValueError, SyntaxError, TypeError, KeyError, tokenize.TokenError) as error:
         foreign = "magic string" in str(error)
         why = "it is cut off, or no .npy or .npz file" if foreign else str(error).split("\n", maxsplit=1)[0]
-        raise DataError(f"{where} is not a numpy array", why=why) from error
+        how = "Save the arrays with numpy.savez." if foreign else ""
+        raise DataError(f"{where} is not a numpy array", why=why, how=how) from error
     if dtype.hasobject or dtype.fields or dtype.subdtype or not dtype.itemsize:
-        raise DataError(f"{where} holds Python objects or records", how="Save plain numbers.")
+        raise DataError(
+            f"{where} holds Python objects or records", how="Save plain numbers; names as array.astype(str)."
+        )
     if any(length < 1 for length in shape[1:]) or (shape and shape[0] < 0):
         raise DataError(f"{where} has samples of no values", why=f"its shape is {list(shape)}")
     if not shape or (fortran_order and len(shape) > 1):

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from workbench.errors import DataError
 from workbench.model.labels import class_indices, read_label_csv
-from workbench.model.pixels import eight_bit_image
+from workbench.model.pixels import eight_bit_image, remarks_of
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
@@ -53,12 +53,12 @@ def list_images(folder: Path, labels: str | None) -> ImageList:
         DataError: no folder, no images, images beside class folders, or a damaged CSV.
     """
     if not folder.is_dir():
-        raise DataError(f"the folder of images {folder.name} does not exist", how="Mend data path in the study.")
+        raise _no_folder(folder)
     if labels:
         return _from_csv(read_label_csv(Path(labels)))
     files, notes = _walk(folder)
     if not files:
-        raise DataError(f"the folder {folder.name} holds no images", how=f"Known are {_suffix_text()}.")
+        raise _no_images(folder, notes)
     return ImageList(files, None, (), notes) if labels == "" else _from_folders(folder, files, notes)
 
 
@@ -71,9 +71,16 @@ def decode_image(data: bytes) -> Image.Image:
     return _decoded(data, draft=False)
 
 
-def check_decodable(data: bytes) -> None:
-    """Read an image completely, JPEG at 1/8 scale since its whole stream is read all the same. Raises DataError."""
-    eight_bit_image(_decoded(data, draft=True))
+def check_decodable(data: bytes) -> frozenset[str]:
+    """Read an image completely, JPEG at 1/8 scale since its whole stream is read all the same; return its remarks.
+
+    Raises:
+        DataError: as `decode_image`.
+    """
+    image = _decoded(data, draft=True)
+    remarks = remarks_of(image)
+    eight_bit_image(image)
+    return remarks
 
 
 def _decoded(data: bytes, *, draft: bool) -> Image.Image:
@@ -89,6 +96,28 @@ def _decoded(data: bytes, *, draft: bool) -> Image.Image:
     except _DECODER_ERRORS as error:
         raise DataError(str(error) or type(error).__name__) from error
     return image
+
+
+def _no_folder(path: Path) -> DataError:
+    """Return the error for a path of images that is no folder."""
+    if not path.exists():
+        return DataError(f"the folder of images {path.name} does not exist", how="Mend data path in the study.")
+    hints = {
+        ".npz": 'Set kind = "arrays".', ".npy": 'Set kind = "arrays".',
+        ".csv": "Give it as labels, and the folder of the images as path.", ".zip": "Unpack it, and give the folder.",
+    }  # fmt: skip
+    how = hints.get(path.suffix.lower(), "Give the folder that holds it.")
+    return DataError(f"{path.name} is a file", why='kind = "images" reads a folder', how=how)
+
+
+def _no_images(folder: Path, notes: tuple[str, ...]) -> DataError:
+    arrays = any(path.suffix.lower() in (".npy", ".npz") for path in folder.iterdir())
+    how = (
+        'Stack its arrays into one file with numpy.savez, one sample per row, and set kind = "arrays".'
+        if arrays
+        else f"Known are {_suffix_text()}."
+    )
+    return DataError(f"the folder {folder.name} holds no images", why="; ".join(notes), how=how)
 
 
 def _from_csv(rows: dict[str, str]) -> ImageList:

@@ -5,6 +5,9 @@ NOT here: decoding a file (image_folder), normalization, colour order and layout
 
 from __future__ import annotations
 
+import struct
+from contextlib import suppress
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -12,6 +15,13 @@ from PIL import Image
 from workbench.errors import DataError
 from workbench.model.preprocess import Letterbox, Preprocess
 
+ORIENTATION_TAG = 0x0112
+REMARKS = {
+    "turned": "with an EXIF orientation, which is not applied: pixels are taken as stored (OpenCV would turn them)",
+    "transparent": "with transparency, which is dropped",
+    "deep": "with 16 bits a pixel, of which the high 8 count",
+}
+"""What `remarks_of` may say of an image, in words that follow a number of images."""
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 
@@ -46,6 +56,23 @@ def eight_bit_image(image: Image.Image, color: str = "RGB") -> Image.Image:
         return _without_alpha_tricks(image).convert(target)
     except ValueError as error:
         raise DataError(f"pixels of type {image.mode} cannot become {target}", why=str(error)) from error
+
+
+def remarks_of(image: Image.Image) -> frozenset[str]:
+    """Return what of a decoded image does not reach the model, as keys of `REMARKS`."""
+    found = {
+        "turned": _orientation(image) not in (0, 1),
+        "transparent": image.has_transparency_data,
+        "deep": image.mode.startswith("I;16"),
+    }
+    return frozenset(key for key, holds in found.items() if holds)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (as stored) where there is none that can be read."""
+    with suppress(SyntaxError, ValueError, TypeError, KeyError, OSError, EOFError, struct.error):
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
+    return 1
 
 
 def _without_alpha_tricks(image: Image.Image) -> Image.Image:

@@ -24,6 +24,7 @@ from workbench.model.pixel_cache import LARGEST_IMAGE_BYTES, Pixels, PixelWriter
 from workbench.model.sample_index import ArraySpec, SampleIndex
 
 LABELS_ARRAY = "labels"
+_LIKE_LABELS = frozenset({"y", "y_test", "y_val", "label", "target", "targets", "classes", "class"})
 _ROWS_AT_ONCE = 64
 
 OnProgress = Callable[[int, int, str], None]
@@ -77,6 +78,7 @@ class _Checked:
     sha256: str
     reason: str
     pixels: Pixels | None = None
+    remarks: frozenset[str] = frozenset()
 
 
 def data_spec_from_json(document: Mapping[str, Any]) -> DataSpec:
@@ -152,8 +154,16 @@ def _scan_images(spec: DataSpec, report: OnProgress, pixels: PixelWriter | None)
         available=len(listed.files),
         selection=_selection_text(len(listed.files), spec),
         csv_sha256=sha256_of_file(Path(spec.labels)) if spec.labels else "",
-        notes=listed.notes,
+        notes=(*listed.notes, *_remark_notes([checked[k].remarks for k in good])),
     )
+
+
+def _remark_notes(remarks: Sequence[frozenset[str]]) -> tuple[str, ...]:
+    """Return one sentence per remark, with the number of images it is true of."""
+    from workbench.model.pixels import REMARKS  # noqa: PLC0415  (loads Pillow)
+
+    counts = {key: sum(key in found for found in remarks) for key in REMARKS}
+    return tuple(f"{count} of {len(remarks)} images {REMARKS[key]}" for key, count in counts.items() if count)
 
 
 def _check_files(
@@ -182,29 +192,33 @@ def _check_file(folder: Path, file: str, pixels: PixelWriter | None) -> _Checked
         with (folder / file).open("rb") as stream:
             modified_ns = os.fstat(stream.fileno()).st_mtime_ns
             data = stream.read()
-        kept = _decoded(data, pixels)
+        kept, remarks = _decoded(data, pixels)
     except OSError as error:
         return _Checked(0, 0, "", f"cannot be read: {error.strerror or error}")
     except DataError as error:
         return _Checked(0, 0, "", str(error))
-    return _Checked(len(data), modified_ns, sha256_of_bytes(data), "", kept)
+    return _Checked(len(data), modified_ns, sha256_of_bytes(data), "", kept, remarks)
 
 
-def _decoded(data: bytes, pixels: PixelWriter | None) -> Pixels | None:
-    """Decode an image; return its pixels if they are wanted and of a size that is kept. Raises DataError."""
+def _decoded(data: bytes, pixels: PixelWriter | None) -> tuple[Pixels | None, frozenset[str]]:
+    """Decode an image; return its pixels if they are wanted and of a size that is kept, and its remarks.
+
+    Raises:
+        DataError: it cannot be decoded.
+    """
     from workbench.model.image_folder import check_decodable, decode_image  # noqa: PLC0415  (loads Pillow)
-    from workbench.model.pixels import eight_bit_image, fitted_pixels  # noqa: PLC0415  (loads Pillow)
+    from workbench.model.pixels import eight_bit_image, fitted_pixels, remarks_of  # noqa: PLC0415  (loads Pillow)
 
     if pixels is None or not pixels.is_wanted:
-        check_decodable(data)
-        return None
+        return None, check_decodable(data)
     image = decode_image(data)
+    remarks = remarks_of(image)
     eight_bit_image(image)
     try:
         fitted = fitted_pixels(image, pixels.preprocess)
     except DataError:
-        return None  # it can be decoded, but not fitted: named when the samples are read
-    return fitted if fitted.nbytes <= LARGEST_IMAGE_BYTES else None
+        return None, remarks  # it can be decoded, but not fitted: named when the samples are read
+    return fitted if fitted.nbytes <= LARGEST_IMAGE_BYTES else None, remarks
 
 
 def _printable(name: str) -> str:
@@ -257,6 +271,13 @@ def _rows_text(row: int, frames: int | None) -> str:
 
 
 def _status(path: Path) -> os.stat_result:
+    if path.is_dir():
+        has_arrays = any(item.suffix.lower() in (".npy", ".npz") for item in path.iterdir())
+        raise DataError(
+            f"{path.name} is a folder", why='kind = "arrays" reads one .npz or .npy file',
+            how="Stack its arrays into one: numpy.save('all.npy', numpy.stack([numpy.load(f) for f in files]))."
+            if has_arrays else 'Give the file in it, or set kind = "images".',
+        )  # fmt: skip
     if not path.is_file():
         raise DataError(f"the array file {path.name} does not exist", how="Mend data path: an .npz or .npy file.")
     return path.stat()
@@ -270,7 +291,20 @@ def _sample_arrays(path: Path) -> tuple[list[RowArray], RowArray | None, tuple[s
     other = sorted(name for name in opened if opened[name].dtype.kind not in "biufc")
     if not arrays:
         raise DataError(f"{path.name} holds no array of numbers", how="Name the arrays as the model's inputs.")
-    return arrays, label_array, (f"arrays not of numbers, left out: {', '.join(other)}",) if other else ()
+    left_out = (f"arrays not of numbers, left out: {', '.join(other)}",) if other else ()
+    return arrays, label_array, (*left_out, *_array_notes(list(opened.values()), label_array))
+
+
+def _array_notes(arrays: Sequence[RowArray], labels: RowArray | None) -> tuple[str, ...]:
+    """Return what a person may have meant otherwise: labels of another name, pixels without mean and std."""
+    like_labels = [a.name for a in arrays if a.name.lower() in _LIKE_LABELS and len(a.shape) == 1]
+    pixels = [a.name or "of the file" for a in arrays if a.dtype == np.uint8 and len(a.shape) > 2]
+    notes = []
+    if like_labels and labels is None:
+        notes.append(f"array {like_labels[0]} is not read as labels: only one called {LABELS_ARRAY} is")
+    if pixels:
+        notes.append(f"array {pixels[0]} is uint8 and fed as it is, 0 to 255: arrays get no mean and std")
+    return tuple(notes)
 
 
 def _common_rows(path: Path, arrays: Sequence[RowArray]) -> int:
@@ -291,7 +325,7 @@ def _labels(spec: DataSpec, array: RowArray | None) -> tuple[Sequence[int] | Non
     if array.dtype.kind not in "iuU" or array.shape not in ((n,), (n, 1)):
         raise DataError(
             f"labels of {spec.path.name} are {array.dtype.name} of shape {list(array.shape)}",
-            how="Store one whole number, or one name, per sample.",
+            how=f"Store one whole number, or one name, per sample{_label_cast(array)}.",
         )
     values = array.rows(range(n)).reshape(n)
     if array.dtype.kind == "U":
@@ -301,6 +335,13 @@ def _labels(spec: DataSpec, array: RowArray | None) -> tuple[Sequence[int] | Non
     if int(values.max()) > np.iinfo(np.int64).max:
         raise DataError(f"a label of {spec.path.name} is beyond 64 bits", why=str(values.max()))
     return [int(value) for value in values], ()
+
+
+def _label_cast(array: RowArray) -> str:
+    """Return what makes labels of an array, where that is known."""
+    if len(array.shape) == 2 and array.shape[1] > 1:
+        return ": labels.argmax(1) of one-hot rows"
+    return {"f": ": labels.astype(int)", "S": ": labels.astype(str)"}.get(array.dtype.kind, "")
 
 
 def _hash_rows(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from workbench.errors import DataError
-from workbench.model.pixels import eight_bit_image, fitted_pixels
+from workbench.model.pixels import ORIENTATION_TAG, eight_bit_image, fitted_pixels, remarks_of
 from workbench.model.preprocess import Preprocess
 
 
@@ -38,3 +40,23 @@ def test_a_mode_pillow_cannot_convert_is_refused(monkeypatch):
     monkeypatch.setattr(Image.Image, "convert", refuse)
     with pytest.raises(DataError, match="pixels of type HSV cannot become RGB: conversion from HSV"):
         eight_bit_image(Image.new("HSV", (2, 2)))
+
+
+def stored(image: Image.Image, kind: str, **options: object) -> Image.Image:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    found = Image.open(stream)
+    found.load()
+    return found
+
+
+def test_what_does_not_reach_the_model_is_remarked():
+    turned, as_stored = Image.Exif(), Image.Exif()
+    turned[ORIENTATION_TAG], as_stored[ORIENTATION_TAG] = 6, 1
+    plain = Image.new("RGB", (4, 3))
+    assert remarks_of(stored(plain, "JPEG", exif=turned)) == {"turned"}
+    assert remarks_of(stored(plain, "JPEG", exif=as_stored)) == set()
+    assert remarks_of(stored(plain, "JPEG", exif=b"Exif\0\0damaged")) == set()
+    assert remarks_of(stored(Image.new("RGBA", (4, 3)), "PNG")) == {"transparent"}
+    assert remarks_of(stored(Image.fromarray(np.ones((3, 4), np.uint16)), "PNG")) == {"deep"}
+    assert remarks_of(stored(plain, "PNG")) == set()

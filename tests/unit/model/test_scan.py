@@ -158,8 +158,10 @@ def test_labels_may_be_names_a_column_or_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": np.zeros((3, 1)), "labels": np.zeros(3)}, "labels of x.npz are float64"),
-        ({"a": np.zeros((3, 1)), "labels": np.zeros((3, 2), int)}, r"shape \[3, 2\]"),
+        ({"a": np.zeros((3, 1)), "labels": np.zeros(3)}, r"labels of x.npz are float64.*labels\.astype\(int\)"),
+        ({"a": np.zeros((3, 1)), "labels": np.zeros((3, 2), int)}, r"shape \[3, 2\].*labels\.argmax\(1\)"),
+        ({"a": np.zeros((2, 1)), "labels": np.array([b"x", b"y"])}, r"labels\.astype\(str\)"),
+        ({"a": np.zeros((2, 1)), "labels": np.array(["x", 1], object)}, r"Python objects.*array\.astype\(str\)"),
         ({"a": np.zeros((3, 1)), "labels": np.zeros(2, int)}, "differ in their number of rows: a 3, labels 2"),
         ({"a": np.zeros((3, 1)), "b": np.zeros((4, 1))}, "a 3, b 4"),
         ({"a": np.zeros((0, 1))}, "no samples"),
@@ -177,6 +179,45 @@ def test_wrong_arrays_are_refused(tmp_path, arrays, message):
 def test_arrays_of_texts_are_noted(tmp_path):
     index = scan(arrays_file(tmp_path, a=np.zeros((2, 1)), class_names=np.array(["x", "y", "z"])))
     assert index.notes == ("arrays not of numbers, left out: class_names",)
+
+
+def test_labels_of_another_name_and_pixels_are_noted(tmp_path):
+    index = scan(arrays_file(tmp_path, x=np.zeros((2, 3, 4, 4), np.uint8), y=np.zeros(2, int)))
+    assert index.labels is None
+    assert [note.split(" is ")[0] for note in index.notes] == ["array y", "array x"]
+    assert not scan(arrays_file(tmp_path, x=np.zeros((2, 4), np.uint8), labels=np.zeros(2, int))).notes
+
+
+@pytest.mark.parametrize("keeps_pixels", [True, False])
+def test_what_of_images_does_not_reach_the_model_is_noted(tmp_path, keeps_pixels):
+    folder = image_folder(tmp_path / "images", 2)
+    Image.new("RGBA", (4, 4)).save(folder / "ant" / "glass.png")
+    writer = PixelWriter(tmp_path / "kept", Preprocess(resize=(4, 4))) if keeps_pixels else None
+    assert scan(DataSpec("images", folder), pixels=writer).notes == (
+        "1 of 3 images with transparency, which is dropped",
+    )
+
+
+def test_a_folder_of_arrays_says_how_to_stack_them(tmp_path):
+    for name in ("0.npy", "1.npy"):
+        np.save(tmp_path / name, np.zeros((3, 4, 4), np.float32))
+    with pytest.raises(DataError, match=r"is a folder.*numpy\.stack"):
+        scan(DataSpec("arrays", tmp_path))
+    with pytest.raises(DataError, match=r"holds no images.*Stack its arrays"):
+        scan(DataSpec("images", tmp_path))
+    image_folder(tmp_path / "images")
+    with pytest.raises(DataError, match='kind = "images"'):
+        scan(DataSpec("arrays", tmp_path / "images"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("x.npz", 'kind = "arrays"'), ("x.csv", "as labels"), ("x.zip", "Unpack"), ("x.png", "folder that holds it")],
+)
+def test_a_file_in_place_of_a_folder_of_images_is_told_from_a_missing_one(tmp_path, name, hint):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=f"{name} is a file.*{hint}"):
+        scan(DataSpec("images", tmp_path / name))
 
 
 def test_missing_array_files_and_csv_for_arrays_are_refused(tmp_path):
