@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PINS = ROOT / "packaging" / "pins"
+SIZES = {"base": "about 1.5 GB", "test": "about 2.6 GB, on Linux several more where pip finds only PyTorch with CUDA"}
+"""What a set takes on disk."""
 MINIMUM = (3, 11)
 QT_LIBRARIES = {
     "libGL.so.1": "libgl1",
@@ -60,9 +62,12 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         set_up("test" if command == "test" else "base")
-    except subprocess.CalledProcessError as error:
-        print(f"Set-up failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}.", file=sys.stderr)
+    except (subprocess.CalledProcessError, OSError) as error:
+        print(failure(error), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Set-up stopped. The same command starts it anew.", file=sys.stderr)
+        return 130
     if command == "test" and (line := missing_system_libraries()):
         if not may_install_packages():
             print(f"The window's tests need system libraries. Install them: {line}", file=sys.stderr)
@@ -72,6 +77,14 @@ def main(arguments: list[str]) -> int:
         print(f"The window needs system libraries: {line}\nThe study runs without it.", file=sys.stderr, flush=True)
         rest = [*rest, "--headless"]
     return start(command, rest)
+
+
+def failure(error: subprocess.CalledProcessError | OSError) -> str:
+    """Return what went wrong in the set-up and how to mend it, in one line."""
+    if isinstance(error, subprocess.CalledProcessError):
+        what = f"`{' '.join(map(str, error.cmd))}` ended with {error.returncode}, for the reason above"
+        return f"Set-up failed: {what}. It needs the network and free disk; the same command tries again."
+    return f"Set-up failed: {error}. {VENV} must be writable, with room on its disk."
 
 
 def start(command: str, rest: list[str]) -> int:
@@ -167,21 +180,31 @@ def may_install_packages() -> bool:
 
 def set_up(kind: str) -> None:
     """Bring `.venv` to the pinned set `kind` ("base" or "test"); does nothing when its stamp is current."""
-    files = pin_files(kind)
     if is_current(kind) or (kind == "base" and is_current("test")):
         return
-    if not venv_python().exists():
-        shutil.rmtree(VENV, ignore_errors=True)
-        print("Making .venv ...", flush=True)
-        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
-    print(
-        f"Installing the pinned {kind} set (about {'2.6' if kind == 'test' else '1.5'} GB, a few minutes) ...",
-        flush=True,
-    )
-    for file in files:
+    if unfinished().exists() or not venv_python().exists():
+        make_environment()
+    print(f"Installing the pinned {kind} set ({SIZES[kind]}), a few minutes ...", flush=True)
+    unfinished().touch()
+    for file in pin_files(kind):
         pip("install", "-r", str(file))
     pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     stamp_file(kind).write_text(wanted(kind))
+    unfinished().unlink()
+
+
+def make_environment() -> None:
+    """Make an empty `.venv` in the place of what is left of one."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    print("Making .venv ...", flush=True)
+    VENV.mkdir()
+    unfinished().touch()
+    subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
+
+
+def unfinished() -> Path:
+    """Return the file that is there while a set-up is under way: one that was killed left packages half written."""
+    return VENV / "unfinished"
 
 
 def is_current(kind: str) -> bool:
@@ -206,8 +229,8 @@ def pin_files(kind: str) -> list[Path]:
 
 
 def digest(files: list[Path]) -> str:
-    """Return one hash over the files' contents and this interpreter's version."""
-    text = platform.python_version() + "".join(file.read_text() for file in files)
+    """Return one hash over the files' contents, this interpreter's version, and where the code lies."""
+    text = f"{platform.python_version()} {ROOT} " + "".join(file.read_text() for file in files)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -217,9 +240,14 @@ def venv_python() -> Path:
 
 
 def pip(*arguments: str) -> None:
-    """Run pip inside `.venv`, quietly."""
+    """Run pip inside `.venv`, quietly; where it gives up by itself it has left no package half written."""
     options = ["--disable-pip-version-check", "--no-input", "-q"]
-    subprocess.check_call([str(venv_python()), "-m", "pip", arguments[0], *options, *arguments[1:]])
+    try:
+        subprocess.check_call([str(venv_python()), "-m", "pip", arguments[0], *options, *arguments[1:]])
+    except subprocess.CalledProcessError as error:
+        if error.returncode > 0:
+            unfinished().unlink()
+        raise
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def calls(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def start(command: list[str], **_: object) -> int:
         found.append([str(part) for part in command])
         if "venv" in command:
-            dev.venv_python().parent.mkdir(parents=True)
+            dev.venv_python().parent.mkdir(parents=True, exist_ok=True)
             dev.venv_python().write_text("", encoding="utf-8")
         return 0
 
@@ -124,16 +124,70 @@ def test_the_test_set_holds_the_base(dev: ModuleType, calls: list[list[str]]) ->
 def test_a_failed_install_is_one_line_and_leaves_no_stamp(
     dev: ModuleType, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*arguments: str) -> None:
-        raise subprocess.CalledProcessError(1, ["pip", *arguments])
-
-    monkeypatch.setattr(dev, "pip", fail)
+    _pip_ends(monkeypatch, 1)
     assert dev.main(["demo"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("Set-up failed: `pip install -r")
+    assert error.startswith("Set-up failed: `")
+    assert "network" in error
     assert error.count("\n") == 1
     assert not dev.is_current("base")
     assert all("workbench" not in command for command in calls)
+
+
+def _pip_ends(monkeypatch: pytest.MonkeyPatch, code: int | BaseException) -> None:
+    """Let every start of pip end with an exit code or in an exception."""
+    started = subprocess.check_call
+
+    def start(command: list[str], **options: object) -> int:
+        if "pip" not in command:
+            return started(command, **options)
+        raise code if isinstance(code, BaseException) else subprocess.CalledProcessError(code, command)
+
+    monkeypatch.setattr(subprocess, "check_call", start)
+
+
+@pytest.mark.parametrize(("ending", "anew"), [(1, False), (-9, True), (KeyboardInterrupt(), True)])
+def test_after_a_set_up_that_was_killed_the_environment_is_made_anew(
+    dev: ModuleType, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, ending: int | BaseException, anew: bool
+) -> None:
+    with monkeypatch.context() as patch:
+        _pip_ends(patch, ending)
+        assert dev.main(["demo"]) == (130 if isinstance(ending, KeyboardInterrupt) else 1)
+    half_written = dev.VENV / "package"
+    half_written.touch()
+    calls.clear()
+    dev.set_up("base")
+    assert ("venv" in calls[0], half_written.exists()) == (anew, not anew)
+    assert installed(calls) == ["base.txt", ROOT.name]
+    assert dev.is_current("base")
+    calls.clear()
+    dev.set_up("base")
+    assert calls == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(dev, "VENV", tmp_path / "file" / ".venv")
+    assert dev.main(["demo"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Set-up failed: ")
+    assert "must be writable" in error
+    assert error.count("\n") == 1
+
+
+def test_a_moved_checkout_installs_again(
+    dev: ModuleType, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev.set_up("base")
+    before = dev.wanted("base")
+    calls.clear()
+    monkeypatch.setattr(dev, "ROOT", dev.VENV.parent)
+    (dev.VENV.parent / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    assert dev.wanted("base") != before
+    dev.set_up("base")
+    assert installed(calls) == ["base.txt", dev.VENV.parent.name]
 
 
 def test_what_python_lacks_is_named_with_its_line(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
