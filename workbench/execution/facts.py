@@ -22,11 +22,11 @@ def machine_id(facts: Mapping[str, str]) -> str:
     return sha256_of_bytes(canonical_json(lasting))[:12]
 
 
-def model_record(prepared: PreparedModel) -> records.ModelFacts:
-    """Return the identity of a model."""
+def model_record(prepared: PreparedModel, macs: int | None = None) -> records.ModelFacts:
+    """Return the identity of a model; `macs` are those of the samples, where axes of any size got theirs."""
     facts = prepared.facts
     names = ("name", "sha256", "family", "format", "opset", "parameters", "macs", "inputs", "outputs", "notes")
-    shown = {name: facts[name] for name in names}
+    shown = {name: facts[name] for name in names} | ({} if macs is None else {"macs": macs})
     return records.ModelFacts(**shown, compared_outputs=prepared.compared, state=prepared.state)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from workbench.errors import ModelError
+from workbench.errors import ContractError, ModelError
 from workbench.execution.jobs import PluginRef
 from workbench.execution.worker import Channel, Handler
 from workbench.files import write_json_atomic
@@ -39,7 +39,8 @@ def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     Arguments: model (ONNX path), bundle, outputs ({name, dtype, shape} each), batch, optimized, outputs_dir.
 
     Returns:
-        n, wall_s, run_s, outputs (as OutputFiles.describe), outputs_sha256, samples_sha256, versions.
+        n, wall_s, run_s, outputs (as OutputFiles.describe), outputs_sha256, samples_sha256, versions, and input_shapes:
+        input -> shape of one batch.
     """
     from workbench.execution.bundle import open_bundle  # noqa: PLC0415  (loads numpy)
     from workbench.execution.cell_worker import batches_of  # noqa: PLC0415  (loads numpy)
@@ -50,18 +51,19 @@ def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     samples = open_bundle(arguments["bundle"])
     specs = expected_outputs(arguments["outputs"])
     batch, run_s, start = arguments["batch"], 0.0, perf_counter()
-    carry = Carry(samples.feedback)
+    carry, shapes = Carry(samples.feedback), dict[str, list[int]]()
     asked = list(dict.fromkeys((*(spec.name for spec in specs), *carry.outputs)))
     files = OutputFiles("reference", specs, Path(arguments["outputs_dir"]), samples.n, batch)
     with ReferenceSession(Path(arguments["model"]), optimized=arguments["optimized"]) as session, files:
         for part in batches_of(samples, batch):
             channel.check_cancelled()
             feeds = carry.feeds(part.start, part.feeds)
+            shapes = shapes or {name: list(values.shape) for name, values in feeds.items()}
             before = perf_counter()
             outputs = session.run(feeds, asked)
             run_s += perf_counter() - before
             carry.keep(outputs)
-            files.append(outputs, part.size)
+            _append(files, outputs, part.size)
             channel.progress(part.start + part.size, samples.n, "samples")
     return {
         "n": samples.n,
@@ -71,7 +73,20 @@ def reference(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
         "outputs_sha256": files.sha256,
         "samples_sha256": samples.sha256,
         "versions": _versions(),
+        "input_shapes": shapes,
     }
+
+
+def _append(files: Any, outputs: Mapping[str, Any], size: int) -> None:
+    """Write one run's outputs into `OutputFiles`. Raises ModelError where they are not what the model's file states."""
+    try:
+        files.append(outputs, size)
+    except ContractError as error:
+        raise ModelError(
+            "The model does not give what its file states",
+            why=str(error),
+            how="Set that output's shape in the file to what it gives, or export the model again.",
+        ) from error
 
 
 def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Channel) -> dict[str, Any]:

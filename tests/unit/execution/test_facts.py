@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from workbench.execution.artifacts import Artifact
@@ -10,12 +11,13 @@ from workbench.execution.facts import (
     data_findings,
     data_record,
     machine_id,
+    model_record,
     native_findings,
     native_record,
     plan_findings,
 )
 from workbench.execution.native import Native, Tool
-from workbench.execution.preparation import PreparedData
+from workbench.execution.preparation import PreparedData, PreparedModel
 from workbench.execution.probing import RuntimeState
 from workbench.execution.study import Candidate, SchemeSection, load_study
 from workbench.model.data import DataSpec
@@ -117,3 +119,13 @@ def test_a_native_candidate_has_its_tool_chain_instead_of_a_scheme(tmp_path: Any
     assert made.native.versions == {"tool": "1"}
     not_run = native_record(candidate, "m", None)
     assert (not_run.calibration, not_run.plan_sha256) == (None, None)
+
+
+def test_the_macs_of_a_model_are_those_of_its_samples_where_they_are_known() -> None:
+    tensor = {"name": "x", "dtype": "float32", "shape": ["N", "T"]}
+    facts = {
+        "name": "m", "sha256": "0" * 64, "family": "other", "format": "ONNX", "opset": 17, "parameters": 4, "macs": 4,
+        "inputs": [tensor], "outputs": [tensor], "notes": [], "compared": ["x"],
+    }  # fmt: skip
+    prepared = PreparedModel(facts, Path("fp32.onnx"), Path("canonical.onnx"))
+    assert (model_record(prepared).macs, model_record(prepared, 48).macs) == (4, 48)

@@ -84,6 +84,22 @@ def test_the_reference_answers_as_a_plain_session_does(tmp_path: Path) -> None:
     assert record["n"] == studies.N
     assert record["run_s"] <= record["wall_s"]
     assert "onnx" in record["versions"]
+    assert record["input_shapes"] == {"input": list(feeds[0].shape)}
+
+
+def test_an_output_of_another_shape_than_the_file_states_is_the_models_mistake(tmp_path: Path) -> None:
+    bundle = _arrays_bundle(tmp_path, 1)
+    save_proto(conv_relu_net(), tmp_path / "model.onnx")
+    arguments = {
+        "model": str(tmp_path / "model.onnx"),
+        "bundle": {**bundle, "inputs": [{"name": "input", "dtype": "float32", "shape": ["N", 3, 16, 16]}]},
+        "outputs": [{"name": "logits", "dtype": "float32", "shape": [1]}],
+        "optimized": True,
+        "batch": 1,
+        "outputs_dir": str(tmp_path / "outputs"),
+    }
+    with pytest.raises(ModelError, match=r"'logits' has shape \(1, 10\).*Set that output's shape in the file"):
+        HANDLERS["reference"](None, arguments, _channel(tmp_path))
 
 
 def test_calibrate_makes_or_takes_a_plan(tmp_path: Path) -> None:
