@@ -48,7 +48,7 @@ def conclude(run: StudyRun) -> records.Result:
         study_sha256=run.study.sha256,
         created_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         profile=run.profile,
-        model=model_record(first.prepared),
+        model=model_record(first.prepared, first.graph.macs),
         candidates=[_candidate(run, candidate) for candidate in run.study.candidates],
         task=run.study.file.task.model_dump(mode="json"),
         preprocess=run.study.preprocess.to_json(),

@@ -156,7 +156,7 @@ def _referenced(run: StudyRun, model: PreparedModel) -> ModelParts:
     check_outputs(outputs)
     judge = judge_of(task.kind, task.class_offset, outputs, index, frames, model.state.values())
     check_labels(task, next(iter(judge.reference.values())).shape[1:], index)
-    return ModelParts(model, graph_summary(onnx.load(str(model.canonical))), record, judge)
+    return ModelParts(model, graph_summary(onnx.load(str(model.canonical)), record.get("input_shapes")), record, judge)
 
 
 def _plan(run: StudyRun, candidate: Candidate) -> PlanParts:

@@ -115,7 +115,7 @@ def _model(folder: Path, study: Study, source: str, sha256: str, evaluation: Pre
     record, task = _stage(reference), study.file.task
     try:
         outputs = open_outputs(reference, record)
-        graph = graph_summary(onnx.load(str(prepared.canonical)))
+        graph = graph_summary(onnx.load(str(prepared.canonical)), record.get("input_shapes"))
     except (OSError, ValueError, KeyError) as error:
         raise StudyError("The reference's answers cannot be read", how=RUN_AGAIN) from error
     frames = int(record["n"]) // evaluation.index.n if state else 1
