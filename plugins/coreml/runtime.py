@@ -95,11 +95,18 @@ def library_missing() -> Availability | None:
     return None
 
 
+def has_build(system: str, machine: str) -> bool:
+    """Whether coremltools 9.0 has a build for a system and processor, named as `platform` does."""
+    return system == "Darwin" or (system, machine) == ("Linux", "x86_64")
+
+
 def _absent() -> Availability:
-    newest = ".".join(map(str, NEWEST_PYTHON))
+    newest, no_build = ".".join(map(str, NEWEST_PYTHON)), f"{REQUIREMENT.replace('==', ' ')} has no build for"
+    if not has_build(platform.system(), platform.machine()):
+        reason = f"{no_build} {platform.system()} {platform.machine()}"
+        return Availability(False, reason, "Make the packages on macOS or on Linux x86_64.", precisions=())
     if sys.version_info[:2] > NEWEST_PYTHON:
-        here = ".".join(map(str, sys.version_info[:2]))
-        reason = f"{REQUIREMENT.replace('==', ' ')} has no build for Python {here}"
+        reason = f"{no_build} Python {'.'.join(map(str, sys.version_info[:2]))}"
         remedy = f'Give the row an interpreter of Python {newest} or older: python = "/path/to/python{newest}"'
         return Availability(ok=False, reason=reason, remedy=remedy, precisions=())
     remedy = f'pip install "{REQUIREMENT}"'

@@ -69,11 +69,16 @@ def test_plugins_name_the_pinned_versions(manifest: Path) -> None:
             assert version_of(requirement) == version_of(pinned[canonicalize_name(requirement.name)])
 
 
-def test_core_mls_library_is_asked_for_where_it_has_a_build() -> None:
-    from workbench_plugins.coreml.runtime import NEWEST_PYTHON
+SYSTEMS = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+NAMES = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+
+
+@pytest.mark.parametrize(("system", "machine"), SYSTEMS)
+def test_core_mls_library_is_asked_for_where_it_has_a_build(system: str, machine: str) -> None:
+    from workbench_plugins.coreml.runtime import NEWEST_PYTHON, has_build
 
     (wanted,) = [item for _, item in asked_for() if item.name == "coremltools"]
     assert wanted.marker is not None
     for minor in range(11, 17):
-        found = wanted.marker.evaluate({"sys_platform": "linux", "python_version": f"3.{minor}"})
-        assert found == ((3, minor) <= NEWEST_PYTHON)
+        place = {"sys_platform": system, "platform_machine": machine, "python_version": f"3.{minor}"}
+        assert wanted.marker.evaluate(place) == (has_build(NAMES[system], machine) and (3, minor) <= NEWEST_PYTHON)

@@ -50,6 +50,18 @@ def test_a_python_that_is_too_new_is_one_line_with_the_remedy(monkeypatch: pytes
     assert "Python 3.13 or older" in found.remedy
 
 
+@pytest.mark.parametrize(("system", "machine"), [("Linux", "aarch64"), ("Windows", "AMD64")])
+def test_a_system_without_a_build_is_one_line_with_the_remedy(
+    system: str, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    found = CoreMlRuntime().probe()
+    assert found.reason == f"coremltools 9.0 has no build for {system} {machine}"
+    assert found.remedy == "Make the packages on macOS or on Linux x86_64."
+
+
 def test_the_requirement_is_the_manifests() -> None:
     text = (Path(runtime.__file__).parent / "plugin.toml").read_text(encoding="utf-8")
     assert f'requirements = ["{runtime.REQUIREMENT}"]' in text
