@@ -24,7 +24,7 @@ from workbench.cli.common import (
 )
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import EventLines, Progress
-from workbench.cli.summary import exit_text, findings_text, model_text, problems_text
+from workbench.cli.summary import exit_text, findings_text, gates_text, model_text, problems_text
 from workbench.errors import ModelError, OutputError, PlanError
 from workbench.execution.baseline import Baseline, open_baseline
 from workbench.execution.baseline_record import BASELINE_FILE, BaselineComparison, load_comparison
@@ -179,7 +179,8 @@ def show_result(result: Result, folder: Path, *, as_json: bool) -> None:
 
     width = terminal_width()
     text = comparison_text(load_sheet(folder / "sheet.json"), width=width, ascii_only=not can_show_unicode())
-    blocks = [text, model_text(result, width), problems_text(result, width), findings_text(result, width)]
+    parts = (model_text, problems_text, gates_text, findings_text)
+    blocks = [text, *(part(result, width) for part in parts)]
     text = "\n\n".join(block for block in blocks if block)
     write_text_atomic(folder / "comparison.txt", text + "\n")
     print_text(text)

@@ -1,4 +1,4 @@
-"""What stands below the comparison: what reading changed, what did not finish, findings, what the exit code means."""
+"""What stands below the comparison: what reading changed, what did not finish, gates, findings, the exit code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from workbench.cli.common import aligned
 from workbench.execution.result import GateVerdict, Result, Run
+from workbench.report.open_gates import true_minus
 
 SHOWN = 6
 LOG_LINES = 5
+NAMED = 3
+"""Gates that the line of the exit code names; the rest is counted, and all stand in the list of gates."""
 
 
 def model_text(result: Result, width: int) -> str:
@@ -78,13 +82,13 @@ def exit_text(result: Result, code: int) -> str:
 def _reasons(result: Result, code: int) -> list[str]:
     failed = [verdict for verdict in result.verdicts if verdict.verdict == "FAIL"]
     if failed:
-        return [f"{len(failed)} of {len(result.verdicts)} gates failed: {', '.join(map(_gate, failed))}"]
+        return [f"{len(failed)} of {len(result.verdicts)} gates failed: {_named(failed)}"]
     late = [run for run in result.runs if run.status != "ok" and run.required]
     missing = [f"{run.label} {run.precision} ({run.status.replace('_', ' ')})" for run in late]
     open_gates = [verdict for verdict in result.verdicts if verdict.verdict == "CANNOT TELL"]
-    found = [f"required and did not run: {', '.join(missing)}"] if missing and code else []
+    found = [f"required and did not run: {_listed(missing)}"] if missing and code else []
     if open_gates:
-        found.append(f"cannot tell: {', '.join(map(_gate, open_gates))}")
+        found.append(f"cannot tell for {len(open_gates)} of {len(result.verdicts)} gates: {_named(open_gates)}")
     if not result.gates:
         return [*found, "no gates set"]
     if not result.verdicts:
@@ -92,5 +96,29 @@ def _reasons(result: Result, code: int) -> list[str]:
     return found or [f"all {len(result.verdicts)} gates passed"]
 
 
-def _gate(verdict: GateVerdict) -> str:
-    return f"{verdict.label} {verdict.candidate} {verdict.gate}"
+def _named(verdicts: Sequence[GateVerdict]) -> str:
+    return _listed([f"{verdict.label} {verdict.candidate} {verdict.gate}" for verdict in verdicts])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def gates_text(result: Result, width: int) -> str:
+    """Return each gate that did not pass with its figure, its limit and what it lacks; "" where all passed."""
+    rest = [entry for word in ("FAIL", "CANNOT TELL") for entry in result.verdicts if entry.verdict == word]
+    if not rest:
+        return ""
+    several = len({entry.candidate for entry in rest}) > 1
+    heads = aligned([[entry.verdict, entry.gate, _row(entry, several), "|"] for entry in rest])
+    lines = [
+        textwrap.fill(head.rstrip("|") + true_minus(entry.text), width, initial_indent="  ", subsequent_indent=" " * 6)
+        for head, entry in zip(heads.splitlines(), rest, strict=True)
+    ]
+    passed = len(result.verdicts) - len(rest)
+    return "\n".join([f"Gates that did not pass ({passed} of {len(result.verdicts)} passed):", *lines])
+
+
+def _row(entry: GateVerdict, several: bool) -> str:
+    return f"{entry.label} {entry.candidate}" if several else entry.label

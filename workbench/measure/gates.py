@@ -17,6 +17,8 @@ from workbench.measure.divergence import IDENTICAL
 from workbench.measure.statistics import needed_n_from_interval
 
 Verdict = Literal["PASS", "FAIL", "CANNOT TELL"]
+WIDTH_DIGITS = 3
+"""Significant digits of an interval's width that its figures show."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def judge(
         return Judgement("PASS", f"identical outputs, {_limit_text(limit, gate)}")
     if value is None:
         return Judgement("CANNOT TELL", f"no figure: {reason or 'not measured'}")
-    figure = f"{_signed(value, gate)}{_interval_text(interval, gate)}, {_limit_text(limit, gate)}"
+    figure = f"{_figure_text(value, interval, gate)}, {_limit_text(limit, gate)}"
     if reason:
         return Judgement("CANNOT TELL", f"{figure}: {reason}")
     return _judge_bounds(gate, -limit if gate.negated else limit, value, interval, n, figure)
@@ -282,15 +284,14 @@ def _limit_text(limit: float, gate: Gate) -> str:
     return f"{word} {_number(limit, gate)} asked"
 
 
-def _interval_text(interval: tuple[float, float] | None, gate: Gate) -> str:
-    if interval is None:
-        return gate.unit
-    sign = "+" if gate.negated else ""
-    return f" [{_digits(interval[0], gate, sign)}, {_digits(interval[1], gate, sign)}]{gate.unit}"
-
-
-def _signed(value: float, gate: Gate) -> str:
-    return _digits(value, gate, "+" if gate.negated else "")
+def _figure_text(value: float, interval: tuple[float, float] | None, gate: Gate) -> str:
+    """Return a figure with its interval and unit, rounded alike: to what the interval's width earns."""
+    sign, width = "+" if gate.negated else "", 0.0 if interval is None else interval[1] - interval[0]
+    decimals = WIDTH_DIGITS - 1 - math.floor(math.log10(width)) if 0 < width < math.inf else None
+    figures = [value, *(interval or ())]
+    rounded = figures if decimals is None else [round(item, decimals) for item in figures]
+    first, *bounds = (_digits(item, gate, sign) for item in rounded)
+    return f"{first}{f' [{bounds[0]}, {bounds[1]}]' if bounds else ''}{gate.unit}"
 
 
 def _number(value: float, gate: Gate) -> str:

@@ -5,12 +5,10 @@ Pure functions of a result. They return plain dicts in the shape of report.sheet
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.execution.result import GateVerdict, Result, Run
-from workbench.measure.gates import GATES
 from workbench.report import numbers
 from workbench.report.exchanges import exchange_lines
 from workbench.report.names import (
@@ -23,6 +21,7 @@ from workbench.report.names import (
     several_candidates,
     word_of,
 )
+from workbench.report.open_gates import gate_text, open_words, short_list
 from workbench.report.positions import position_lines
 from workbench.report.readers import speedup_of
 
@@ -195,12 +194,14 @@ def _passed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
 
 def _failed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
     broken = [entry for entry in gates if entry.verdict == "FAIL"]
-    words = [
-        f"{_change_words(run)}, more than the {_limit_words(entry.limit)} allowed"
-        if entry.gate == ACCURACY_GATE and _has_change(run)
-        else _gate_text(entry)
-        for entry in broken
-    ]
+    words = short_list(
+        [
+            f"{_change_words(run)}, more than the {_limit_words(entry.limit)} allowed"
+            if entry.gate == ACCURACY_GATE and _has_change(run)
+            else gate_text(entry)
+            for entry in broken
+        ]
+    )
     first = [] if any(entry.gate == ACCURACY_GATE for entry in broken) else [_change_words(run)]
     return _joined([*words, *first, *_speed_words(run)])
 
@@ -208,12 +209,13 @@ def _failed(run: Run, gates: Sequence[GateVerdict], _samples: str) -> str:
 def _unknown(run: Run, gates: Sequence[GateVerdict], samples: str) -> str:
     open_gates = [entry for entry in gates if entry.verdict == "CANNOT TELL"]
     accuracy = _gate(open_gates, ACCURACY_GATE) if _has_change(run) else None
-    texts = [_gate_text(entry) for entry in open_gates if entry is not accuracy]
-    change, needs = _change_words(run), ""
+    change = _change_words(run)
     if accuracy:
         change = f"{change} against a limit of {_limit_words(accuracy.limit)}"
-        needs = f"needs about {numbers.about(accuracy.needs_n)} {samples}" if accuracy.needs_n else ""
-    words = _stop("; ".join(part for part in (change, needs, *texts) if part))
+    if accuracy and len([entry for entry in open_gates if entry.needs_n]) <= 1:
+        open_gates.remove(accuracy)
+        change += f"; needs about {numbers.about(accuracy.needs_n)} {samples}" if accuracy.needs_n else ""
+    words = _stop("; ".join(part for part in (change, *open_words(open_gates, samples)) if part))
     return f"{words} {_capital(_joined(_speed_words(run)))}".strip()
 
 
@@ -223,14 +225,6 @@ def _no_gates(run: Run, _gates: Sequence[GateVerdict], _samples: str) -> str:
 
 def _has_change(run: Run) -> bool:
     return run.accuracy_change_points is not None and run.accuracy_change_points.interval is not None
-
-
-def _gate_text(entry: GateVerdict) -> str:
-    """Return what the gate judges and its own words, with true minus signs."""
-    noun = GATES[entry.gate].noun if entry.gate in GATES else entry.gate
-    text = entry.text.rstrip(".")
-    between = " " if re.match(r"[-+]?\d", text) else ": "
-    return re.sub(r"(?<!\w)-(?=\d)", numbers.MINUS, f"{noun}{between}{text}")
 
 
 def _change_words(run: Run, *, bare: bool = False) -> str:

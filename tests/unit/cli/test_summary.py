@@ -6,7 +6,7 @@ import pytest
 from helpers.results import ordinary, ordinary_document, without_gates
 
 from workbench.cli.study_commands import exit_code
-from workbench.cli.summary import exit_text, findings_text, model_text, problems_text
+from workbench.cli.summary import exit_text, findings_text, gates_text, model_text, problems_text
 from workbench.execution.result import Result
 
 
@@ -91,7 +91,11 @@ def test_numbers_that_are_not_the_plans_are_a_finding() -> None:
         (("PASS", "PASS"), 0, "Exit code 0: all 2 gates passed."),
         (("PASS", "FAIL"), 3, "Exit code 3: 1 of 2 gates failed: row 1 model max_accuracy_drop_points."),
         (("FAIL", "CANNOT TELL"), 3, "Exit code 3: 1 of 2 gates failed: row 0 model max_accuracy_drop_points."),
-        (("PASS", "CANNOT TELL"), 4, "Exit code 4: cannot tell: row 1 model max_accuracy_drop_points."),
+        (
+            ("PASS", "CANNOT TELL"),
+            4,
+            "Exit code 4: cannot tell for 1 of 2 gates: row 1 model max_accuracy_drop_points.",
+        ),
     ],
 )
 def test_the_exit_code_is_explained(words: tuple[str, ...], code: int, said: str) -> None:
@@ -113,3 +117,27 @@ def test_no_gates_are_said_and_a_missing_run_counts() -> None:
     assert text.endswith("; no gates set.")
     finished = result.model_copy(update={"runs": [run for run in result.runs if run.status == "ok"]})
     assert exit_text(finished, exit_code(finished)) == "Exit code 0: no gates set."
+
+
+@pytest.mark.parametrize("word", ["FAIL", "CANNOT TELL"])
+def test_many_gates_make_a_short_line_for_the_exit_code(word: str) -> None:
+    result = verdicts(*[word] * 22)
+    line = exit_text(result, exit_code(result))
+    assert line.endswith("row 0 model max_accuracy_drop_points, row 1 model max_accuracy_drop_points, "
+                         "row 2 model max_accuracy_drop_points and 19 more.")  # fmt: skip
+    assert len(line) < 200
+
+
+def test_gates_that_did_not_pass_stand_in_a_list_failed_ones_first() -> None:
+    text = gates_text(verdicts("PASS", "CANNOT TELL", "FAIL"), 160)
+    head, first, second = text.splitlines()
+    assert head == "Gates that did not pass (1 of 3 passed):"
+    given = ordinary().verdicts[0].text.replace("-", "\N{MINUS SIGN}")
+    assert first.split() == ["FAIL", "max_accuracy_drop_points", "row", "2", *given.split()]
+    assert second.startswith("  CANNOT TELL  max_accuracy_drop_points  row 1  ")
+    assert gates_text(verdicts("PASS", "PASS"), 160) == ""
+
+
+def test_the_list_of_gates_fits_the_terminal() -> None:
+    text = gates_text(verdicts(*["CANNOT TELL"] * 5), 80)
+    assert max(map(len, text.splitlines())) <= 80

@@ -148,3 +148,10 @@ def test_unknown_gate_names_the_nearest() -> None:
 def test_senseless_limits_are_refused(name: str, limit: float, text: str) -> None:
     with pytest.raises(StudyError, match=text):
         find_gate(name, limit)
+
+
+def test_a_figure_and_its_interval_are_rounded_alike() -> None:
+    judged = judge("min_top1_agreement", 0.95, 0.8, (0.652387, 0.895), 40)
+    assert judged.text == "80 [65.2, 89.5] %, at least 95 % asked"
+    open_ended = judge("min_sqnr_db", 20.0, 22.123456, (21.987654, math.inf), 40)
+    assert open_ended.text == "22.12 [21.99, inf] dB, at least 20 dB asked"
