@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from workbench.cli.common import add_json, aligned, print_json, print_text
+from workbench.cli.common import EXIT_OK, EXIT_USER, add_json, aligned, print_json, print_text
+from workbench.cli.inputs import PARTS, Part, check_inputs
 from workbench.cli.progress import Progress
 from workbench.errors import DataError, ModelError, UserError
 from workbench.execution.artifacts import announced_deviations
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from workbench.model.graph import GraphSummary
     from workbench.quant.select import Selection
 
-Part = Literal["calibration", "evaluation"]
-PARTS: tuple[Part, ...] = ("calibration", "evaluation")
 FIRST_FILES = 200
 SHOWN = 20
 NATIVE_CHOOSES = "the tool-chain chooses by itself; what it chose is read back after the run"
@@ -45,14 +44,17 @@ def add_to(commands: Any) -> None:
 
 def run_scan(options: argparse.Namespace) -> int:
     """Read every sample of a study once and print what they are."""
-    document = scan_document(load_study(options.study))
+    study = load_study(options.study)
+    if not options.json:
+        check_inputs(study)
+    document = scan_document(study)
     if options.json:
         print_json(document)
     else:
         print_text("\n\n".join(_part_text(name, part) for name, part in document["parts"].items() if part))
         if document["overlap"] is not None:
             print_text(f"\noverlap: {document['overlap']} evaluation samples are also in the calibration set")
-    return 1 if any(part and part.get("error") for part in document["parts"].values()) else 0
+    return EXIT_USER if any(part and part.get("error") for part in document["parts"].values()) else EXIT_OK
 
 
 def scan_document(study: Study) -> dict[str, Any]:
@@ -122,6 +124,7 @@ def _part_text(name: str, part: dict[str, Any]) -> str:
         smallest, largest = (pick(count for _, count in part["classes"]) for pick in (min, max))
         rows.append(["classes", f"{len(part['classes'])}, {smallest} to {largest} samples each"])
     rows += [["duplicates", str(part["duplicates"])]] if part["duplicates"] else []
+    rows += [["not finite", f"{part['nonfinite']} values are NaN or infinite"]] if part["nonfinite"] else []
     rows += [["cannot be decoded", f"{file}: {reason}"] for file, reason in part["undecodable"][:SHOWN]]
     rows += [["note", note] for note in part["notes"]]
     return f"{name}\n{aligned(rows)}"
@@ -129,12 +132,15 @@ def _part_text(name: str, part: dict[str, Any]) -> str:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Ask every runtime of a study, without running it, what it would make of each candidate's scheme."""
-    document = explain_document(load_study(options.study))
+    study = load_study(options.study)
+    if not options.json:
+        check_inputs(study)
+    document = explain_document(study)
     if options.json:
         print_json(document)
-    else:
-        print_text("\n\n".join(_candidate_text(item) for item in document["candidates"]))
-    return 0
+        return EXIT_OK  # what could not be explained is told in it, beside what could
+    print_text("\n\n".join(_candidate_text(item) for item in document["candidates"]))
+    return EXIT_USER if any("error" in item for item in document["candidates"]) else EXIT_OK
 
 
 def explain_document(study: Study) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from workbench.cli.common import (
     study_folder,
     terminal_width,
 )
+from workbench.cli.inputs import check_inputs
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import EventLines, Progress
 from workbench.cli.summary import exit_text, findings_text, gates_text, model_text, problems_text
-from workbench.errors import ModelError, OutputError, PlanError
+from workbench.errors import OutputError
 from workbench.execution.baseline import Baseline, open_baseline
 from workbench.execution.baseline_record import BASELINE_FILE, BaselineComparison, load_comparison
 from workbench.execution.engine import RunOptions, run_study
@@ -103,19 +104,6 @@ def show_comparison(comparison: BaselineComparison, *, as_json: bool) -> None:
     text = baseline_text(comparison, terminal_width())
     text = text if can_show_unicode() else numbers.ascii_only(text)
     print(f"\n{text}", file=sys.stderr) if as_json else print_text(f"\n{text}")
-
-
-def check_inputs(study: Study, plan: Path | None) -> None:
-    """See that every model and plan is there before samples are scanned, which may take minutes. Raises UserError."""
-    for candidate in study.candidates:
-        source = Path(candidate.source)
-        if ":" not in source.name and not source.is_file():
-            why = "it is a folder" if source.is_dir() else "there is no such file"
-            raise ModelError(f"{source} cannot be read", why=why, how="Mend [model] path in the study.")
-        if candidate.plan and not candidate.plan.is_file():
-            raise PlanError(f"{candidate.plan} cannot be read", why="there is no such file")
-    if plan and not plan.is_file():
-        raise PlanError(f"{plan} cannot be read", why="there is no such file", how="Mend --plan.")
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from workbench.cli.common import (
     print_text,
     stop_on_signal,
 )
+from workbench.cli.inputs import check_inputs
 from workbench.cli.progress import EventLines, Progress
 from workbench.errors import OutputError, StudyError
 from workbench.execution.study import load_study
@@ -55,6 +56,7 @@ def run_tune(options: argparse.Namespace) -> int:
     from workbench.execution.tune import TuneOptions, tune_study  # noqa: PLC0415  (loads onnx)
 
     study = load_study(options.study)
+    check_inputs(study)
     asked = TuneOptions(
         candidate=options.candidate,
         target=_target(options),

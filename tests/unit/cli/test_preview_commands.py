@@ -94,3 +94,12 @@ def test_explain_asks_every_runtime_where_the_study_names_none(tmp_path: Path) -
     path = write_study(tmp_path, document(()))
     rows = explain_document(load_study(path))["candidates"][0]["rows"]
     assert {"ort_cpu", "openvino"} <= {row["id"] for row in rows}
+
+
+def test_a_model_that_cannot_be_explained_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_study(tmp_path)
+    (tmp_path / document()["model"]["path"]).write_bytes(b"no model")
+    assert main(["explain", str(path)]) == 1
+    assert "model.onnx" in capsys.readouterr().out
+    assert main(["explain", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["candidates"][0]["error"]
