@@ -97,9 +97,9 @@ def test_explain_asks_every_runtime_where_the_study_names_none(tmp_path: Path) -
 
 
 def test_a_model_that_cannot_be_explained_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_study(tmp_path)
-    (tmp_path / document()["model"]["path"]).write_bytes(b"no model")
+    path = write_study(tmp_path, document([{"id": "ort_cpu"}]))
+    (tmp_path / "net.onnx").write_bytes(b"no model")
     assert main(["explain", str(path)]) == 1
-    assert "model.onnx" in capsys.readouterr().out
+    assert "net.onnx" in capsys.readouterr().out
     assert main(["explain", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["candidates"][0]["error"]
