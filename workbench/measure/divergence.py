@@ -187,10 +187,10 @@ class _Sums:
             self.ranges[side].add(values)
         if bad_f or bad_q:
             return
-        distance = np.abs(f - q)
-        self.max_abs = max(self.max_abs, float(distance.max()))
         self.max_reference = max(self.max_reference, float(np.abs(f).max()))
         with np.errstate(over="ignore"):
+            distance = np.abs(f - q)
+            self.max_abs = max(self.max_abs, float(distance.max()))
             products = {"ff": f * f, "qq": q * q, "fq": f * q, "dd": distance * distance, "abs": distance}
             for name, product in products.items():
                 self.squares[name].append(float(product.sum()))
@@ -215,7 +215,7 @@ class _Sums:
         """Slices constant in q but not in f, per axis; a slice with NaN is not constant."""
         threshold = CONSTANT_SHARE * self.max_reference
         found = []
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             for spread_f, spread_q in zip(self.ranges["f"].spreads(), self.ranges["q"].spreads(), strict=True):
                 found.append(tuple(int(index) for index in np.flatnonzero((spread_f > threshold) & (spread_q == 0))))
         return tuple(found)

@@ -84,9 +84,10 @@ def codes_of(
 ) -> npt.NDArray[np.int32]:
     """Return clip(rint(x / scale) + zero_point, *limits), int32, same shape; scale and zero point broadcast against x.
 
-    The division is done in float32.
+    The division is done in float32; what it takes beyond float32 saturates.
     """
-    steps = rounding(np.divide(np.asarray(values, np.float32), np.asarray(scale, np.float32)))
+    with np.errstate(over="ignore"):
+        steps = rounding(np.divide(np.asarray(values, np.float32), np.asarray(scale, np.float32)))
     zero = np.asarray(zero_point, np.int32)
     low, high = (np.asarray(limit - zero, np.float32) for limit in limits)
     codes: npt.NDArray[np.int32] = np.clip(steps, low, high).astype(np.int32) + zero

@@ -68,8 +68,6 @@ class Observer:
         """Count an array of any shape. Raises ValueError when it is not float32."""
         if values.dtype != np.float32:
             raise ValueError(f"a float32 array is needed, not {values.dtype}")
-        if values.size == 0:
-            return
         flat = np.ascontiguousarray(values).reshape(-1)
         for start in range(0, flat.size, _FULL):
             self._count(flat[start : start + _FULL])

@@ -230,3 +230,40 @@ def test_looks_like_probabilities() -> None:
     assert d.looks_like_probabilities(softmax(logits, axis=1).astype(np.float32))
     assert not d.looks_like_probabilities(logits)
     assert not d.looks_like_probabilities(1 / (1 + np.exp(-logits)))
+
+
+@pytest.mark.parametrize(("n", "rank"), [(1, 1), (10, 10), (99, 99), (100, 99), (101, 100), (700, 693)])
+def test_p99_is_the_nearest_rank(n: int, rank: int) -> None:
+    assert d.summarise_kl(np.arange(1.0, n + 1)).p99 == rank
+
+
+@pytest.mark.parametrize(
+    ("row", "is_one"),
+    [
+        ([1.0, 0.0], True),
+        ([0.6, 0.3995], True),
+        ([0.6, 0.3985], False),
+        ([1.00005, 0.0], False),
+        ([1.0 + 5e-7, 0.0], True),
+        ([1.0001, -0.0001], False),
+        ([np.nan, 1.0], False),
+    ],
+)
+def test_what_counts_as_a_distribution(row: list[float], is_one: bool) -> None:
+    assert d.looks_like_probabilities(np.array([[0.5, 0.5], row])) is is_one
+
+
+def test_an_all_zero_reference_says_so_for_both_figures() -> None:
+    found = d.divergence(np.zeros((2, 3)), np.ones((2, 3)))
+    assert (found.sqnr_db, found.nmse, found.cosine_similarity) == (None, None, None)
+    assert dict(found.reasons) == {
+        "sqnr_db": "the reference is all zeros",
+        "nmse": "the reference is all zeros",
+        "cosine_similarity": "one side is all zeros",
+    }
+
+
+def test_a_difference_beyond_float64_is_said_too() -> None:
+    far = np.array([[1.7e308, 0.0], [-1.7e308, 0.0]])
+    found = d.divergence(far, -far)
+    assert (found.sqnr_db, found.reasons["sqnr_db"]) == (None, "the sum of squares is beyond float64")

@@ -382,3 +382,35 @@ def test_steady_rounds_leave_out_what_the_sustained_rate_leaves_out() -> None:
     assert found.steady_rounds == ((), *found.rounds[1:])
     assert found.sustained == np.median(np.concatenate(found.steady_rounds))
     assert latency.ratio_interval(found.steady_rounds, found.steady_rounds)[0] == 1.0
+
+
+def test_windows_are_told_by_their_middles() -> None:
+    latencies = np.full(3000, MS, dtype=np.int64)
+    middles_s, rates = latency.windows(Block(0, latencies, int(latencies.sum())))
+    assert middles_s == pytest.approx([0.25 + 2.75 * part / 6 for part in (1, 3, 5)])
+    assert rates == pytest.approx([1000.0] * 3)
+
+
+def test_overhead_is_the_share_of_wall_time_outside_of_runs() -> None:
+    latencies = np.full(500, 10 * MS, dtype=np.int64)
+    found = latency.summarise([Block(0, latencies, 6_250 * MS)] * 2, warm(), 1, 12.5)
+    assert (found.measured_s, found.overhead) == (pytest.approx(12.5), pytest.approx(0.2))
+
+
+def test_the_warm_up_makes_one_run_whatever_its_bound(clock: Clock) -> None:
+    result = latency.warm_up(clock.runs(3000 * MS), min_s=0, max_s=0)
+    assert (result.runs, result.seconds, result.steady) == (1, pytest.approx(3.0), False)
+    with pytest.raises(ValueError, match="exceeds"):
+        latency.warm_up(clock.runs(MS), min_s=2, max_s=1)
+
+
+def test_a_full_measurement_lacks_nothing() -> None:
+    found = summary(block([7 * MS] * 7000))
+    assert dict(found.reasons) == {}
+    assert None not in found.latency_ms.values()
+    assert found.interval is not None
+
+
+def test_windows_of_a_run_with_one_long_pause_are_about_a_second() -> None:
+    rates = latency.windows(block([10 * MS] * 300 + [900 * MS] + [10 * MS] * 300))[1]
+    assert rates.size == round(6.9 - 0.25)

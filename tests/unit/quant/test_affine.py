@@ -190,3 +190,22 @@ def test_sums_become_real_by_one_float32_product() -> None:
 def test_bias_codes_are_whole_numbers_of_any_size() -> None:
     codes = bias_codes(np.asarray([1.0, -0.26, 1000.0], np.float32), np.asarray([0.5, 0.1, 2.0**-28], np.float32))
     np.testing.assert_array_equal(codes, [2, -3, 1000 * 2.0**28])
+
+
+@pytest.mark.parametrize("bad", [-1.0, 65505.0, np.inf, np.nan])
+def test_one_value_among_others_that_is_no_scale_is_enough(bad: float) -> None:
+    with pytest.raises(ValueError, match="scale"):
+        fp16_up([1.0, bad, 1.0])
+
+
+def test_affine_parameters_are_unsigned_and_weights_have_no_zero_point() -> None:
+    found = affine_parameters(-1.0, 3.0)
+    assert (found.dtype, found.axis, found.clamp) == ("uint8", None, (0, 255))
+    weight = quantize_weight(np.ones((2, 3), np.float32), 0)
+    assert (weight.zero_point.tolist(), weight.zero_point.dtype, weight.axis) == ([0, 0], np.int8, 0)
+
+
+def test_a_value_beyond_float32_once_divided_saturates_without_a_warning() -> None:
+    smallest = symmetric_parameters(0.0)
+    values = np.asarray([3e38, -3e38, np.inf, -np.inf], np.float32)
+    np.testing.assert_array_equal(quantize(values, smallest), [127, -128, 127, -128])

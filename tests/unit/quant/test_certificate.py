@@ -143,3 +143,47 @@ def test_random_feeds_reach_every_channel() -> None:
     canonical, plan = planned(resnet_like())
     found = IntegerGraph(canonical, plan).codes(random_feeds(resnet_like(), 4, seed=2), list(plan.tensors))
     assert all(np.unique(value.codes).size > 20 for value in found.values())
+
+
+def test_one_channel_off_its_grid_is_enough() -> None:
+    canonical, plan = planned(conv_relu_net())
+    bias = plan.biases["conv1_b"].copy()
+    bias[3] += np.float32(1e-6)
+    found = certify(canonical, replace(plan, biases={**plan.biases, "conv1_b": bias}))
+    assert found.first_reason == "conv1_node: its bias is not on the grid"
+
+
+def test_an_op_that_is_not_known_to_be_exact_is_not_certified() -> None:
+    b = Builder(0)
+    b.conv("output", b.node("Sigmoid", [b.conv("conv", "input", 4, 4)], "gate"), 4, 4)
+    canonical, plan = planned(b.model({"input": ["N", 4, 8, 8]}, {"output": ["N", 4, 8, 8]}))
+    found = certify(canonical, plan)
+    assert found.covers(["conv"])
+    assert dict(found.reasons) == {"gate_node": "Sigmoid is computed in float"}
+    assert not found.exact & {"gate", "output"}
+
+
+def test_additions_and_means_that_the_plan_leaves_in_float_are_not_certified() -> None:
+    canonical, plan = planned(chain(["residual"], 0), exclude_op_types=("Add",))
+    assert certify(canonical, plan).reasons["residual0_node"] == "Add is computed in float"
+    canonical, plan = planned(mean_over(8), exclude_op_types=("GlobalAveragePool",))
+    assert certify(canonical, plan).reasons["mean_node"] == "GlobalAveragePool is computed in float"
+
+
+def test_a_mean_over_very_many_cells_is_not_certified() -> None:
+    canonical, plan = planned(mean_over(8))
+    steep = {**plan.tensors, "conv": replace(plan.tensors["conv"], clamp=(-(2**18), 127))}
+    assert certify(canonical, replace(plan, tensors=steep)).first_reason == "mean_node: a mean over 64 cells"
+
+
+def test_every_group_of_a_transposed_convolution_counts_its_own_channels() -> None:
+    """Channel 1 of the second group alone goes beyond the bound, by its bias."""
+    b = Builder(0)
+    weight = b.constant("w", np.ones((4, 2, 1, 1)))
+    bias = b.constant("b", [0.0, 0.0, 0.0, 1.0])
+    b.node("ConvTranspose", ["input", weight, bias], "output", group=2)
+    canonical, plan = planned(b.model({"input": ["N", 4, 3, 3]}, {"output": ["N", 4, 3, 3]}))
+    assert certify(canonical, plan).first_reason == ""
+    step = plan.tensors["input"].scale * float(plan.weights["w"].scale[1])
+    far = np.asarray([0.0, 0.0, 0.0, step * 2**24], np.float32)
+    assert "2^24 or more" in certify(canonical, replace(plan, biases={"b": far})).first_reason

@@ -135,3 +135,37 @@ def test_windows_pad_and_crop(pads: tuple[int, int], expected: list[int]) -> Non
     window = Window(kernel=(2,), strides=(1,), dilations=(1,), pads=(pads,), overhang=(0,))
     view = windows(np.asarray([[[1, 2, 3]]]), window, 0)
     assert view[0, 0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("size", "pads"), [(5, (0, 0)), (6, (0, 1)), (7, (1, 0)), (8, (1, 1))])
+@pytest.mark.parametrize("kernel", [2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_with_ceil_mode_the_last_window_may_stand_over_but_not_begin_beyond(
+    size: int, pads: tuple[int, int], kernel: int, stride: int
+) -> None:
+    attributes = {"kernel_shape": [kernel], "strides": [stride], "pads": list(pads), "ceil_mode": 1}
+    x = steps(np.random.default_rng(size), 1, 1, size)
+    window = window_of(attributes, [kernel], [size])
+    np.testing.assert_array_equal(window_maximum(x, window), in_float("MaxPool", [x], attributes))
+
+
+def test_ceil_mode_adds_a_window_only_where_cells_are_left_for_it() -> None:
+    def outputs(size: int, pads: list[int], kernel: int, stride: int) -> int:
+        attributes = {"strides": [stride], "pads": pads, "ceil_mode": 1}
+        return window_sum(np.ones((1, 1, size), int), window_of(attributes, [kernel], [size])).shape[-1]
+
+    assert outputs(6, [0, 0], 3, 2) == 3  # begins at cell 4 and stands over by one
+    assert outputs(7, [0, 0], 3, 2) == 3  # nothing is left
+    assert outputs(5, [0, 1], 2, 3) == 2  # a third would begin at cell 6, beyond the padding
+
+
+@pytest.mark.parametrize("attributes", [{}, {"auto_pad": "VALID"}, {"auto_pad": b"VALID"}])
+def test_absent_attributes_have_the_defaults_of_onnx(attributes: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, weight = steps(rng, 1, 4, 6, 5), steps(rng, 4, 4, 3, 2)
+    window = window_of(attributes, weight.shape[2:], x.shape[2:])
+    assert window == Window((3, 2), (1, 1), (1, 1), ((0, 0), (0, 0)), (0, 0))
+    assert window.spans == (3, 2)
+    np.testing.assert_array_equal(convolve(x, weight, window, 1), in_float("Conv", [x, weight], attributes))
+    expected = in_float("ConvTranspose", [x, weight], attributes)
+    np.testing.assert_array_equal(convolve_transposed(x, weight, attributes), expected)

@@ -137,3 +137,14 @@ def test_a_snapshot_does_not_change_afterwards() -> None:
     observer.observe(np.ones(4, np.float32))
     assert first.n == 0
     assert first.largest == 0.0
+
+
+def test_a_constant_tensor_reaches_as_far_as_its_value() -> None:
+    for value in (5.0, -5.0):
+        got = histogram_of(np.full(3, value, np.float32))
+        assert (got.minimum, got.maximum, got.largest) == (value, value, 5.0)
+
+
+def test_an_empty_array_adds_nothing() -> None:
+    some = np.asarray([1.0, -2.0], np.float32)
+    assert same(histogram_of(np.zeros((0, 3), np.float32), some, np.zeros(0, np.float32)), histogram_of(some))

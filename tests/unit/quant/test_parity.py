@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from workbench.model.canonical import canonical_graph
 from workbench.quant.dialect import Dialect
 from workbench.quant.parity import Mismatch, RealisedParameters, compare_with_plan
-from workbench.quant.plan import TensorParameters, WeightParameters
+from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
 from workbench.quant.qdq import write_qdq
 from workbench.quant.qdq_reader import read_qdq
 from workbench.quant.scheme import Scheme
@@ -163,8 +163,27 @@ def test_non_finite_biases_never_match(plan):
 def test_shifting_codes_by_128_is_the_same_tensor(zero_point, scale):
     signed = TensorParameters(scale, zero_point, "int8", None, (-128, 127))
     unsigned = TensorParameters(scale, zero_point + 128, "uint8", None, (0, 255))
-    from workbench.quant.plan import CalibrationRecord, QuantPlan
-
     for planned, found in ((signed, unsigned), (unsigned, signed)):
         plan = QuantPlan("0" * 64, Scheme(), CalibrationRecord("mse", {}, 1, ""), tensors={"t": planned})
         assert compare_with_plan(plan, RealisedParameters({"t": found}))[1] == []
+
+
+def test_scales_are_compared_as_the_float32_values_that_a_file_can_hold():
+    planned = TensorParameters(0.1, 0, "int8", None, (-128, 127))
+    plan = QuantPlan("0" * 64, Scheme(), CalibrationRecord("mse", {}, 1, ""), tensors={"t": planned})
+    for scale, count in ((float(np.float32(0.1)), 0), (float(np.nextafter(np.float32(0.1), np.float32(1))), 1)):
+        found = RealisedParameters({"t": replace(planned, scale=scale)})
+        assert len(compare_with_plan(plan, found)[1]) == count
+
+
+def test_the_first_of_several_differences_is_shown(plan):
+    name = next(iter(plan.weights))
+    weight = plan.weights[name]
+    codes = weight.codes.copy()
+    codes.reshape(-1)[[5, 9]] ^= 1
+    found = realised(plan)
+    found.weights[name] = replace(weight, codes=codes)
+    (mismatch,) = compare_with_plan(plan, found)[1]
+    place = tuple(int(index) for index in np.unravel_index(5, codes.shape))
+    assert mismatch.planned == f"codes[{', '.join(map(str, place))}] = {weight.codes[place]}"
+    assert mismatch.found.endswith(f"2 of {codes.size} elements differ")

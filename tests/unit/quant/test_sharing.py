@@ -116,3 +116,27 @@ def test_a_concat_after_the_last_layer_is_traced_to_what_it_joins() -> None:
     got = choose(summary, Scheme())
     assert got.float_nodes["n_j"] == AFTER_LAST
     assert float_concat_inputs(summary, got) == {"n_j": ("a", "sb")}
+
+
+def test_tensors_without_a_range_do_not_count() -> None:
+    assert mixed_ranges(("a", "b", "c"), ranges(a=1, c=7)) == ""
+    assert "a (threshold 1)" in mixed_ranges(("a", "b", "c"), ranges(a=1, c=8))
+
+
+def test_a_range_below_zero_has_a_threshold_too() -> None:
+    assert threshold((-3.0, -5.0)) == 5.0
+
+
+def test_only_concats_after_the_last_layer_are_traced() -> None:
+    summary = graph(
+        node("Conv", "x W", "a"),
+        node("Sigmoid", "a", "s"),
+        node("Concat", "x s", "between"),
+        node("Conv", "between W", "b"),
+        node("Reshape", "x S", "rx"),
+        node("Reshape", "b S", "rb"),
+        node("Concat", "rx rb", "last"),
+    )
+    got = choose(summary, Scheme())
+    assert set(got.float_nodes) == {"n_s", "n_between", "n_rx", "n_rb", "n_last"}
+    assert float_concat_inputs(summary, got) == {"n_last": ("x", "b")}
