@@ -269,7 +269,10 @@ def _notes(proto: ModelProto, found_opset: int, inlined: int) -> tuple[str, ...]
     if any(tensor.data_type == TensorProto.FLOAT16 for tensor in proto.graph.initializer):
         notes.append("The model holds float16 weights; float32 figures start from those.")
     if any(op in ops for op in ("If", "Loop", "Scan")):
-        notes.append("The model has control flow; what is inside it stays in float.")
+        notes.append("The model has control flow; what is inside it stays in float, but for an If on a constant.")
+    scalars = [value.name for value in proto.graph.input if shape_of(value) == ()]
+    if scalars:
+        notes.append(f"Inputs without axes take one value for all samples of a study: {', '.join(scalars)}.")
     return tuple(notes)
 
 

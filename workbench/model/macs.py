@@ -15,6 +15,9 @@ def macs_of(
 ) -> int:
     """Return a node's multiply-accumulates for the shapes given, 0 for ops that have none or are not known.
 
+    Where only the weight's shape is known (behind a Squeeze or an If whose result depends on sizes), those of one
+    position, row or step are counted: 0 would make a float layer vanish from an INT8 share.
+
     Conv: elements of the output times C_in / group times the kernel's size. ConvTranspose: elements of the input
     times C_out / group times the kernel's size. Gemm, MatMul: elements of the output times the inner size.
     LSTM, GRU, RNN: steps times batch times elements of W and R. Biases and activations are not counted.
@@ -28,7 +31,8 @@ def macs_of(
     try:
         return rule(attributes, inputs, outputs)
     except _Unknown:
-        return 0
+        weights = [inputs[index] for index in _WEIGHTS[op_type] if index < len(inputs)]
+        return sum(0 if shape is None else math.prod(shape) for shape in weights)
 
 
 class _Unknown(Exception):  # noqa: N818  (a signal inside this file, no error)
@@ -80,3 +84,10 @@ _RULES: dict[str, Rule] = {
     "GRU": _recurrent,
     "RNN": _recurrent,
 }
+
+_WEIGHTS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(_RULES, (1,)),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (3,)),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2)),
+}
+"""Op -> its inputs whose elements are the multiply-accumulates of one position, row or step."""

@@ -23,7 +23,11 @@ CASES: list[tuple[str, dict[str, Any], list[Any], list[Any], int]] = [
     ("QLinearConv", {}, [(1, 3, 8, 8), (), (), (16, 3, 3, 3)], [(1, 16, 8, 8)], 16 * 64 * 27),
     ("Einsum", {}, [(2, 2), (2, 2)], [(2, 2)], 0),
     ("Relu", {}, [(1, 3)], [(1, 3)], 0),
-    ("Conv", {}, [None, (16, 3, 3, 3)], [None], 0),
+    ("Conv", {}, [None, (16, 3, 3, 3)], [None], 16 * 27),
+    ("MatMul", {}, [None, (64, 10)], [None], 640),
+    ("MatMul", {}, [None, None], [None], 0),
+    ("LSTM", {}, [None, (1, 64, 12), (1, 64, 16)], [None], 64 * 12 + 64 * 16),
+    ("QLinearConv", {}, [None, (), (), (16, 3, 3, 3)], [None], 16 * 27),
 ]
 
 
