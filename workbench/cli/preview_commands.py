@@ -170,7 +170,7 @@ def _explained(
         if tool:
             head |= {"scheme": f"native tool-chain: {tool.title}", "native": tool.title}
         if candidate.source not in graphs:
-            graphs[candidate.source] = _canonical(candidate.source, study.file.task.compare)
+            graphs[candidate.source] = _canonical(candidate.source, study)
         graph = graph_summary(graphs[candidate.source])
         has_plan = candidate.scheme.is_quantized and not tool
         selection = possible_selection(graphs[candidate.source], candidate.scheme) if has_plan else None
@@ -180,20 +180,21 @@ def _explained(
     return {**head, **_selection_document(graph, selection), "rows": asked}
 
 
-def _canonical(source: str, compare: str) -> Any:
+def _canonical(source: str, study: Study) -> Any:
     """Return the canonical graph, an onnx.ModelProto, as the study would build it.
 
     Raises:
         ModelError: no ONNX file, or damaged.
     """
+    from workbench.execution.preparation import load_for  # noqa: PLC0415  (loads onnx)
     from workbench.model.canonical import canonical_graph, compared_outputs, with_extra_outputs  # noqa: PLC0415
-    from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
 
     path = Path(source)
     if path.suffix != ".onnx":
         raise ModelError(f"{path.name} is not ONNX", how="It is turned into ONNX when the study runs.")
-    model = load_model(path)
-    canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared_outputs(model.proto, compare)))
+    model, _ = load_for(study, path)
+    compared = compared_outputs(model.proto, study.file.task.compare)
+    canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared))
     return canonical
 
 

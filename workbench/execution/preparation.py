@@ -23,6 +23,7 @@ from workbench.model.feedback import check_state
 from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
 from workbench.model.pixel_cache import pixels_key
+from workbench.model.scalars import bind_inputs, scalar_values
 from workbench.model.summary import graph_summary
 
 Part = Literal["calibration", "evaluation"]
@@ -98,17 +99,34 @@ def prepare_model(
 ) -> PreparedModel:
     """Load (and import where it is PyTorch) a model and write its two graphs. Raises ModelError and others."""
     path, imported = _onnx_of(stages, study, source, allow_code, samples)
-    model = load_model(path)
+    model, scalars = load_for(study, path)
     folder = stages.store.folder("models", f"{model.name}-{model.sha256[:12]}")
     state = study.state_of(source)
     check_state(state, model.inputs, model.outputs)
     key = {"sha256": model.sha256, "compare": study.file.task.compare, "state": state}
+    key |= {"scalars": scalars} if scalars else {}
     facts = stages.keep(
         f"Model {model.name}", folder, key, lambda place: _write_graphs(model, study.file.task.compare, place)
     )
     facts = {**facts, "state": state}
     facts = {**facts, **_import_facts(imported, facts["notes"])}
     return PreparedModel(facts, folder / "fp32.onnx", folder / "canonical.onnx")
+
+
+def load_for(study: Study, path: Path) -> tuple[Model, dict[str, Any]]:
+    """Load a model for a study's samples: inputs without axes become constants with the value that all samples give.
+
+    Returns:
+        The model and those values by name, JSON-ready.
+
+    Raises:
+        ModelError: the file cannot be taken; DataError: the values differ.
+    """
+    model = load_model(path)
+    specs = [study.data_spec("calibration"), study.data_spec("evaluation")]
+    files = [spec.path for spec in specs if spec is not None and spec.kind == "arrays"]
+    values = scalar_values(model.inputs, files)
+    return bind_inputs(model, values), {name: value.item() for name, value in values.items()}
 
 
 def is_onnx(source: str) -> bool:

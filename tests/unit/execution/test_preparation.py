@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import studies
 from helpers.onnx_models import conv_relu_net
+from onnx import TensorProto, helper
 
 from workbench.errors import DataError
 from workbench.execution import preparation
@@ -174,3 +176,24 @@ def test_the_import_report_becomes_facts_of_the_model() -> None:
     same = preparation._import_facts({**report, "sqnr_db": None, "agreement": None}, [])
     assert same["notes"][0].endswith("equal to torch bit for bit on 16 samples")
     assert preparation._import_facts({}, ["opset raised"]) == {}
+
+
+def test_inputs_without_axes_become_constants_with_the_value_of_all_samples(tmp_path: Path) -> None:
+    study = load_study(studies.write_study(tmp_path))
+    model = conv_relu_net()
+    model.graph.input.append(helper.make_tensor_value_info("gain", TensorProto.FLOAT, []))
+    model.graph.node.append(helper.make_node("Mul", ["logits", "gain"], ["loud"], name="loud_node"))
+    model.graph.output[0].name = "loud"
+    save_proto(model, tmp_path / "gained.onnx")
+    for part in ("calibration", "evaluation"):
+        with np.load(tmp_path / f"{part}.npz") as arrays:
+            np.savez(tmp_path / f"{part}.npz", **arrays, gain=np.full(studies.N, 2.0, np.float32))
+    bound, scalars = preparation.load_for(study, tmp_path / "gained.onnx")
+    assert (scalars, [spec.name for spec in bound.inputs]) == ({"gain": 2.0}, ["input"])
+    stages, _ = studies.stages(tmp_path / "run")
+    prepared = prepare_model(stages, study, str(tmp_path / "gained.onnx"), False, None)
+    assert [spec.name for spec in prepared.inputs] == ["input"]
+    assert prepared.facts["notes"][-1] == "Input gain is 2.0 in all samples: it is a constant here."
+    np.savez(tmp_path / "evaluation.npz", gain=np.full(studies.N, 3.0, np.float32))
+    with pytest.raises(DataError, match="the input gain has 2 values"):
+        preparation.load_for(study, tmp_path / "gained.onnx")
