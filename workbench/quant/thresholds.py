@@ -18,6 +18,7 @@ SMALLEST_FRACTION = 0.02
 _COARSE, _FINE = 24, 17
 _LINEAR_BINS, _LEVELS, _STRIDE = 2048, 128, 16
 _FLOOR = 1e-6
+_SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 _AT_ONCE = 4
 """Candidates looked at together: few enough that their numbers stay in the cache."""
 
@@ -36,8 +37,11 @@ def clip_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
 
 
 def symmetric_threshold(histogram: Histogram, scheme: Scheme) -> float:
-    """Return T >= 0 of the scheme's method; 0 for a tensor that is always 0."""
-    if histogram.largest == 0.0 or scheme.method == "minmax":
+    """Return T >= 0 of the scheme's method; 0 for a tensor that is always 0.
+
+    A tensor of zeros and subnormals, which a histogram counts as zeros, keeps its extreme whatever the method.
+    """
+    if histogram.largest < _SMALLEST_NORMAL or scheme.method == "minmax":
         return histogram.largest
     if scheme.method == "percentile":
         return percentile_threshold(histogram, scheme.percentile)

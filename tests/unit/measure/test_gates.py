@@ -31,10 +31,10 @@ LIMITS = {
 
 
 def good_side(name: str, distance: float) -> float:
-    """The value at `distance` on the good side of the limit (negative: on the bad side)."""
-    if GATES[name].negated:
+    """The value at `distance` on the good side of the limit (negative: on the bad side), from the gate's name alone."""
+    if "_drop_" in name:
         return -LIMITS[name] + distance
-    return LIMITS[name] + distance if GATES[name].direction == "min" else LIMITS[name] - distance
+    return LIMITS[name] + distance if name.startswith("min_") else LIMITS[name] - distance
 
 
 def test_the_list_of_gates_is_this_one() -> None:
@@ -155,3 +155,25 @@ def test_a_figure_and_its_interval_are_rounded_alike() -> None:
     assert judged.text == "80 [65.2, 89.5] %, at least 95 % asked"
     open_ended = judge("min_sqnr_db", 20.0, 22.123456, (21.987654, math.inf), 40)
     assert open_ended.text == "22.12 [21.99, inf] dB, at least 20 dB asked"
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_gate_is_what_its_name_says(name: str) -> None:
+    gate = GATES[name]
+    assert gate.name == name
+    assert gate.direction == name[:3]
+    assert gate.negated == ("_drop_" in name)
+    assert gate.against_baseline == ("_baseline_" in name)
+    assert gate.whole == (name.endswith(("_changed", "_bytes")))
+    assert gate.share == (name in ("min_top1_agreement", "min_int8_mac_share"))
+
+
+def test_needed_samples_are_counted_from_the_end_that_lies_beyond_the_limit() -> None:
+    good = judge("min_speedup", 2.0, 2.1, (1.9, 3.1), 10)
+    bad = judge("min_speedup", 2.0, 1.9, (0.9, 2.1), 10)
+    assert (good.needs_n, bad.needs_n) == (40, 40)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("min_top1_agreement", 0.0), ("min_top1_agreement", 1.0)])
+def test_the_ends_of_a_range_are_limits_too(name: str, limit: float) -> None:
+    assert find_gate(name, limit).name == name

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from workbench.errors import SchemeError
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 from workbench.quant.scheme import Scheme
-from workbench.quant.select import AFTER_LAST, KNOWN_OPS, MEANS, PASS_THROUGH, WEIGHT_ONLY, Selection, choose
+from workbench.quant.select import (
+    AFTER_LAST,
+    KNOWN_OPS,
+    MEANS,
+    PASS_THROUGH,
+    SAME_VALUES,
+    WEIGHT_ONLY,
+    Selection,
+    choose,
+)
 
 CONSTANTS: dict[str, tuple[float, ...]] = {"zero": (0.0,), "six": (6.0,), "one": (1.0,)}
 
@@ -411,3 +420,42 @@ def test_a_plan_never_needs_a_range_that_neither_extreme_of_sharing_needs(summar
     for count in range(len(concats)):
         between = choose(summary, Scheme(), dict.fromkeys(concats[:count], "apart"))
         assert set(between.sources) <= needed
+
+
+def test_a_relu_behind_an_op_that_passes_codes_on_passes_them_on_too() -> None:
+    got = pick(conv("a", "x"), node("p = MaxPool(a)"), node("r = Relu(p)"), conv("b", "r"))
+    assert got.roles["n_r"] == "pass"
+    assert ("n_r", ("p", "r")) in got.links
+
+
+@pytest.mark.parametrize("op_type", ["Conv", "Gemm"])
+def test_a_constant_behind_another_layer_is_no_bias_whatever_its_shape(op_type: str) -> None:
+    layer = node(f"a = {op_type}(x, W)")
+    got = pick(layer, node("s = Add(a, B)"), conv("b", "s"), shapes=BIASED)
+    assert got.float_nodes == {"n_s": "adds a constant"}
+    assert got.weights[0].bias == ""
+
+
+def test_a_transposed_convolution_without_the_attribute_has_one_group() -> None:
+    assert pick(node("g = ConvTranspose(x, W)")).weights[0].groups == 1
+
+
+def test_a_layer_is_not_inside_because_of_one_that_stays_in_float() -> None:
+    nodes = (conv("a", "x"), node("g = Gemm(a, W)", alpha=2.0))
+    got = choose(graph(*nodes), Scheme(quantize_logits=False))
+    assert (got.quantized_nodes, got.tensors) == (("n_a",), ("x",))
+
+
+def test_what_a_plan_looks_up_by_node() -> None:
+    got = pick(conv("a", "x"), node("p, q = Split(a)"), conv("b", "q"), conv("c", "p"))
+    assert got.compute_inputs == {"n_a": "x", "n_b": "q", "n_c": "p"}
+    assert got.link_outputs == {"n_p": ("p", "q")}
+    assert got.sources == ("x", "a", "b", "c")
+    weights = pick(conv("a", "x"), node("r = Relu(a)"), name="S3")
+    assert weights.roles == {"n_a": "compute"}
+
+
+@pytest.mark.parametrize("name", ["Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity"])
+def test_ops_that_only_move_values_are_known(name: str) -> None:
+    assert name in SAME_VALUES <= PASS_THROUGH <= KNOWN_OPS
+    assert {"DepthToSpace", "SpaceToDepth"} <= SAME_VALUES

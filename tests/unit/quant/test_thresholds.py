@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from workbench.quant.observers import Histogram, Observer, density
+from workbench.quant.observers import Histogram, Observer, density, merge
 from workbench.quant.scheme import Scheme
 from workbench.quant.thresholds import (
     clip_range,
@@ -219,3 +219,33 @@ def test_a_range_too_wide_for_float16_scales_comes_back_unchanged(scheme: str) -
     low, high = clip_range(histogram, Scheme(name=scheme))  # type: ignore[arg-type]
     assert low == histogram.minimum
     assert high == (1.0 if scheme == "S2" else -histogram.minimum)
+
+
+def many_and_one(values: np.ndarray, outlier: float) -> Histogram:
+    """Each of the values ten thousand times, and one outlier."""
+    many = observed(values.astype(np.float32))
+    thousands = Histogram(many.counts * 10_000, many.minimum, many.maximum)
+    return merge([thousands, observed(np.asarray([outlier], np.float32))])
+
+
+def test_a_far_outlier_leaves_the_smallest_fraction_looked_at() -> None:
+    histogram = many_and_one(RNG.standard_normal(20_000), 2_000.0)
+    plain, affine = (clip_range(histogram, Scheme(name=name)) for name in ("S1", "S2"))
+    assert plain == pytest.approx((-40.0, 40.0))
+    assert affine[1] == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize("is_high", [True, False])
+def test_each_end_of_an_affine_range_is_cut_on_its_own(is_high: bool) -> None:
+    low, high = mse_range(many_and_one(RNG.uniform(-1.0, 1.0, 20_000), 8.0 if is_high else -8.0))
+    cut, kept = (high, -low) if is_high else (-low, high)
+    assert cut < 2.0
+    assert kept == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["mse", "minmax", "percentile", "entropy"])
+@pytest.mark.parametrize("scheme", ["S1", "S2"])
+def test_values_below_the_normal_numbers_have_a_range_all_the_same(method: str, scheme: str) -> None:
+    values = np.asarray([0.0, 1e-40, -1e-41], np.float32)
+    low, high = clip_range(observed(values), Scheme(name=scheme, method=method))  # type: ignore[arg-type]
+    assert -1.1e-40 <= low <= 0.0 <= high <= 1.1e-40
