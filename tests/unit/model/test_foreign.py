@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import struct
 import zipfile
 from pathlib import Path
@@ -11,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from helpers.onnx_models import conv_relu_net
 from onnx.printer import to_text
 
-from tests.helpers.onnx_models import conv_relu_net
 from workbench.errors import ModelError
 from workbench.model import foreign
 from workbench.model.foreign import Foreign, find_foreign, refuse_foreign
@@ -122,11 +120,11 @@ def test_models_and_unknown_bytes_are_not_foreign(tmp_path: Path) -> None:
     (tmp_path / "noise.onnx").write_bytes(bytes(range(7, 250)))
     assert find_foreign(tmp_path / "noise.onnx") is None
     assert find_foreign(tmp_path / "absent.tflite") is None
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("model/data.pkl", json.dumps({}))
-    (tmp_path / "weights.pt").write_bytes(stream.getvalue())
-    assert find_foreign(tmp_path / "weights.pt") is None
+    for members in (("model/data.pkl",), ("net/models/model.json", "net/data/sample_inputs/model.pt")):
+        with zipfile.ZipFile(tmp_path / "net.pt2", "w") as archive:
+            for member in members:
+                archive.writestr(member, b"{}")
+        assert find_foreign(tmp_path / "net.pt2") is None
 
 
 def test_the_weights_beside_an_openvino_graph_are_its(tmp_path: Path) -> None:
