@@ -22,6 +22,7 @@ from workbench.execution.preparation import (
     prepare_model,
 )
 from workbench.execution.study import load_study
+from workbench.model.load import save_proto
 
 
 def test_a_listing_changes_with_names_sizes_and_times(tmp_path: Path) -> None:
