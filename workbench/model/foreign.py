@@ -185,9 +185,6 @@ def _of_folder(path: Path) -> Foreign:
     models = [name for name in names if name.lower().endswith((".onnx", ".pt2"))]
     if models:
         return Foreign("a folder", "", f"Give the model in it: {path / models[0]}")
-    parts = [name.partition("/")[2] for name in names]
-    if "data.pkl" in parts or any(part.startswith(("models/", "data/aotinductor/")) for part in parts):
-        return None
     if "config.json" in names and any(name.endswith((".safetensors", ".bin")) for name in names):
         return TRANSFORMERS
     return Foreign("a folder", "a model is one file", "Give the .onnx file, or a PyTorch one.")
