@@ -47,6 +47,15 @@ class ImportReport:
         return {**asdict(self), "notes": list(self.notes)}
 
 
+def report_line(report: Mapping[str, Any]) -> str:
+    """Return what `ImportReport.to_json` says, in one line for a person: from what, with what, how near to torch."""
+    sqnr_db, agreement = report["sqnr_db"], report["agreement"]
+    near = "equal to torch bit for bit" if sqnr_db is None else f"SQNR {sqnr_db:.1f} dB against torch"
+    answers = "" if agreement is None else f", {100 * agreement:.1f} % equal answers"
+    source = f"imported from {report['kind']} with torch {report['torch_version']}"
+    return f"{source}: {near}{answers} on {report['samples']} samples"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Figures of one comparison; see `ImportReport` for their meaning."""

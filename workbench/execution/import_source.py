@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-from workbench.errors import ModelError
+from workbench.errors import CodeNotAllowedError, ModelError
 from workbench.execution.import_pickle import describe_pickle, how_to_load
 from workbench.model.foreign import refuse_foreign
 
@@ -15,9 +15,30 @@ Kind = Literal["torch.export", "TorchScript", "factory"]
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PICKLE_PROTOCOL = b"\x80"
+_SUFFIXES = (".pt", ".pt2", ".pth", ".ckpt")
 _AGAIN = "Copy, download or save it again."
 _PROGRAM = 'a program with torch.export.save(torch.export.export(model, example_inputs), "model.pt2")'
 _EXPORTABLE = f"Save {_PROGRAM}, or name a factory as package.module:function."
+
+
+def is_pytorch(source: str) -> bool:
+    """Whether a source can only be PyTorch: a factory's name, or a file that begins like a zip or a pickle."""
+    path = Path(source)
+    if not path.exists():
+        return bool(_FACTORY.fullmatch(source)) or path.suffix in _SUFFIXES
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2).startswith((b"PK", _PICKLE_PROTOCOL)) and path.suffix != ".onnx"
+    except OSError:
+        return False
+
+
+def refuse_code(source: str) -> CodeNotAllowedError:
+    """Return the error for a source that may not run code."""
+    name = Path(source).name
+    return CodeNotAllowedError(
+        f"{name} is code", why="loading it may run anything its author wrote", how="Allow it with --allow-code."
+    )
 
 
 def find_kind(source: str) -> Kind:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from workbench.errors import CodeNotAllowedError, MissingPartError, ModelError, UserError
+from workbench.errors import MissingPartError, ModelError, UserError
 from workbench.execution.import_check import (
     SQNR_FLOOR_DB,
     ImportReport,
@@ -31,8 +30,10 @@ from workbench.execution.import_check import (
     in_call_order,
     under_names_of,
 )
-from workbench.execution.import_source import Kind, find_kind
-from workbench.files import write_bytes_atomic
+from workbench.execution.import_file import strip_traces
+from workbench.execution.import_module import Source, in_float32, source_of_module
+from workbench.execution.import_source import Kind, find_kind, refuse_code
+from workbench.execution.import_words import failure_words
 from workbench.reference import ReferenceSession
 
 __all__ = ["INSTALL_LINE", "OPSETS", "SQNR_FLOOR_DB", "ImportReport", "import_model"]
@@ -62,25 +63,6 @@ _CODE_ERRORS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """One model in torch.
-
-    Attributes:
-        names: input names in call order.
-        examples: one tensor per input, as the model's author used them; empty when not known.
-        call: flat input tensors -> flat output tensors.
-        export: (flat input tensors, file, whether the first axis shall be symbolic) -> writes ONNX.
-        batch_is_decided: the program fixed its symbolic axes when it was saved.
-    """
-
-    names: tuple[str, ...]
-    examples: tuple[Any, ...]
-    call: Callable[[Sequence[Any]], list[Any]]
-    export: Callable[[Sequence[Any], Path, bool], None]
-    batch_is_decided: bool = False
-
-
 def import_model(
     source: str, out: Path, feeds: Sequence[Feeds] | None, allow_code: bool, search_path: Sequence[Path] = ()
 ) -> ImportReport:
@@ -102,12 +84,11 @@ def import_model(
     kind = find_kind(source)
     name = Path(source).name
     if not allow_code:
-        raise CodeNotAllowedError(
-            f"{name} is code", why="loading it may run anything its author wrote", how="Allow it with --allow-code."
-        )
+        raise refuse_code(source)
     torch = _load_torch()
     with _quiet(torch):
-        model = _code_errors(name, "cannot be loaded", lambda: _load(torch, kind, source, search_path))
+        given = tuple(feeds[0]) if feeds else ()
+        model = _code_errors(name, "cannot be loaded", lambda: _load(torch, kind, source, search_path, given))
         return _import(_Job(torch, model, kind, name, out, _examples(torch, model, feeds, name), feeds))
 
 
@@ -128,7 +109,7 @@ class _Job:
     """One import: what `import_model` was asked, the loaded model and its example inputs."""
 
     torch: Any
-    model: _Source
+    model: Source
     kind: Kind
     name: str
     out: Path
@@ -143,9 +124,11 @@ def _attempt(job: _Job, dynamic: bool, notes: tuple[str, ...]) -> ImportReport:
         written = Path(folder) / job.out.name
         examples = [_tiled(tensor, _EXPORT_BATCH) for tensor in job.examples] if dynamic else list(job.examples)
         _code_errors(job.name, "cannot be exported to ONNX", lambda: job.model.export(examples, written, dynamic))
-        is_dynamic = _strip(written)
+        is_dynamic = strip_traces(written)
         cases, origin = _cases(job, is_dynamic)
-        report = _compared(job, written, cases, is_dynamic, (*notes, origin, *_batch_note(job, is_dynamic)))
+        report = _compared(
+            job, written, cases, is_dynamic, (*job.model.notes, *notes, origin, *_batch_note(job, is_dynamic))
+        )
         for part in sorted(Path(folder).iterdir()):
             os.replace(part, job.out.parent / part.name)
     return report
@@ -165,27 +148,43 @@ def _compared(
     job: _Job, written: Path, cases: Sequence[Sequence[Any]], is_dynamic: bool, notes: tuple[str, ...]
 ) -> ImportReport:
     with ReferenceSession(written) as session:
-        figures = compare([_both(job, session, case) for case in cases], job.name)
+        pairs = [_both(job, session, case) for case in cases]
+        _refuse_random(job, cases[0], pairs[0][0])
+        figures = compare(pairs, job.name)
     return ImportReport(
         kind=job.kind,
         sqnr_db=figures.sqnr_db,
         agreement=figures.agreement,
         samples=sum(_rows(case) for case in cases),
-        opset=OPSETS[job.kind],
+        opset=job.model.opset,
         dynamic_batch=is_dynamic,
         torch_version=str(job.torch.__version__),
         notes=notes,
     )
 
 
+def _refuse_random(job: _Job, case: Sequence[Any], first: Outputs) -> None:
+    """Raise ModelError when torch itself answers the same inputs otherwise each time."""
+    again = _in_torch(job, case)
+    if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(first, again, strict=True)):
+        raise ModelError(
+            f"{job.name} answers the same inputs otherwise each time", why="something in it is random, such as dropout",
+            how="Switch it off: functional.dropout needs training=self.training, and torch.rand a fixed value.",
+        )  # fmt: skip
+
+
+def _in_torch(job: _Job, case: Sequence[Any]) -> Outputs:
+    return _code_errors(job.name, "cannot be run", lambda: [_array(value) for value in job.model.call(case)])
+
+
 def _both(job: _Job, session: ReferenceSession, case: Sequence[Any]) -> tuple[Outputs, Outputs]:
     """Run one case in torch and in ONNX Runtime. Raises ModelError."""
-    expected = _code_errors(job.name, "cannot be run", lambda: [_array(value) for value in job.model.call(case)])
+    expected = _in_torch(job, case)
     arrays = {name: _array(tensor) for name, tensor in zip(job.model.names, case, strict=True)}
     return expected, list(session.run(under_names_of(arrays, session.input_names, job.name)).values())
 
 
-def _examples(torch: Any, model: _Source, feeds: Sequence[Feeds] | None, name: str) -> tuple[Any, ...]:
+def _examples(torch: Any, model: Source, feeds: Sequence[Feeds] | None, name: str) -> tuple[Any, ...]:
     if model.examples:
         return model.examples
     if not feeds:
@@ -253,15 +252,15 @@ def _load_torch() -> Any:
     return torch
 
 
-def _load(torch: Any, kind: Kind, source: str, search_path: Sequence[Path]) -> _Source:
+def _load(torch: Any, kind: Kind, source: str, search_path: Sequence[Path], given: Collection[str]) -> Source:
     if kind == "torch.export":
         return _from_program(torch, torch.export.load(source))
     if kind == "TorchScript":
         return _from_script(torch, torch.jit.load(source, map_location="cpu").eval())
-    return _from_factory(torch, _call_factory(source, search_path))
+    return _from_factory(torch, _call_factory(source, search_path), given)
 
 
-def _from_program(torch: Any, program: Any) -> _Source:
+def _from_program(torch: Any, program: Any) -> Source:
     flatten = torch.utils._pytree.tree_flatten
     unflatten = torch.utils._pytree.tree_unflatten
     module = program.module()
@@ -274,16 +273,23 @@ def _from_program(torch: Any, program: Any) -> _Source:
     def export(_: Sequence[Any], path: Path, __: bool) -> None:
         _write_onnx(torch, program, path, _bytes_of(program.state_dict.values()))
 
-    return _Source(
+    if any(tensor.dtype == torch.bfloat16 for tensor in program.state_dict.values()):
+        raise ModelError(
+            "The program computes in bfloat16", why="ONNX Runtime has no such kernels for CPUs",
+            how="Export it in float32: torch.export.export(model.float(), example_inputs).",
+        )  # fmt: skip
+    return Source(
         names=tuple(program.graph_signature.user_inputs),
         examples=tuple(flatten(program.example_inputs)[0]) if program.example_inputs else (),
         call=call,
         export=export,
+        opset=OPSETS["torch.export"],
         batch_is_decided=True,
     )
 
 
-def _from_script(torch: Any, module: Any) -> _Source:
+def _from_script(torch: Any, module: Any, examples: tuple[Any, ...] = ()) -> Source:
+    module, notes = in_float32(torch, module)
     names = tuple(argument.name for argument in module.forward.schema.arguments[1:])
 
     def call(tensors: Sequence[Any]) -> list[Any]:
@@ -298,42 +304,32 @@ def _from_script(torch: Any, module: Any) -> _Source:
             input_names=list(names), output_names=outputs, dynamic_axes=axes,
         )  # fmt: skip
 
-    return _Source(names=names, examples=(), call=call, export=export)
+    return Source(names, examples, call, export, OPSETS["TorchScript"], notes=notes)
 
 
-def _from_factory(torch: Any, made: Any) -> _Source:
-    module, examples = made if isinstance(made, tuple) and len(made) == 2 else (made, ())
+def _from_factory(torch: Any, made: Any, given: Collection[str]) -> Source:
+    """Return what a factory made: a module, or a tuple of it and its example inputs, or a program of torch's own kinds.
+
+    `given` are the names of the arrays of the user's data.
+    """
+    module, *examples = made if isinstance(made, tuple) and made else (made,)
+    if isinstance(module, torch.jit.ScriptModule):
+        return _from_script(torch, module.eval(), tuple(torch.utils._pytree.tree_flatten(examples)[0]))
+    if isinstance(module, torch.export.ExportedProgram):
+        return _from_program(torch, module)
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"the factory returned {type(module).__name__}, not a torch.nn.Module")
-    module = module.eval().cpu()
-    flat = tuple(torch.utils._pytree.tree_flatten(examples)[0])
-    parameters = [name for name in inspect.signature(module.forward).parameters if name not in ("args", "kwargs")]
 
-    def call(tensors: Sequence[Any]) -> list[Any]:
-        with torch.no_grad():
-            return list(torch.utils._pytree.tree_flatten(module(*tensors))[0])
+    def write(program: Any, path: Path, weight_bytes: int, outputs: Sequence[str]) -> None:
+        _write_onnx(torch, program, path, weight_bytes, outputs)
 
-    def export(tensors: Sequence[Any], path: Path, dynamic: bool) -> None:
-        batch = torch.export.Dim("batch", min=1, max=1 << 16)
-        shapes = tuple({0: batch} if tensor.ndim else None for tensor in tensors) if dynamic else None
-        with torch.no_grad():
-            program = torch.export.export(module, tuple(tensors), dynamic_shapes=_shaped(module, shapes))
-        _write_onnx(torch, program, path, _bytes_of(module.state_dict().values()))
-
-    return _Source(names=tuple(parameters[: len(flat) or None]), examples=flat, call=call, export=export)
+    return source_of_module(torch, module, tuple(examples), given, OPSETS["factory"], write)
 
 
-def _shaped(module: Any, shapes: tuple[Any, ...] | None) -> Any:
-    """Dynamic shapes by parameter name, which is how torch.export wants them for *args too."""
-    if shapes is None:
-        return None
-    return dict(zip(inspect.signature(module.forward).parameters, shapes, strict=False))
-
-
-def _write_onnx(torch: Any, program: Any, path: Path, weight_bytes: int) -> None:
+def _write_onnx(torch: Any, program: Any, path: Path, weight_bytes: int, outputs: Sequence[str] = ()) -> None:
     torch.onnx.export(
         program, (), str(path), dynamo=True, opset_version=OPSETS["torch.export"], verbose=False, optimize=True,
-        external_data=weight_bytes > _ONE_FILE_BYTES,
+        external_data=weight_bytes > _ONE_FILE_BYTES, output_names=list(outputs) or None,
     )  # fmt: skip
 
 
@@ -360,13 +356,8 @@ def _code_errors(name: str, what: str, action: Callable[[], T]) -> T:
     except UserError:
         raise
     except _CODE_ERRORS as error:
-        how = "Save it with torch.export (.pt2), or give its ONNX file." if "export" in what else ""
-        raise ModelError(f"{name} {what}", why=_first_line(error), how=how) from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+        why, how = failure_words(error, exporting="export" in what)
+        raise ModelError(f"{name} {what}", why=why, how=how) from error
 
 
 @contextlib.contextmanager
@@ -381,19 +372,3 @@ def _quiet(torch: Any) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _strip(path: Path) -> bool:
-    """Remove source lines, stack traces and paths that torch writes into the file; say if the batch is symbolic."""
-    import onnx  # noqa: PLC0415  (0.2 s; only where a model is imported)
-
-    proto = onnx.load(str(path), load_external_data=False)
-    for item in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
-        item.ClearField("doc_string")
-        item.ClearField("metadata_props")
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        value.ClearField("doc_string")
-        value.ClearField("metadata_props")
-    write_bytes_atomic(path, proto.SerializeToString(deterministic=True))
-    dims = proto.graph.input[0].type.tensor_type.shape.dim if proto.graph.input else []
-    return bool(dims) and not dims[0].HasField("dim_value")

@@ -298,7 +298,7 @@ def test_a_factory_that_fails_is_one_line(function: str, message: str, package: 
 def test_an_onnx_file_that_departs_is_refused_and_not_left_behind(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = importers._strip
+    real = importers.strip_traces
 
     def damage(path: Path) -> bool:
         dynamic = real(path)
@@ -311,7 +311,7 @@ def test_an_onnx_file_that_departs_is_refused_and_not_left_behind(
         onnx.save(proto, path)
         return dynamic
 
-    monkeypatch.setattr(importers, "_strip", damage)
+    monkeypatch.setattr(importers, "strip_traces", damage)
     with pytest.raises(ModelError, match=r"SQNR \d+\.\d dB, at least 60 dB is asked; \d+\.\d % equal answers"):
         import_model("models_to_import:resnet", tmp_path / "out.onnx", None, True, [package])
     assert not list(tmp_path.iterdir())
