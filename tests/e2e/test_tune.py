@@ -18,7 +18,7 @@ from helpers.onnx_models import depthwise_net
 
 from workbench.execution.tune_record import load_tune
 
-GONE_S = 3.0
+GONE_S = 10.0
 TARGET = ("--agreement", "0.5", "--sqnr-db", "25")
 
 

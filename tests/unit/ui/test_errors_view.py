@@ -38,7 +38,7 @@ def test_escape_closes_an_error_wherever_the_focus_is(theme: Theme, qtbot: QtBot
     qtbot.waitExposed(whole)
     whole.activateWindow()
     field.setFocus()
-    qtbot.waitUntil(field.hasFocus, timeout=2000)
+    qtbot.waitUntil(field.hasFocus, timeout=20_000)
     qtbot.keyClick(field, Qt.Key.Key_Escape)
     assert panel.isHidden()
 
@@ -75,7 +75,7 @@ def test_an_uncaught_fault_opens_one_dialog(
         return [item for item in qapp.topLevelWidgets() if isinstance(item, CrashDialog) and item.isVisible()]
 
     sys.excepthook(ValueError, error, None)
-    qtbot.waitUntil(lambda: len(dialogs()) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(dialogs()) == 1, timeout=20_000)
     sys.excepthook(ValueError, error, None)
     qtbot.wait(50)
     assert len(dialogs()) == 1

@@ -21,7 +21,7 @@ def test_halves_go_below_each_other_when_narrow(qtbot: QtBot, theme: Theme) -> N
     halves.show()
     assert left.y() == right.y()
     halves.resize(700, 300)
-    qtbot.waitUntil(lambda: right.y() > left.y(), timeout=2000)
+    qtbot.waitUntil(lambda: right.y() > left.y(), timeout=20_000)
 
 
 def test_halves_ask_for_no_more_room_than_the_wider_one(qtbot: QtBot, theme: Theme) -> None:

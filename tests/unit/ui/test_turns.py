@@ -18,7 +18,7 @@ def test_other_events_come_between_two_pieces(qtbot: QtBot) -> None:
     turns.begin([lambda: (done.append("a"), QTimer.singleShot(0, owner, lambda: done.append("event"))),
                  *(lambda: done.append("b") for _ in range(3))])  # fmt: skip
     assert done == []
-    qtbot.waitUntil(lambda: turns.is_done and len(done) == 5, timeout=2000)
+    qtbot.waitUntil(lambda: turns.is_done and len(done) == 5, timeout=20_000)
     assert done[0] == "a"
     assert done.index("event") < 4
 
@@ -28,7 +28,7 @@ def test_new_pieces_take_the_place_of_those_that_wait(qtbot: QtBot) -> None:
     turns, done = Turns(owner), list[int]()
     turns.begin([lambda: done.append(1), lambda: done.append(2)])
     turns.begin([lambda: done.append(3), lambda: turns.begin([lambda: done.append(4)]), lambda: done.append(5)])
-    qtbot.waitUntil(lambda: 4 in done, timeout=2000)
+    qtbot.waitUntil(lambda: 4 in done, timeout=20_000)
     assert done == [3, 4]
     turns.begin([lambda: done.append(6)])
     turns.stop()

@@ -57,7 +57,7 @@ def test_icons_follow_the_theme_until_the_widget_goes(theme: Theme, qtbot: QtBot
     assert made.icon().cacheKey() != before
     assert painted == [1]
     other.deleteLater()
-    qtbot.waitUntil(lambda: not isValid(other), timeout=2000)
+    qtbot.waitUntil(lambda: not isValid(other), timeout=20_000)
     theme.set_mode("light")
     assert painted == [1]
 

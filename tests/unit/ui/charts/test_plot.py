@@ -112,7 +112,7 @@ def test_labels_and_ticks_never_overlap_and_stay_inside(plot: FigurePlot, size: 
 def test_the_pointer_reads_values_out(plot: FigurePlot, qtbot: QtBot) -> None:
     plot.show_figure(curves(curve(0, 20.0, name="A"), curve(1, 60.0, name="B")))
     qtbot.mouseMove(plot.viewport(), QPoint(100, 100))
-    with qtbot.waitSignal(plot.hovered, timeout=2000) as caught:
+    with qtbot.waitSignal(plot.hovered, timeout=20_000) as caught:
         qtbot.mouseMove(plot.viewport(), QPoint(280, 120))
     assert [row.name for row in caught.args[0].rows] == ["A", "B"]
 

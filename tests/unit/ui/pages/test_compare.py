@@ -97,7 +97,7 @@ def test_shown_soon_it_comes_part_by_part(page: ComparePage, qtbot: QtBot, tmp_p
     page.show_result_soon(make_study_folder(tmp_path), tmp_path)
     assert not page.is_ready
     assert (page._sheet, page.scatter.figure) == (None, None)
-    qtbot.waitUntil(lambda: page.is_ready, timeout=5000)
+    qtbot.waitUntil(lambda: page.is_ready, timeout=20_000)
     assert page.scatter.figure is not None
     assert page.strip.boxes
     page.show_result_soon(all_null(), tmp_path)

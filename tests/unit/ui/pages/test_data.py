@@ -28,7 +28,7 @@ def test_a_folder_is_scanned_and_a_sample_shown(window: Window, qtbot: QtBot, tm
     assert page._sample._name.text() == "cat/a.png"
     assert page._lost.view.rows_model.rowCount() == 1
     window.desk.document.undo_stack.undo()
-    qtbot.waitUntil(lambda: page._sample._name.text() == "No image to show yet", timeout=3000)
+    qtbot.waitUntil(lambda: page._sample._name.text() == "No image to show yet", timeout=20_000)
 
 
 def test_overlap_is_said(window: Window) -> None:

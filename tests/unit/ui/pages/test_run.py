@@ -71,7 +71,7 @@ def test_cancel_run_again_and_see_the_result(page: RunPage, window: Window, qtbo
     assert page.is_running
     qtbot.waitUntil(lambda: page._run.lanes[PREPARATION].kind == "running", timeout=WAIT_MS)
     page.cancel()
-    qtbot.waitUntil(lambda: not page.is_running, timeout=5000)
+    qtbot.waitUntil(lambda: not page.is_running, timeout=20_000)
     assert page._now.text().startswith("Stopped")
     page.start()
     qtbot.waitUntil(lambda: not page.is_running, timeout=WAIT_MS)

@@ -27,8 +27,8 @@ def test_pictures_wait_until_the_strip_is_seen(qtbot: QtBot, theme: Theme, tmp_p
     assert strip.is_loading
     assert strip.boxes[0].picture.pixmap().isNull()
     strip.show()
-    qtbot.waitUntil(lambda: not strip.is_loading, timeout=3000)
-    qtbot.waitUntil(lambda: strip.boxes[0].picture.pixmap().width() == PICTURE_PX, timeout=3000)
+    qtbot.waitUntil(lambda: not strip.is_loading, timeout=20_000)
+    qtbot.waitUntil(lambda: strip.boxes[0].picture.pixmap().width() == PICTURE_PX, timeout=20_000)
 
 
 def test_every_runtime_answers_on_every_card(qtbot: QtBot, theme: Theme, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_broken_picture_says_so(qtbot: QtBot, theme: Theme, tmp_path: Path) ->
     strip = _strip(qtbot, theme, tmp_path)
     (tmp_path / "pictures" / "2.png").write_bytes(b"no picture")
     strip.show()
-    qtbot.waitUntil(lambda: "cannot be read" in strip.boxes[0].picture.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "cannot be read" in strip.boxes[0].picture.text(), timeout=20_000)
 
 
 def test_a_large_picture_is_decoded_small(qtbot: QtBot, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_forecast_comes_by_itself(page: SchemePage, window: Window, qtbot: Q
 
 
 def test_without_a_model_it_says_what_to_do(page: SchemePage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not page._forecast.next_step.isHidden(), timeout=3000)
+    qtbot.waitUntil(lambda: not page._forecast.next_step.isHidden(), timeout=20_000)
     with qtbot.waitSignal(page.goto) as told:
         page._forecast.next_step.action.click()
     assert told.args == ["model"]

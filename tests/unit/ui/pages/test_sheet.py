@@ -43,7 +43,7 @@ def test_pages_are_drawn_once_the_page_is_seen(page: SheetPage, qtbot: QtBot, tm
     assert first.accessibleName() == f"Page 1 of {len(page.preview.pages)}"
     assert 500 < first.pixmap().width() <= page.preview.viewport().width()
     page.resize(900, 800)
-    qtbot.waitUntil(lambda: first.pixmap().width() <= page.preview.viewport().width(), timeout=2000)
+    qtbot.waitUntil(lambda: first.pixmap().width() <= page.preview.viewport().width(), timeout=20_000)
     assert page.preview.widget().width() == page.preview.viewport().width()
 
 
