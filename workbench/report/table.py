@@ -367,7 +367,7 @@ def _machine_title(sheet: Sheet, name: str) -> str:
     fields = next((part.fields for part in sheet.machines if part.name == name), {})
     known = [fields.get(key) for key in ("machine.accelerator", "machine.cpu", "machine.os")]
     words = [str(value) for value in known if isinstance(value, str) and value != "NOT DISCLOSED"]
-    return " \N{MIDDLE DOT} ".join([name, *words, *_measured_there(sheet, name)])
+    return " \N{MIDDLE DOT} ".join([*words, name, *_measured_there(sheet, name)])
 
 
 def _measured_there(sheet: Sheet, machine: str) -> list[str]:

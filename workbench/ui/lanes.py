@@ -14,8 +14,16 @@ from workbench.ui.widgets import clear, label
 
 STEPS = 1000
 BAR_PX, NAME_PX = 150, 200
-CHIPS = {"waiting": "chip", "running": "chip", "done": "chip-ok", "failed": "chip-bad", "stopped": "chip-warn"}
+CHIPS = {
+    "planned": "chip",
+    "waiting": "chip",
+    "running": "chip",
+    "done": "chip-ok",
+    "failed": "chip-bad",
+    "stopped": "chip-warn",
+}
 SAME = "for the same reason"
+PRECISIONS = {"fp32": "FP32", "fp16": "FP16", "int8": "INT8"}
 
 
 @dataclass
@@ -66,8 +74,8 @@ class Lanes(QFrame):
             made.bar.setRange(0, STEPS)
             made.bar.setTextVisible(False)
             made.bar.setFixedWidth(BAR_PX)
-            made.bar.setAccessibleName(f"Progress of {name}")
-            title = label(name, "strong" if name == PREPARATION else "", wrap=True)
+            made.bar.setAccessibleName(f"Progress of {shown_name(name)}")
+            title = label(shown_name(name), "strong" if name == PREPARATION else "", wrap=True)
             title.setMinimumWidth(NAME_PX)
             for column, widget in enumerate((title, made.stage, made.bar, made.chip)):
                 self._grid.addWidget(widget, 2 * number, column)
@@ -90,10 +98,16 @@ class Lanes(QFrame):
                 shown.failure.hide()
             return
         if shown.failure is None:
-            shown.failure = LaneFailure(self._theme, lane.name)
+            shown.failure = LaneFailure(self._theme, shown_name(lane.name))
             self._grid.addWidget(shown.failure, place, 0, 1, 4)
         shown.failure.show_failure(lane.failure)
         shown.failure.show()
+
+
+def shown_name(name: str) -> str:
+    """Return a lane's name with its precision spelled as everywhere else in the window."""
+    head, dot, precision = name.rpartition(" \N{MIDDLE DOT} ")
+    return f"{head}{dot}{PRECISIONS[precision]}" if precision in PRECISIONS else name
 
 
 def lane_text(lane: Lane) -> str:

@@ -24,7 +24,6 @@ STUDY_FILTER = "Study (*.toml)"
 PAGE_KEYS = (
     ("next field; Shift+Tab goes back", "Tab"),
     ("close the error message", "Escape"),
-    ("present the comparison (Compare)", "F5"),
     ("next or last screen; Escape closes (presentation)", "Left, Right"),
     ("copy the chosen cells with their headings, or the whole table", "Ctrl+C"),
     ("open what is chosen (tables)", "Enter"),
@@ -128,6 +127,8 @@ class Menus:
         menu = self._window.menuBar().addMenu("&View")
         for number, step in enumerate(STEPS, start=1):
             self._add(menu, step.title, partial(self._window.show_page, step.key), f"Ctrl+{number % 10}")
+        menu.addSeparator()
+        self._add(menu, "&Present the comparison", self._window.present, "F5")
         menu.addSeparator()
         group = QActionGroup(menu)
         for mode in MODES:

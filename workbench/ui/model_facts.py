@@ -52,13 +52,19 @@ def share_line(document: Document) -> str:
 
 
 def proposal_lines(document: Document) -> list[str]:
-    """Return the proposed tables as they would stand in the study file, notes below."""
+    """Return the proposed tables as they would stand in the study file; [] where nothing is proposed."""
     proposed = document["proposed"]
     lines: list[str] = []
     for name in ("preprocess", "task"):
         if proposed[name]:
             lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in proposed[name].items()), ""]
-    return [*lines, *proposed["notes"]] if lines else ["No proposal: nothing in the model tells.", *proposed["notes"]]
+    return lines[:-1]
+
+
+def proposal_notes(document: Document) -> str:
+    """Return in sentences what the proposal was taken from, and what in it is a guess."""
+    nothing = [] if proposal_lines(document) else ["No proposal: nothing in the model tells."]
+    return " ".join([*nothing, *document["proposed"]["notes"]])
 
 
 def _toml(value: Any) -> str:

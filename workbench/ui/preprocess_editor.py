@@ -12,7 +12,7 @@ from workbench.ui.widgets import label, row, say, without_buttons
 
 FITS = ("as it is", "short side, centre crop", "exact size", "letterbox")
 NORMALIZATIONS: dict[str, tuple[list[float], list[float]]] = {
-    "-1 to 1": ([127.5], [127.5]),
+    "\N{MINUS SIGN}1 to 1": ([127.5], [127.5]),
     "0 to 1": ([0.0], [255.0]),
     "ImageNet (RGB)": ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
     "0 to 255": ([0.0], [1.0]),

@@ -126,7 +126,8 @@ class Rail(QFrame):
     def select(self, key: str) -> None:
         """Mark a step as the one shown."""
         self.buttons[key].setChecked(True)
-        if any(button.hasFocus() for button in self.buttons.values()):
+        focused = self.window().focusWidget()
+        if focused is None or focused in self.buttons.values():
             self.buttons[key].setFocus()
 
     def set_state(self, key: str, text: str, kind: StateKind = "") -> None:

@@ -122,6 +122,13 @@ def planned(study: Study, titles: Mapping[str, str], *, quick: bool = False) -> 
     return Planned(cells, seconds, ROUNDS[profile] if seconds else 0)
 
 
+def finished_before(folder: Path, cells: Sequence[Cell]) -> list[bool]:
+    """Return for each cell whether a run into this folder has finished it."""
+    from workbench.execution.store import Store  # noqa: PLC0415  (not before the first paint)
+
+    return [(Store(folder).folder("cells", *cell.name) / "stage.json").is_file() for cell in cells]
+
+
 def kept_text(folder: Path, cells: Sequence[Cell]) -> str:
     """Return what a run into this folder will find there and keep, "" where nothing was begun."""
     from workbench.execution.store import Store  # noqa: PLC0415  (not before the first paint)
@@ -129,7 +136,7 @@ def kept_text(folder: Path, cells: Sequence[Cell]) -> str:
     if not (folder / "events.jsonl").is_file():
         return ""
     places = [Store(folder).folder("cells", *cell.name) for cell in cells]
-    finished = sum((place / "stage.json").is_file() for place in places)
+    finished = sum(finished_before(folder, cells))
     answered = sum((place / "answers.json").is_file() for place in places) - finished
     count = f"{finished} of {len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
     if (folder / "result.json").is_file():

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-LaneKind = Literal["waiting", "running", "done", "failed", "stopped"]
+LaneKind = Literal["planned", "waiting", "running", "done", "failed", "stopped"]
 PREPARATION = "Preparation"
 CELL_STAGES = ("Build", "Run", "Warm up")
 ANSWERING, WARM_UP = "Run", "Warm up"
 SPEED = "Speed, "
 FAILED = "failed"
 NOT_AVAILABLE = "not_available"
+FINISHED_BEFORE = "finished before, kept unless something changed"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,14 @@ class RunState:
         self.lanes = {name: Lane(name) for name in (PREPARATION, *cells)}
         self.remaining_s, self.measuring, self._active = None, False, PREPARATION
         self.seconds = seconds
+
+    def preview(self, cells: Mapping[str, bool]) -> None:
+        """Show what a run would do before there is one: cells by name, and whether each was finished before."""
+        self.begin(list(cells))
+        for name in list(self.lanes):
+            self._set(name, kind="planned", stage=FINISHED_BEFORE if cells.get(name) else "")
+        if not cells:
+            self.lanes.clear()
 
     @property
     def failed(self) -> list[Lane]:

@@ -13,6 +13,7 @@ from workbench.errors import DataError
 from workbench.report import numbers
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
+from workbench.ui.theme import set_role
 from workbench.ui.widgets import button, column, label, row, say, themed_icon
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class SampleView(QWidget):
     def _load(self) -> None:
         self._image = None
         self._name.setText(self._files[self._place] if self._files else "No image to show yet")
+        set_role(self._name, "mono" if self._files else "muted")
         if self._files:
             try:
                 self._image = _opened(self._folder / self._files[self._place])
@@ -88,7 +90,7 @@ class SampleView(QWidget):
 
         say(self._problem, "")
         self._stored.setPixmap(_pixmap(_rgb(self._image)))
-        self._stored_text.setText(f"{self._image.width} x {self._image.height} pixels, {self._image.mode}")
+        self._stored_text.setText(stored_line(self._image))
         try:
             given = preprocess_from_json(self._desk.document.value("preprocess", default={}))
             values = preprocess_image(self._image, given)
@@ -113,6 +115,13 @@ def shown_values(values: Any, layout: str) -> Any:
     low, high = float(picture.min()), float(picture.max())
     scaled = (picture - low) * (255.0 / (high - low) if high > low else 0.0)
     return np.repeat(scaled, 3, axis=2).astype(np.uint8) if scaled.shape[2] == 1 else scaled.astype(np.uint8)
+
+
+def stored_line(image: Image) -> str:
+    """Return size and colours of a stored image in words."""
+    colours = {"1": "black and white", "L": "grey", "P": "palette", "RGBA": "RGB with alpha", "LA": "grey with alpha"}
+    found = colours.get(image.mode, image.mode)
+    return f"{image.width:,} {numbers.TIMES} {image.height:,} pixels, {found}"
 
 
 def value_line(values: Any) -> str:

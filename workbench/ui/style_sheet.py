@@ -71,7 +71,7 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit, QText
   background: $field; color: $text; border: 1px solid $strong_border; border-radius: 6px; padding: 4px 8px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit, QComboBox { min-height: 20px; }
-QSpinBox, QDoubleSpinBox { min-height: 20px; padding: 4px 8px; }
+QSpinBox, QDoubleSpinBox { min-height: 20px; max-height: 20px; padding: 4px 8px; }
 QLineEdit#qt_spinbox_lineedit { border: none; background: transparent; padding: 0px; margin: 0px;
   min-height: 0px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus,

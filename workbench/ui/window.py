@@ -81,6 +81,13 @@ class Window(QMainWindow):
         self._stack.setCurrentWidget(self.page(key))
         self.rail.select(key)
 
+    def present(self) -> None:
+        """Open the slides of the comparison that is shown, from any page those of the open study."""
+        shown = self._stack.currentWidget()
+        if not (shown is not None and hasattr(shown, "present") and shown.present()):
+            self.show_page("compare")
+            self.page("compare").present()  # type: ignore[attr-defined]
+
     def start_preloading(self) -> None:
         """Load what pages and charts need beside the event loop; closing ends it."""
         self._preloader = Preloader()
@@ -130,7 +137,7 @@ class Window(QMainWindow):
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self._refresh()
             page = self._stack.currentWidget()
-            if hasattr(page, "announce"):
+            if page is not None and hasattr(page, "announce"):
                 page.announce()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
@@ -283,12 +290,18 @@ class Window(QMainWindow):
         values = self.desk.document.values
         for key, (text, kind) in states.of(values, self.result).items():
             self.rail.set_state(key, text, kind)
-        if "run" not in self._pages and not self.desk.document.is_empty:
+        if "run" not in self._pages:
             problem = self._problem()
             self.rail.set_state("run", "not ready" if problem else "ready", "" if problem else "ok")
         star = "*" if self.desk.document.is_modified else ""
-        self.rail.set_study(self.desk.document.title + star)
-        self.setWindowTitle(f"{self.desk.document.title}{star} - INT8 Workbench")
+        title = f"{self._title()}{star}"
+        self.rail.set_study(title)
+        self.setWindowTitle(f"{title} - INT8 Workbench")
+
+    def _title(self) -> str:
+        """Return the study's name; where only its result is there, that of the folder it lies in."""
+        document = self.desk.document
+        return self.folder.name if self.folder is not None and document.is_empty else document.title
 
     def _show_busy(self, count: int) -> None:
         self._running.setText("Idle" if not count else f"{count} {'command runs' if count == 1 else 'commands run'}")

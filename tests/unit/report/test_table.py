@@ -83,7 +83,7 @@ def test_best_is_sought_within_one_machine() -> None:
     document["runs"][4]["machine"] = document["runs"][5]["machine"] = "m2"
     document["machines"].append({"id": "m2", "facts": {}})
     table = comparison(build_sheet(Result.model_validate(document), hosts=()))
-    assert [group.title.split(" ")[0] for group in table.groups[:2]] == ["m1", "m2"]
+    assert [group.title.split(" ")[-1] for group in table.groups[:2]] == ["m1", "m2"]
     assert all(any(one.best for row in group.rows for one in row.cells) for group in table.groups[:2])
 
 

@@ -9,7 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 from helpers.words import words_of
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.lanes import SAME, STEPS, Lanes, lane_text
+from workbench.ui.lanes import SAME, STEPS, Lanes, lane_text, shown_name
 from workbench.ui.run_state import PREPARATION, Failure, Lane, RunState
 from workbench.ui.theme import Theme
 
@@ -77,3 +77,9 @@ def test_a_runtime_that_is_not_here_says_so_once(lanes: Lanes) -> None:
     assert first.failure is not None
     assert second.failure is None
     assert second.stage.text() == SAME
+
+
+def test_precisions_are_spelled_as_everywhere() -> None:
+    assert shown_name("ORT · S1 · int8") == "ORT · S1 · INT8"
+    assert shown_name(PREPARATION) == PREPARATION
+    assert shown_name("int8") == "INT8"

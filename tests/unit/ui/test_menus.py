@@ -38,7 +38,7 @@ def test_the_list_of_keys_names_every_shortcut(window: Window) -> None:
     for action in keyed:
         key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         assert f"{key}:  {action.text().replace('&', '')}" in lines
-    assert "F5:  present the comparison (Compare)" in lines
+    assert "F5:  Present the comparison" in lines
 
 
 def test_saving_writes_the_study(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

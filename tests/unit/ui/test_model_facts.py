@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
+from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, proposal_notes, share_line
 
 DOCUMENT: dict[str, Any] = {
     "name": "net",
@@ -55,4 +55,8 @@ def test_proposal_reads_like_the_study_file() -> None:
     assert lines[0] == "[preprocess]"
     assert 'color = "RGB"' in lines
     assert "letterbox = {size = 640}" in lines
-    assert lines[-1] == "a guess"
+    assert "a guess" not in lines
+    assert proposal_notes(DOCUMENT) == "a guess"
+    nothing = {"proposed": {"preprocess": {}, "task": {}, "notes": ["No image."]}}
+    assert proposal_lines(nothing) == []
+    assert proposal_notes(nothing) == "No proposal: nothing in the model tells. No image."

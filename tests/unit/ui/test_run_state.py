@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workbench.ui.run_state import PREPARATION, Failure, RunState, duration
+from workbench.ui.run_state import FINISHED_BEFORE, PREPARATION, Failure, RunState, duration
 
 CELLS = ["ORT · S1 · fp32", "ORT · S1 · int8"]
 
@@ -123,3 +123,12 @@ def test_the_end_closes_what_is_open(state: RunState, failed: bool, kind: str, w
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (89, "89 s"), (200, "3 min"), (3900, "1 h 05 min")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_before_a_run_cells_are_planned_and_the_finished_ones_named() -> None:
+    state = RunState()
+    state.preview({CELLS[0]: True, CELLS[1]: False})
+    assert {lane.kind for lane in state.lanes.values()} == {"planned"}
+    assert [lane.stage for lane in state.lanes.values()] == ["", FINISHED_BEFORE, ""]
+    state.preview({})
+    assert not state.lanes

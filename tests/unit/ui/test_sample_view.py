@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.sample_view import SIDE_PX, SampleView, shown_values, value_line
+from workbench.ui.sample_view import SIDE_PX, SampleView, shown_values, stored_line, value_line
 from workbench.ui.window import Window
 
 
@@ -63,3 +63,8 @@ def test_values_are_stretched_for_the_eye() -> None:
     assert shown_values(values, "NCHW").tolist() == [[[0, 0, 0], [255, 255, 255]]]
     assert shown_values(np.full((1, 1, 3), 7.0, np.float32), "NHWC").tolist() == [[[0, 0, 0]]]
     assert value_line(values) == "float32 [1, 1, 2], values 0.00 to 1.00"
+
+
+@pytest.mark.parametrize(("mode", "words"), [("L", "8 × 6 pixels, grey"), ("RGB", "8 × 6 pixels, RGB")])
+def test_the_stored_image_is_described_in_words(mode: str, words: str) -> None:
+    assert stored_line(Image.new(mode, (8, 6))) == words

@@ -16,6 +16,7 @@ from pathlib import Path
 from helpers.onnx_models import conv_relu_net
 from helpers.results import ordinary
 from helpers.studies import write_study
+from helpers.study_folder import make_study_folder
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QWidget
@@ -25,6 +26,7 @@ from workbench.files import write_json_atomic
 from workbench.model.load import save_proto
 from workbench.ui.charts import preload
 from workbench.ui.page_registry import PAGES
+from workbench.ui.presentation import Presentation
 from workbench.ui.window import Window
 
 HEAVY = ("onnxruntime", "openvino", "torch", "onnx", "pandas", "pyqtgraph", "pydantic", "numpy", "PIL")
@@ -146,3 +148,30 @@ def test_a_result_of_another_machine_goes_into_the_study_that_is_open(
     window.open_path(tmp_path / "back.zip")
     assert asked == [(tmp_path / "back.zip", tmp_path / "study")]
     assert window.errors.isHidden()
+
+
+def test_slides_open_from_every_page_once_there_is_a_result(window: Window, tmp_path: Path) -> None:
+    window.present()
+    assert not window.findChildren(Presentation)
+    make_study_folder(tmp_path / "s")
+    window.show_result(tmp_path / "s")
+    window.show_page("history")
+    window.present()
+    (shown,) = window.findChildren(Presentation)
+    shown.close()
+    assert window.rail.buttons["compare"].isChecked()
+
+
+def test_a_result_without_its_study_names_its_folder(window: Window, tmp_path: Path) -> None:
+    make_study_folder(tmp_path / "tonight")
+    window.show_result(tmp_path / "tonight")
+    assert window.windowTitle() == "tonight - INT8 Workbench"
+    window.desk.document.set("name", "Mine", "name")
+    assert window.windowTitle().startswith("Mine*")
+
+
+def test_the_mark_of_the_keyboard_goes_with_the_step_that_is_opened(window: Window, tmp_path: Path) -> None:
+    make_study_folder(tmp_path / "s")
+    window.open_path(tmp_path / "s")
+    assert window.rail.buttons["compare"].isChecked()
+    assert window.focusWidget() is window.rail.buttons["compare"]

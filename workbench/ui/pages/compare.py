@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.execution.result import Problem, Result
@@ -74,8 +73,6 @@ class ComparePage(QWidget):
         )
         self._turns = Turns(self)
         self._arrange()
-        shortcut = QShortcut(QKeySequence("F5"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(self._present)
         self.next_step.goto.connect(self.goto)
         self.next_step.open_requested.connect(self.open_requested)
         self.show_result(None, None)
@@ -95,7 +92,7 @@ class ComparePage(QWidget):
         if result is None:
             self.show_result(None, None)
             return
-        self._result, self._folder = result, folder
+        self._result, self._folder, self._sheet = result, folder, None
         self._turns.begin([lambda: self._turns.begin(self._small_pieces(build_sheet(result)))])
 
     def show_comparison(self, sheet: Sheet) -> None:
@@ -145,7 +142,7 @@ class ComparePage(QWidget):
         self.export_button = themed_icon(button("Export model", self._export), theme, "export")
         self.import_button = button("Import result", self._import, tip="Import what another machine answered")
         self.sheet_button = button("Sheet", lambda: self.goto.emit("sheet"), "primary", "Open the disclosure sheet")
-        self.present_button = themed_icon(button("Present", self._present, tip="Present (F5)"), theme, "present")
+        self.present_button = themed_icon(button("Present", self.present, tip="Present (F5)"), theme, "present")
         buttons = (self.present_button, self.import_button, self.export_button, self.sheet_button)
         inside = row(self.resolves, *buttons, spacing=8)
         inside.setContentsMargins(24, 10, 24, 10)
@@ -311,11 +308,14 @@ class ComparePage(QWidget):
         if self._folder is not None:
             export_models(self, self._desk.bridge, self._folder, self.failed.emit)
 
-    def _present(self) -> None:
+    def present(self) -> bool:
+        """Open the slides of what is shown; whether there was anything to present."""
         from workbench.ui.presentation import present  # noqa: PLC0415  (a window of its own)
 
-        if self._sheet is not None:
-            present(self, self._desk.theme, self._sheet)
+        sheet = self._sheet or (build_sheet(self._result) if self._result else None)
+        if sheet is not None:
+            present(self, self._desk.theme, sheet)
+        return sheet is not None
 
 
 def _about_samples(cards: Sequence[SampleCard], result: Result, *, disagreements: bool) -> str:

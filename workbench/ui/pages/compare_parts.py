@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.execution.result import Problem
 from workbench.report.sheet import Chip, Sentence
@@ -20,7 +30,11 @@ CHIP_ROLES = {"plain": "chip", "good": "chip-ok", "bad": "chip-bad"}
 SIGNS = {"pass": "\N{BLACK CIRCLE}", "fail": "\N{MULTIPLICATION X}", "unknown": "\N{BLACK UP-POINTING TRIANGLE}",
          "none": "\N{WHITE CIRCLE}", "missing": "\N{EN DASH}"}  # fmt: skip
 LOG_HEIGHT_PX = 150
+INTERVAL = re.compile(r"\[[^\[\]]{1,40}\]")
 CHIP_PX = 22
+SIGN_PX = 14
+LINK_ABOVE_PX = 4
+"""What a link has above its words: a sentence beside it starts as low."""
 
 
 class Chips(QWidget):
@@ -40,12 +54,30 @@ class Chips(QWidget):
         self.updateGeometry()
 
 
-class RichLine(QLabel):
-    """A wrapping line whose first words are strong and in the colour of a verdict; it follows the theme."""
+class Sign(QLabel):
+    """The sign of a verdict in its colour, in a column of its own, so that the words of all lines start together."""
 
-    def __init__(self, theme: Theme, lead: str, detail: str, state: str = "") -> None:
+    def __init__(self, theme: Theme, state: str) -> None:
+        super().__init__(SIGNS.get(state, ""))
+        self._state = state
+        self.setFixedWidth(SIGN_PX)
+        connect_theme(theme, self, lambda: self._paint(theme))
+        self._paint(theme)
+
+    def _paint(self, theme: Theme) -> None:
+        self.setStyleSheet(f"QLabel {{ color: {theme.tokens.colour(STATE_TOKENS.get(self._state, 'text'))}; }}")
+
+
+class RichLine(QLabel):
+    """A wrapping line whose first words are strong and in the colour of a verdict; it follows the theme.
+
+    `signed`: the verdict's sign stands before them.
+    """
+
+    def __init__(self, theme: Theme, lead: str, detail: str, state: str = "", *, signed: bool = True) -> None:
         super().__init__()
         self._theme, self._lead, self._detail, self._state = theme, lead, detail, state
+        self._signed = signed and state in SIGNS
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         make_wrapping(self)
@@ -56,9 +88,14 @@ class RichLine(QLabel):
     def _paint(self) -> None:
         tokens = self._theme.tokens
         colour = tokens.colour(STATE_TOKENS.get(self._state, "text"))
-        sign = f'<span style="color:{colour}">{SIGNS[self._state]}</span> ' if self._state in SIGNS else ""
+        sign = f'<span style="color:{colour}">{SIGNS[self._state]}</span> ' if self._signed else ""
         lead = f'<span style="color:{colour};font-weight:600">{escape(self._lead)}</span>'
-        self.setText(f"{sign}{lead} {escape(self._detail)}")
+        self.setText(f"{sign}{lead} {escape(unbroken(self._detail))}")
+
+
+def unbroken(text: str) -> str:
+    """Return a text whose intervals stay on one line: "[2.7, 2.9]" with a space that does not break."""
+    return INTERVAL.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
 
 
 class ProblemBox(QFrame):
@@ -108,16 +145,25 @@ class VerdictList(QWidget):
         """
         clear(self._inside)
         for sentence in sentences:
-            line = RichLine(self._theme, sentence.lead, sentence.detail, sentence.state)
+            line = self._line(sentence)
             problem = problem_of(sentence)
             if problem is None:
-                self._inside.addWidget(line)
+                self._inside.addLayout(line)
             else:
                 self._inside.addLayout(self._opening(line, sentence.label, problem, bundle_of(sentence)))
         if not sentences:
             self._inside.addWidget(label("Nothing was measured: this study holds no runtimes.", "muted", wrap=True))
 
-    def _opening(self, line: RichLine, name: str, problem: Problem, bundle: Callable[[], object] | None) -> QVBoxLayout:
+    def _line(self, sentence: Sentence) -> QHBoxLayout:
+        words = RichLine(self._theme, sentence.lead, sentence.detail, sentence.state, signed=False)
+        line = row(spacing=4)
+        line.addWidget(Sign(self._theme, sentence.state), 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(words, 1, Qt.AlignmentFlag.AlignTop)
+        return line
+
+    def _opening(
+        self, line: QHBoxLayout, name: str, problem: Problem, bundle: Callable[[], object] | None
+    ) -> QVBoxLayout:
         box = ProblemBox(self._theme, name, problem)
         box.hide()
         show = button("What happened", role="link", tip=f"What happened to {name}")
@@ -127,7 +173,12 @@ class VerdictList(QWidget):
         make = (
             button("Make bundle", bundle, "link", f"Make a bundle of {name}, for another machine") if bundle else None
         )
-        return column(row(line, *([make] if make else []), show, spacing=8), box, spacing=6)
+        beside = row(line, spacing=8)
+        line.setContentsMargins(0, LINK_ABOVE_PX, 0, 0)
+        for made in (make, show):
+            if made is not None:
+                beside.addWidget(made, 0, Qt.AlignmentFlag.AlignTop)
+        return column(beside, box, spacing=6)
 
 
 class NoteLine(QWidget):

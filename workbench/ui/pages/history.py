@@ -102,6 +102,11 @@ class HistoryPage(QStackedWidget):
         super().showEvent(event)
         self.refresh()
 
+    def present(self) -> bool:
+        """Open the slides of the two studies that are compared; whether there are any."""
+        is_shown = self.comparison is not None and self.currentWidget() is self._compared
+        return is_shown and self.comparison is not None and self.comparison.present()
+
     def _list_page(self) -> QWidget:
         page = Page(TITLE, BELOW)
         for made in (self.other_button, self.forget_button, self.compare_button, self.open_button):

@@ -16,7 +16,7 @@ from workbench.ui.drop_area import DropArea
 from workbench.ui.elided_label import ElidedLabel
 from workbench.ui.gone import gone_at
 from workbench.ui.halves import Halves, half
-from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, share_line
+from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, proposal_notes, share_line
 from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
 from workbench.ui.tables.rows import Heading
@@ -74,7 +74,8 @@ class ModelPage(Page):
         self._floats.set_rows(FLOAT_HEADINGS, float_rows(document))
         self._floats.setVisible(bool(document["float_nodes"]))
         self._ops.set_rows(OP_HEADINGS, op_rows(document))
-        self._proposal.setText("\n".join(proposal_lines(document)))
+        say(self._proposal, "\n".join(proposal_lines(document)))
+        say(self._proposal_notes, proposal_notes(document))
         self._details.show()
         self._adopt_where_nothing_is_said()
         self._show_adopted()
@@ -124,11 +125,13 @@ class ModelPage(Page):
         frame, inside = card("Proposed for this model")
         words = "A guess from shapes and names. Check it against how the model was trained."
         self._proposal = label("", "mono", selectable=True)
+        self._proposal_notes = label("", "muted", wrap=True, selectable=True)
         self._proposal.setWordWrap(True)
         self._adopt = button("Use these", self._take_proposal, tip="Use the proposed preprocessing and task")
         self._adopted = label("", "ok")
         inside.addWidget(label(words, "muted", wrap=True))
         inside.addWidget(self._proposal)
+        inside.addWidget(self._proposal_notes)
         inside.addStretch(1)
         inside.addLayout(row(self._adopt, self._adopted, None))
         return frame

@@ -17,7 +17,15 @@ from workbench.ui.halves import Halves, half
 from workbench.ui.lanes import Lanes
 from workbench.ui.live_chart import LiveChart
 from workbench.ui.run_options import RunOptions
-from workbench.ui.run_place import Planned, is_code, kept_text, missing_step, planned, runtime_titles
+from workbench.ui.run_place import (
+    Planned,
+    finished_before,
+    is_code,
+    kept_text,
+    missing_step,
+    planned,
+    runtime_titles,
+)
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.study_card import StudyCard
 from workbench.ui.widgets import Page, button, card, label, say, themed_icon
@@ -157,10 +165,10 @@ class RunPage(Page):
         self._log.setVisible(bool(self._run.lanes) and (self.is_running or bool(self._log.toPlainText())))
 
     def _preview(self, plan: Planned | None) -> None:
-        """Show the cells that would run."""
-        self._run.begin([cell.title for cell in plan.cells] if plan else [])
-        if plan is None:
-            self._run.lanes.clear()
+        """Show the cells that would run, and which of them a run before has finished."""
+        cells = plan.cells if plan else ()
+        before = finished_before(self._options.folder, cells)
+        self._run.preview({cell.title: done for cell, done in zip(cells, before, strict=True)})
         self._lanes.show_state(self._run)
         self.state.emit("ready" if plan else "not ready", "ok" if plan else "")
 

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from workbench.report.names import EVALUATED
 from workbench.ui.commands import Finished
 from workbench.ui.desk import Desk
 from workbench.ui.elided_label import ElidedLabel
@@ -63,7 +64,7 @@ class RuntimesPage(Page):
             probe.hide()
         clear(self._usable)
         clear(self._missing)
-        for state in states:
+        for state in sorted(states, key=lambda state: EVALUATED in state["title"]):
             (self._usable if state["ok"] else self._missing).addWidget(self._card(state))
         self._missing_title.setVisible(self._missing.count() > 0)
         if not self._usable.count():
@@ -165,10 +166,11 @@ def absent_word(state: dict[str, Any]) -> str:
 
 
 def facts_of(state: dict[str, Any]) -> list[str]:
-    """Return versions, devices, precisions and schemes in a line each."""
+    """Return versions and devices in a line, precisions and schemes in another."""
     versions = ", ".join(f"{name} {value}" for name, value in (state.get("versions") or {}).items())
     devices = ", ".join(state.get("devices") or [])
     able = ", ".join(name.upper() for name in state.get("precisions") or []) if state["ok"] else ""
     schemes = ", ".join(state.get("schemes") or [])
     last = " · ".join(part for part in (able, f"schemes {schemes}" if schemes and state["ok"] else "") if part)
-    return [text for text in (versions, devices, last) if text]
+    first = " · ".join(part for part in (versions, devices) if part)
+    return [text for text in (first, last) if text]

@@ -74,6 +74,8 @@ class SamplesStrip(QScrollArea):
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._load_next)
+        self.setObjectName("strip-area")
+        self.setStyleSheet("#strip-area { background: transparent; }")
         content = QWidget()
         content.setObjectName("strip")
         content.setStyleSheet("#strip { background: transparent; }")

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QFocusEvent, QGuiApplication, QKeyEvent, QKey
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from workbench.ui.tables.delegate import CellDelegate
+from workbench.ui.tables.edge import Edge
 from workbench.ui.tables.header import Header
 from workbench.ui.tables.metrics import MEASURED_ROWS, Metrics
 from workbench.ui.tables.model import TableModel, as_text
@@ -27,6 +28,7 @@ class TableView(QTableView):
 
     Attributes:
         chosen: a row was double-clicked or Enter was pressed on it; its TableRow.
+        edge: shows that columns lie beyond the right edge.
     """
 
     chosen = Signal(object)
@@ -48,6 +50,7 @@ class TableView(QTableView):
         self.setItemDelegate(CellDelegate(theme, self._metrics, self))
         self.setAccessibleName(name)
         self._set_up()
+        self.edge = Edge(theme, self)
         self.rows_model.arranged.connect(self._rearrange)
         self.columns.sortIndicatorChanged.connect(self.rows_model.sort)
         connect_theme(theme, self, lambda: (self.viewport().update(), self.columns.viewport().update()))
@@ -98,6 +101,7 @@ class TableView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
         """Fit the columns to the new width."""
         super().resizeEvent(event)
+        self.edge.place()
         if event.size().width() != event.oldSize().width():
             QTimer.singleShot(0, self, self.fit_columns)
 

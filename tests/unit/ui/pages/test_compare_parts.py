@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from helpers.results import ordinary
 from helpers.words import nameless, words_of
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
@@ -11,7 +12,16 @@ from pytestqt.qtbot import QtBot
 from workbench.execution.result import Problem
 from workbench.report.sheet import Chip, build_sheet
 from workbench.report.split import splits
-from workbench.ui.pages.compare_parts import Chips, NoteLine, ProblemBox, RichLine, SplitWords, VerdictList
+from workbench.ui.pages.compare_parts import (
+    Chips,
+    NoteLine,
+    ProblemBox,
+    RichLine,
+    Sign,
+    SplitWords,
+    VerdictList,
+    unbroken,
+)
 from workbench.ui.theme import Theme
 
 CRASH = Problem(message="died <here>", remedy="Update it.", signal="SIGSEGV", log_tail=["one", "two"])
@@ -34,6 +44,29 @@ def test_a_sentence_has_its_verdicts_colour_in_either_theme(qtbot: QtBot, theme:
     theme.set_mode("dark")
     assert theme.tokens.ok in line.text()
     assert line.accessibleName() == "A <b>: ship. Fine & well."
+
+
+def test_an_interval_stays_on_one_line() -> None:
+    assert unbroken("-0.2 [-0.6, +0.2] of 2, 3") == "-0.2 [-0.6,\N{NO-BREAK SPACE}+0.2] of 2, 3"
+
+
+def test_the_words_of_all_verdicts_start_together(qtbot: QtBot, theme: Theme) -> None:
+    shown = VerdictList(theme)
+    qtbot.addWidget(shown)
+    shown.show_sentences(
+        build_sheet(ordinary()).sentences, lambda sentence: CRASH if sentence.state == "missing" else None
+    )
+    shown.resize(500, 400)
+    shown.show()
+    starts = {line.mapTo(shown, QPoint(0, 0)).x() for line in shown.findChildren(RichLine)}
+    assert len(starts) == 1
+    pairs = zip(shown.findChildren(Sign), shown.findChildren(RichLine), strict=True)
+    assert all(
+        abs(sign.mapTo(shown, QPoint(0, 0)).y() - line.mapTo(shown, QPoint(0, 0)).y()) <= 1 for sign, line in pairs
+    )
+    signs = shown.findChildren(Sign)
+    assert len({sign.text() for sign in signs}) >= 3
+    assert all(sign.sizeHint().width() <= sign.width() for sign in signs)
 
 
 def test_a_crash_opens_to_remedy_and_log(qtbot: QtBot, theme: Theme) -> None:
