@@ -123,3 +123,11 @@ def test_a_layer_whose_raw_output_a_subgraph_reads_is_still_there() -> None:
     for full_range in (False, True):
         found = run_graph(write_qdq(canonical, plan, replace(X64, full_range_relu=full_range)), feeds)
         assert np.array_equal(found["doubled"], expected["doubled"])
+
+
+def test_parameters_have_the_names_that_a_file_is_read_back_by() -> None:
+    canonical, plan = planned_rule("matmul and bias")
+    names = {item.name for item in write_qdq(canonical, plan, SIMULATED).graph.initializer}
+    assert {f"{tensor}__{part}" for tensor in plan.tensors for part in ("scale", "zero_point")} <= names
+    assert {f"{weight}__{part}" for weight in plan.weights for part in ("codes", "scale", "zero_point")} <= names
+    assert {f"{bias}__added" for bias in plan.biases} <= names

@@ -159,3 +159,15 @@ def test_an_excluded_relu_is_computed_in_float_in_every_spelling(function: str) 
     feeds = rule_nets.example_feeds(canonical, 2, 3)
     expected = run_graph(write_qdq(canonical, plan, SIMULATED), feeds)["y"]
     assert np.array_equal(run_graph(written, feeds)["y"], expected)
+
+
+def test_a_look_up_stands_between_two_pairs_and_adds_one_only_where_none_is() -> None:
+    for make, added in ((rule_nets.relu, 1), (pass_relu, 0)):
+        canonical, plan = rule_nets.planned(make())
+        written = write_qdq(canonical, plan, LOOKED_UP)
+        producers = {name: node.op_type for node in written.graph.node for name in node.output}
+        readers = {name: node.op_type for node in written.graph.node for name in node.input}
+        (look_up,) = [node for node in written.graph.node if node.op_type == "LeakyRelu"]
+        assert producers[look_up.input[0]] == "DequantizeLinear"
+        assert readers[look_up.output[0]] == "QuantizeLinear"
+        assert len(ops(written, "QuantizeLinear")) == len(plan.tensors) + added

@@ -109,3 +109,11 @@ def test_a_plan_older_than_the_zero_biases_still_gives_integer_layers() -> None:
         write_qdq(canonical, older, INTEGER).SerializeToString()
         == write_qdq(canonical, plan, INTEGER).SerializeToString()
     )
+
+
+def test_one_code_beyond_int32_leaves_the_whole_bias_in_float() -> None:
+    assert grid_codes(np.asarray([1.0, 2.0**40], np.float32), np.ones(2, np.float32)) is None
+    largest = np.asarray([2.0**31 - 2.0**7, -(2.0**31 - 2.0**7)], np.float32)
+    codes = grid_codes(largest, np.ones(2, np.float32))
+    assert codes is not None
+    assert codes.tolist() == largest.tolist()

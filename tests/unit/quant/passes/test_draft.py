@@ -59,3 +59,13 @@ def test_constants_that_nothing_reads_are_left_out() -> None:
     made.add_constant("unread", np.ones(3, np.float32))
     assert "unread" not in {item.name for item in made.model(canonical).graph.initializer}
     assert "first_w" in {item.name for item in made.model(canonical).graph.initializer}
+
+
+def test_shapes_are_told_of_what_is_still_made() -> None:
+    canonical, made = draft(rule_nets.residual_add)
+    known = {item.name for item in canonical.graph.value_info}
+    first = made.nodes[0]
+    made.replace({first.name: [helper.make_node("Identity", ["x"], ["other"], "instead")]})
+    told = {item.name for item in made.model(canonical).graph.value_info}
+    assert told == known - {first.output[0]}
+    assert len(told) > 2
