@@ -75,18 +75,20 @@ def check_model(
 ) -> None:
     """Look at a loaded model together with the samples, the labels and the ready plans it shall meet.
 
+    Samples come before labels: where both do not fit, the model is for other data, and that is what is told.
+
     Raises:
         DataError: samples or labels do not fit the model.
         PlanError: a plan was made for another model.
     """
     for path in plans:
         check_plan_fits(load_plan(path), model.sha256, path.name)
-    shape = model.compared_specs[0]["shape"][1:]
-    if all(isinstance(axis, int) and axis > 0 for axis in shape):
-        check_labels(study.file.task, tuple(shape), evaluation.index)
     for part in (calibration, evaluation):
         if part:
             open_bundle(part.bundle(study, model.inputs, model.state))
+    shape = model.compared_specs[0]["shape"][1:]
+    if all(isinstance(axis, int) and axis > 0 for axis in shape):
+        check_labels(study.file.task, tuple(shape), evaluation.index)
 
 
 def check_labels(task: TaskSection, shape: tuple[int, ...], index: SampleIndex) -> None:

@@ -116,6 +116,21 @@ def test_a_model_meets_its_samples_and_its_plan(tmp_path: Path, finished: Any) -
         check_model(study, model, evaluation, calibration, [finished.folder / "plans/S1/plan.json"])
 
 
+def test_a_model_for_other_data_is_told_by_its_samples_before_its_labels(tmp_path: Path) -> None:
+    study = _study(tmp_path)
+    for part in ("calibration", "evaluation"):
+        samples = np.zeros((8, 1, 49, 10), np.float32)
+        np.savez(tmp_path / f"{part}.npz", input=samples, labels=np.full(8, 11_000))
+    store = Store(tmp_path / "run")
+    store.open()
+    stages = Stages(store, lambda event: None, threading.Event())
+    evaluation, calibration = prepare_data(stages, study, "evaluation"), prepare_data(stages, study, "calibration")
+    assert evaluation is not None
+    model = prepare_model(stages, study, study.candidates[0].source, False, evaluation)
+    with pytest.raises(DataError, match=r"gives samples of \[1, 49, 10\]"):
+        check_model(study, model, evaluation, calibration, [])
+
+
 def test_a_cell_that_cannot_run_says_why(tmp_path: Path) -> None:
     study = _study(tmp_path)
     cell = cells_of(study)[0]

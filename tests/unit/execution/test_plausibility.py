@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,20 +48,62 @@ def test_a_forgotten_class_offset_is_named_with_what_it_would_give() -> None:
     assert "with class_offset = 0 it would be 8" in found
 
 
-def test_a_reference_that_is_never_right_is_told() -> None:
-    wrong = judge(labels=np.arange(N) % 5)
-    shuffled = Judge(wrong.task, wrong.options, wrong.reference, wrong.index, (np.arange(N) + 3) % 5 + 5)
-    (found,) = plausibility_findings(shuffled, FINE, 100)
-    assert "the FP32 reference itself is right in only" in found
+def relabelled(fine: Judge, labels: np.ndarray | None, **index: Any) -> Judge:
+    """The same reference with other labels, and other facts in its list of samples."""
+    return Judge(fine.task, fine.options, fine.reference, replace(fine.index, **index), labels)
+
+
+def test_labels_that_count_from_one_are_told() -> None:
+    fine = judge(labels=np.arange(N) % 10)
+    assert fine.labels is not None
+    (found,) = plausibility_findings(relabelled(fine, fine.labels + 1), FINE, 100)
+    assert "with labels lowered by 1 it would be 8" in found
+    assert "they count from 1, outputs from 0" in found
+    (found,) = plausibility_findings(relabelled(judge(shift=1, offset=1), judge(shift=1).labels + 1), FINE, 100)
+    assert "with class_offset = 0 it would be" in found
+    assert "or the labels if they are 1 too high" in found
 
 
 def test_labels_in_another_order_are_told_from_a_poor_model() -> None:
     fine = judge(right=0.9)
-    turned = Judge(fine.task, fine.options, fine.reference, fine.index, (fine.labels * 7 + 3) % CLASSES)
-    (found,) = plausibility_findings(turned, FINE, 100)
-    assert "no better than guessing among 11 classes" in found
-    assert "whether labels are in the order of the outputs" in found
+    (found,) = plausibility_findings(relabelled(fine, (fine.labels * 7 + 3) % CLASSES), FINE, 100)
+    assert "the labels are in another order than the outputs; answered are label 0 (ant) as " in found
     assert plausibility_findings(judge(right=0.25), FINE, 100) == []
+
+
+def test_one_label_that_fits_another_offset_by_chance_is_no_offset() -> None:
+    fine = judge(right=0.9)
+    order = np.array([2, 3, 4, 5, 0, 1, 10, 6, 8, 9, 7])
+    (found,) = plausibility_findings(relabelled(fine, order[fine.labels]), FINE, 100)
+    assert "another order" in found
+    assert "class_offset" not in found
+
+
+def test_a_reference_that_guesses_says_what_to_look_at() -> None:
+    fine = judge()
+    drawn = relabelled(fine, np.random.default_rng(9).integers(0, CLASSES, N))
+    (found,) = plausibility_findings(drawn, FINE, 100)
+    assert "right in only" in found
+    assert "hardly better than guessing among 11 classes" in found
+    assert "check mean, std, color and size in [preprocess], and whether labels are in the order" in found
+    note = "array input is uint8 and fed as it is, 0 to 255: arrays get no mean and std"
+    (found,) = plausibility_findings(relabelled(fine, drawn.labels, kind="arrays", notes=(note,)), FINE, 100)
+    assert note in found
+    assert "[preprocess]" not in found
+
+
+def test_a_model_for_other_data_is_named() -> None:
+    fine = judge()
+    (found,) = plausibility_findings(relabelled(fine, np.random.default_rng(9).integers(0, 2, N)), FINE, 100)
+    assert "whether the model is for these data: labels are 2 (ant, bee, ... numbered by their order)" in found
+    assert "its outputs 11" in found
+
+
+def test_accuracy_without_labels_says_why_there_is_none() -> None:
+    fine = judge()
+    note = "no sub-folders with images: unlabelled"
+    (found,) = plausibility_findings(relabelled(fine, None, notes=(note,)), FINE, 100)
+    assert found == f"the evaluation samples have no labels, so that accuracy is not measured: {note}"
 
 
 def test_one_class_alone_means_missing_labels() -> None:

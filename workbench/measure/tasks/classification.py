@@ -192,9 +192,18 @@ def _checked_labels(labels: AnyArray, logits: AnyArray, class_offset: int) -> An
         raise DataError(
             f"label {low if low < 0 else high} is out of range",
             why=f"the model has {classes} classes, 0 to {classes - 1}, after class_offset {class_offset}",
-            how="Correct the labels, or class_offset under [task].",
+            how=_label_remedy(low, high, classes),
         )
     return np.asarray(labels, np.int64)
+
+
+def _label_remedy(low: int, high: int, classes: int) -> str:
+    """Return what labels out of range most likely come from, and what mends it."""
+    if low < 0:
+        return "Labels are whole numbers from 0: correct them."
+    if high == classes:
+        return "Labels that count from 1 are one too high: lower each by 1, or correct class_offset under [task]."
+    return "Give the labels of the set that the model was trained for, or the model for these data."
 
 
 def _classes(logits: AnyArray, class_offset: int) -> int:

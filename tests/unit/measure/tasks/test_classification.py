@@ -175,7 +175,14 @@ def test_worst_samples_come_first_and_nan_before_all() -> None:
     json.dumps(asdict(result), allow_nan=False)
 
 
-@pytest.mark.parametrize(("bad", "text"), [(-1, "label -1 is out of range"), (10, "label 10 is out of range")])
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (-1, "label -1 is out of range.* Labels are whole numbers from 0"),
+        (10, "label 10 is out of range.* Labels that count from 1 are one too high: lower each by 1"),
+        (99, "label 99 is out of range.* or the model for these data"),
+    ],
+)
 def test_labels_out_of_range(bad: int, text: str) -> None:
     f, q, labels = trained()
     labels[5] = bad
