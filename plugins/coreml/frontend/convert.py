@@ -10,7 +10,7 @@ from workbench_plugins.coreml.frontend.dtypes import FLOATS, NARROWED, mil_type,
 from workbench_plugins.coreml.frontend.moves import RESHAPES, Moved, moved
 from workbench_plugins.coreml.frontend.names import Names
 from workbench_plugins.coreml.frontend.net import DryNet, MilNet, Net, Value, as_constant, placeholder
-from workbench_plugins.coreml.frontend.records import Converted, RefusedError, Unsupported
+from workbench_plugins.coreml.frontend.records import NOT_STATIC, Converted, RefusedError, Unsupported
 from workbench_plugins.coreml.frontend.registry import FOLDED_ONLY, LOWERINGS
 from workbench_plugins.coreml.frontend.source import ONNX_DOMAINS, Source, read_source
 from workbench_plugins.coreml.frontend.step import LARGEST_RANK, Step
@@ -18,6 +18,10 @@ from workbench_plugins.coreml.frontend.step import LARGEST_RANK, Step
 from workbench.errors import ModelError
 
 TARGETS = ("iOS17", "iOS18")
+FIX_SHAPE = (
+    "give it a fixed shape, such as: python -m onnxruntime.tools.make_dynamic_shape_fixed --input_name {name} "
+    "--input_shape 1,3,224,224 MODEL.onnx FIXED.onnx"
+)
 
 
 def unsupported(model: onnx.ModelProto, target: str = "iOS17") -> list[Unsupported]:
@@ -25,8 +29,7 @@ def unsupported(model: onnx.ModelProto, target: str = "iOS17") -> list[Unsupport
 
     Loads no coremltools: the conversions are walked through, and what they would build is dropped.
     """
-    source = read_source(model, LOWERINGS)
-    return [*_inputs_refused(source), *_Writer(source, DryNet(target)).write_all()]
+    return _refused(read_source(model, LOWERINGS), target)
 
 
 def convert(model: onnx.ModelProto, target: str) -> Converted:
@@ -42,7 +45,7 @@ def convert(model: onnx.ModelProto, target: str) -> Converted:
     if target not in TARGETS:
         raise ModelError(f"There is no target {target!r}.", how=f"use one of {', '.join(TARGETS)}")
     source = read_source(model, LOWERINGS)
-    refused = [*_inputs_refused(source), *_Writer(source, DryNet(target)).write_all()]
+    refused = _refused(source, target)
     if refused:
         raise _error(refused)
     return _build(source, target)
@@ -52,6 +55,14 @@ def _error(refused: Sequence[Unsupported]) -> ModelError:
     first = refused[0]
     what = f"{len(refused)} of the model's nodes cannot be converted to Core ML"
     return ModelError(f"{what}, the first is {first.node!r} ({first.op_type}).", why=first.why, how=first.remedy)
+
+
+def _refused(source: Source, target: str) -> list[Unsupported]:
+    """Return all refusals; where an input has no static shape, without the nodes that only lack one because of it."""
+    inputs, nodes = _inputs_refused(source), _Writer(source, DryNet(target)).write_all()
+    if any(item.why.endswith(NOT_STATIC) for item in inputs):
+        nodes = [item for item in nodes if not item.why.endswith(NOT_STATIC)]
+    return [*inputs, *nodes]
 
 
 def _inputs_refused(source: Source) -> list[Unsupported]:
@@ -68,7 +79,7 @@ def _inputs_refused(source: Source) -> list[Unsupported]:
 def _check_shape(source: Source, name: str) -> None:
     shape = source.shape(name)
     if shape is None:
-        raise RefusedError(f"the shape of {name!r} is not static", "give every input a fixed shape")
+        raise RefusedError(f"the shape of {name!r} {NOT_STATIC}", FIX_SHAPE.format(name=name))
     if len(shape) > LARGEST_RANK:
         raise RefusedError(f"{name!r} has {len(shape)} axes, and Core ML has 5 at most", "merge axes in the model")
     if 0 in shape:
@@ -169,7 +180,7 @@ def _no_conversion(node: onnx.NodeProto) -> RefusedError:
     if node.domain not in ONNX_DOMAINS:
         return RefusedError(f"ops of the domain {node.domain!r} have no conversion", "export with ONNX's own ops")
     if node.op_type in FOLDED_ONLY:
-        return RefusedError("its value depends on a shape that is not static", "give every input a fixed shape")
+        return RefusedError(f"its value depends on a shape that {NOT_STATIC}", "give every input a fixed shape")
     return RefusedError("this op has no conversion", "leave it out of the model, or compute it outside")
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NOT_STATIC = "is not static"
+"""How every cause ends that a fixed shape of an input would take away."""
+
 
 class RefusedError(Exception):
     """One node has no equivalent in a MIL program; caught by the frontend and listed.

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, helper
 from workbench_plugins.coreml.frontend.dtypes import FLOATS, NUMPY_TYPES, Array, mil_type
 from workbench_plugins.coreml.frontend.net import Net, Value, scalar
-from workbench_plugins.coreml.frontend.records import RefusedError
+from workbench_plugins.coreml.frontend.records import NOT_STATIC, RefusedError
 from workbench_plugins.coreml.frontend.source import Source
 
 LARGEST_RANK = 5
@@ -210,5 +210,5 @@ class Step:
     def _static(self, name: str) -> tuple[int, ...]:
         found = self._source.shape(name)
         if found is None:
-            raise RefusedError(f"the shape of {name!r} is not static", "give every input a fixed shape")
+            raise RefusedError(f"the shape of {name!r} {NOT_STATIC}", "give every input a fixed shape")
         return found

@@ -64,6 +64,16 @@ def test_all_refusals_are_listed_at_once_and_the_error_names_the_first() -> None
         convert(model, "iOS17")
 
 
+def test_what_lacks_a_shape_because_an_input_does_is_not_listed() -> None:
+    model = parsed(
+        """<ir_version: 9, opset_import: ["" : 17]>
+        net (float[1,2,H,W] x, float[4] v) => (z) { y = Relu(x)  w = NonZero(v)  z = Sigmoid(y) }"""
+    )
+    found = unsupported(model)
+    assert [(item.node, item.op_type) for item in found] == [("x", "input"), ("w", "NonZero")]
+    assert "make_dynamic_shape_fixed --input_name x" in found[0].remedy
+
+
 def test_an_unknown_domain_is_named() -> None:
     model = parsed(renamed("hidden:0", "hidden"))
     model.graph.node[0].domain = "com.microsoft"
