@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.onnx_models import conv_relu_net, half_precision
 from helpers.studies import document, write_study
@@ -103,3 +104,13 @@ def test_a_model_that_cannot_be_explained_is_no_success(tmp_path: Path, capsys: 
     assert "net.onnx" in capsys.readouterr().out
     assert main(["explain", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["candidates"][0]["error"]
+
+
+def test_scan_says_values_that_are_not_finite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"not read by a scan")
+    np.savez(tmp_path / "x.npz", input=np.array([[1.0, np.nan], [np.inf, 2.0]], np.float32))
+    (tmp_path / "s.toml").write_text(
+        'schema_version = 1\n[model]\npath = "m.onnx"\n[data.evaluation]\nkind = "arrays"\npath = "x.npz"\n'
+    )
+    assert main(["scan", str(tmp_path / "s.toml")]) == 0
+    assert "2 values are NaN or infinite" in capsys.readouterr().out
