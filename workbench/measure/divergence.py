@@ -134,7 +134,7 @@ def kl_per_sample(p_logits: AnyArray, r_logits: AnyArray, probabilities: bool = 
     """
     _check_shapes(p_logits, r_logits)
     parts = []
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for p_rows, r_rows in _chunks(p_logits, r_logits):
             log_p = _log_probabilities(p_rows.reshape(len(p_rows), -1), probabilities)
             log_r = _log_probabilities(r_rows.reshape(len(r_rows), -1), probabilities)

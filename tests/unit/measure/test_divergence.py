@@ -267,3 +267,8 @@ def test_a_difference_beyond_float64_is_said_too() -> None:
     far = np.array([[1.7e308, 0.0], [-1.7e308, 0.0]])
     found = d.divergence(far, -far)
     assert (found.sqnr_db, found.reasons["sqnr_db"]) == (None, "the sum of squares is beyond float64")
+
+
+def test_kl_of_logits_as_far_apart_as_float64_goes_is_infinite() -> None:
+    far = np.array([[1.7e308, -1.7e308], [0.0, 0.0]])
+    assert d.kl_per_sample(far, -far).tolist() == [np.inf, 0.0]
