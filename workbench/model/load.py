@@ -37,6 +37,9 @@ KNOWN_DOMAINS = (*DEFAULT_DOMAINS, "ai.onnx.ml")
 MAX_INLINE_BYTES = 1_900_000_000
 _LARGE_TENSOR_BYTES = 1024
 _ALIGNMENT_BYTES = 64
+_LONGEST_AXIS = 60
+_NO_NAMES = ("?", "-1", "None")
+_OWN_OPS = "it is an op of ONNX Runtime alone, written by its quantizer or its optimizer"
 _PROTO_ERRORS = (
     onnx.checker.ValidationError,
     onnx.shape_inference.InferenceError,
@@ -122,6 +125,11 @@ def tensor_spec(value: ValueInfoProto) -> TensorSpec:
     """Return name, numpy dtype name and shape of a graph input or output. Raises ModelError if it has none."""
     kind = value.type.tensor_type
     shape = shape_of(value)
+    if value.type.HasField("sequence_type") or value.type.HasField("map_type"):
+        raise ModelError(
+            f"Input or output {value.name!r} is a sequence or a map, not a tensor",
+            how="Export the model with tensors only; skl2onnx does with options={id(model): {'zipmap': False}}.",
+        )
     if not value.type.HasField("tensor_type") or not kind.elem_type or shape is None:
         raise ModelError(
             f"Input or output {value.name!r} is not a tensor of known rank", how="Export the model with shapes."
@@ -146,6 +154,8 @@ def _parse(data: bytes, path: Path) -> ModelProto:
         raise _not_onnx(path, "it is damaged, cut off, or another kind of file") from error
     if not proto.graph.node or not proto.graph.output:
         raise _not_onnx(path, "it holds no graph with nodes and outputs")
+    if proto.opset_import and all(node.domain not in DEFAULT_DOMAINS for node in all_nodes(proto.graph)):
+        proto.opset_import.append(onnx.helper.make_opsetid("", MINIMUM_OPSET))  # none of its ops needs one
     if not opset_of(proto):
         raise _not_onnx(path, "it does not say its opset; it may be cut off")
     if proto.ir_version > onnx.IR_VERSION or opset_of(proto) > onnx.defs.onnx_opset_version():
@@ -187,10 +197,11 @@ def _clean(proto: ModelProto, name: str) -> None:
 def _drop_old_domains(proto: ModelProto, name: str) -> None:
     for node in all_nodes(proto.graph):
         if node.domain not in KNOWN_DOMAINS:
+            is_own = node.domain.startswith("com.microsoft")
             raise ModelError(
                 f"{name} uses op {node.op_type} of domain {node.domain!r}",
-                why="it is not an ONNX standard op",
-                how="Export the model with standard ops only.",
+                why=_OWN_OPS if is_own else "it is not an ONNX standard op",
+                how="Give the model as it was before that." if is_own else "Export the model with standard ops only.",
             )
         if node.domain == "ai.onnx":
             node.domain = ""
@@ -239,11 +250,15 @@ def _name_nodes(proto: ModelProto) -> None:
 
 
 def _mark_symbolic_axes(proto: ModelProto) -> None:
-    """Old exporters write 0 or -1 for an axis of any size; make it symbolic."""
+    """Name axes of any size: 0 or -1 of old exporters, a "?" that stands for several sizes, and whole formulas."""
+    short: dict[str, str] = {}
     for value in (*proto.graph.input, *proto.graph.output):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if dim.HasField("dim_value") and dim.dim_value <= 0:
-                dim.dim_param = f"{value.name}_axis{axis}"
+            own = f"{value.name}_axis{axis}"
+            if (dim.HasField("dim_value") and dim.dim_value <= 0) or dim.dim_param in _NO_NAMES:
+                dim.dim_param = own
+            elif len(dim.dim_param) > _LONGEST_AXIS:
+                dim.dim_param = short.setdefault(dim.dim_param, own)
 
 
 def _check(proto: ModelProto, name: str) -> None:
