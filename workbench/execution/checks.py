@@ -11,12 +11,14 @@ from workbench.errors import ModelError, StudyError
 from workbench.execution.bundle import open_bundle
 from workbench.execution.cells import Cell
 from workbench.execution.evaluate import Outputs
+from workbench.execution.import_source import find_kind
 from workbench.execution.native import tools_of
 from workbench.execution.plans import check_plan_fits
 from workbench.execution.preparation import PreparedData, PreparedModel, is_onnx
 from workbench.execution.probing import RuntimeState
 from workbench.execution.study import Candidate, Study, TaskSection
 from workbench.measure.tasks import TaskOptions, find_task
+from workbench.model.foreign import refuse_foreign
 from workbench.model.sample_index import SampleIndex
 from workbench.quant.plan import load_plan
 
@@ -40,7 +42,7 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
     Raises:
         StudyError: a given plan without the one candidate it is for; calibration data are missing; a native tool-chain
             or an option of it is unknown.
-        ModelError: a model file is missing.
+        ModelError: a model file is missing, or of a kind that is not taken.
         FileFormatError, PlanError: a ready plan cannot be read.
     """
     planned = [candidate for candidate in study.candidates if needs_plan(candidate, cells)]
@@ -50,8 +52,7 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
             how='Give plan = "plan.json" in each of the [[candidates]].',
         )
     for candidate in study.candidates:
-        if is_onnx(candidate.source) and not Path(candidate.source).is_file():
-            raise ModelError(f"{Path(candidate.source).name} does not exist", how="Mend [model] path in the study.")
+        _check_source(candidate.source)
     for tool in tools_of(study).values():
         if study.file.data.calibration is None:
             raise StudyError(f"{tool.title} needs calibration data", how="Add [data.calibration].")
@@ -64,6 +65,15 @@ def check_study(study: Study, cells: Sequence[Cell], given: Path | None) -> None
                 f"Scheme {candidate.scheme.name} needs calibration data",
                 how="Add [data.calibration], or run with --plan plan.json.",
             )
+
+
+def _check_source(source: str) -> None:
+    """See that a model is there and of a kind that is taken; nothing of it is loaded or run."""
+    if not is_onnx(source):
+        find_kind(source)
+    elif not Path(source).is_file():
+        refuse_foreign(Path(source))  # a folder
+        raise ModelError(f"{Path(source).name} does not exist", how="Mend [model] path in the study.")
 
 
 def check_model(

@@ -103,6 +103,27 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         check_study(study, cells_of(study), None)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("net.tflite", b"\x1c\0\0\0TFL3", "TensorFlow Lite.*tf2onnx"),
+        ("net.pth", b"\x80\x02}q\x00.", "net.pth is a pickle"),
+        ("absent.pt2", b"", "neither a file nor a factory"),
+        ("folder.onnx", None, "is a folder"),
+    ],
+)
+def test_a_model_of_another_kind_is_named_before_any_work(
+    name: str, content: bytes | None, text: str, tmp_path: Path
+) -> None:
+    study = _study(tmp_path, model={"path": name})
+    if content:
+        (tmp_path / name).write_bytes(content)
+    elif content is None:
+        (tmp_path / name).mkdir()
+    with pytest.raises(ModelError, match=text):
+        check_study(study, cells_of(study), None)
+
+
 def test_a_model_meets_its_samples_and_its_plan(tmp_path: Path, finished: Any) -> None:
     study = load_study(studies.write_study(tmp_path, proto=conv_relu_net(seed=3)))
     store = Store(tmp_path / "run")
