@@ -23,6 +23,7 @@ from workbench.model.feedback import check_state
 from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
 from workbench.model.pixel_cache import pixels_key
+from workbench.model.protos import parameter_count
 from workbench.model.scalars import bind_inputs, scalar_values
 from workbench.model.summary import graph_summary
 
@@ -205,20 +206,13 @@ def model_facts(model: Model) -> dict[str, Any]:
         "format": model.format,
         "family": family_of(graph),
         "opset": graph.opset,
-        "parameters": sum(_size(tensor.dims) for tensor in model.proto.graph.initializer),
+        "parameters": parameter_count(model.proto),
         "macs": graph.macs,
         "inputs": [asdict(value) for value in model.inputs],
         "outputs": [asdict(value) for value in model.outputs],
         "fixed_batch": model.fixed_batch,
         "notes": list(model.notes),
     }
-
-
-def _size(dims: Any) -> int:
-    total = 1
-    for dim in dims:
-        total *= int(dim)
-    return total
 
 
 def prepare_data(stages: Stages, study: Study, part: Part) -> PreparedData | None:

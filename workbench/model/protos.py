@@ -12,6 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 LARGE_ELEMENTS = 1024
 DEFAULT_DOMAINS = ("", "ai.onnx")
+_NO_WEIGHTS = (TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING)
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -108,6 +109,15 @@ def elements_of(tensor: TensorProto) -> int:
 def weight_bytes(proto: ModelProto) -> int:
     """Return the bytes of raw data in all initializers, the part of a model that can be large."""
     return sum(len(tensor.raw_data) for graph in all_graphs(proto.graph) for tensor in graph.initializer)
+
+
+def parameter_count(proto: ModelProto) -> int:
+    """Return the elements of all weights, in branches and in Constant nodes too; integers of shapes do not count."""
+    constants = [tensor for graph in all_graphs(proto.graph) for tensor in graph.initializer]
+    for node in all_nodes(proto.graph):
+        if node.op_type == "Constant":
+            constants += [attribute.t for attribute in node.attribute if attribute.name == "value"]
+    return sum(elements_of(tensor) for tensor in constants if tensor.data_type not in _NO_WEIGHTS)
 
 
 def opset_of(proto: ModelProto) -> int:

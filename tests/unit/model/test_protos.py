@@ -93,3 +93,15 @@ def test_sizes() -> None:
     assert protos.weight_bytes(proto) == 60
     assert protos.elements_of(proto.graph.initializer[0]) == 15
     assert protos.opset_of(proto) == 0
+
+
+def test_weights_count_wherever_they_are() -> None:
+    proto = onnx.ModelProto()
+    node = with_subgraph()
+    weight, sizes = np.zeros((2, 5), np.float32), np.zeros(4, np.int64)
+    node.attribute[0].g.initializer.append(numpy_helper.from_array(weight, "in_branch"))
+    for name, value in (("w", weight), ("s", sizes)):
+        proto.graph.initializer.append(numpy_helper.from_array(value, name))
+        proto.graph.node.append(helper.make_node("Constant", [], [f"c{name}"], value=numpy_helper.from_array(value)))
+    proto.graph.node.append(node)
+    assert protos.parameter_count(proto) == 30
