@@ -34,12 +34,12 @@ from workbench.execution.import_file import strip_traces
 from workbench.execution.import_module import Source, in_float32, source_of_module
 from workbench.execution.import_source import Kind, find_kind, refuse_code
 from workbench.execution.import_words import failure_words
+from workbench.parts import install_line
 from workbench.reference import ReferenceSession
 
-__all__ = ["INSTALL_LINE", "OPSETS", "SQNR_FLOOR_DB", "ImportReport", "import_model"]
+__all__ = ["OPSETS", "SQNR_FLOOR_DB", "ImportReport", "import_model"]
 
 OPSETS: Mapping[Kind, int] = {"torch.export": 18, "factory": 18, "TorchScript": 17}
-INSTALL_LINE = 'pip install "int8-workbench[torch]"'
 
 _EXPORT_BATCH = 2
 _CHECK_BATCH = 3
@@ -247,7 +247,7 @@ def _load_torch() -> Any:
         import torch  # noqa: PLC0415  (754 MB; absent from the base install)
     except ImportError as error:
         raise MissingPartError(
-            "PyTorch models need torch and onnxscript", why=str(error), how=f"Install them: {INSTALL_LINE}."
+            "PyTorch models need torch and onnxscript", why=str(error), how=f"Install them: {install_line('torch')}"
         ) from error
     return torch
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workbench.errors import MissingPartError, UserError
+from workbench.parts import install_line
 
 DESCRIPTION = "Open the window; also what int8-workbench does without a command."
 PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
@@ -37,7 +38,7 @@ def open_window(options: argparse.Namespace) -> int:
         from workbench.ui.app import WindowArguments, run_window  # noqa: PLC0415  (Qt is an optional part)
     except ImportError as error:
         raise MissingPartError(
-            "The window cannot be opened", why=str(error), how='Install it with pip install "int8-workbench[gui]".'
+            "The window cannot be opened", why=str(error), how=f"Install it: {install_line('gui')}"
         ) from error
     arguments = WindowArguments(options.path, options.screenshots, print_first_paint=options.print_first_paint)
     return run_window(arguments)
@@ -54,7 +55,7 @@ def window_problem() -> str:
     Qt ends the process where it cannot reach the display, so another process tries.
     """
     if find_spec("PySide6") is None:
-        return 'it is not installed; pip install "int8-workbench[gui]" adds it'
+        return f"it is not installed; this adds it: {install_line('gui')}"
     try:
         command = [sys.executable, "-c", PROBE]
         found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROBE_MOST_S)

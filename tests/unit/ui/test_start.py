@@ -24,7 +24,7 @@ def test_options_are_known() -> None:
 def test_without_qt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "workbench.ui.app", None)
     options = argparse.Namespace(path=None, screenshots=None, print_first_paint=False)
-    with pytest.raises(MissingPartError, match=r'pip install "int8-workbench\[gui\]"'):
+    with pytest.raises(MissingPartError, match=r'pip install "pyside6-essentials=='):
         open_window(options)
 
 
@@ -66,7 +66,7 @@ def test_a_window_that_opens_has_no_problem(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     assert window_problem() == ""
     monkeypatch.setattr(start, "find_spec", lambda _name: None)
-    assert "int8-workbench[gui]" in window_problem()
+    assert "pyside6-essentials==" in window_problem()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a wrong display is possible with X11 alone")

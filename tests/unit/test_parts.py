@@ -1,0 +1,38 @@
+"""The line for an optional part names what pyproject.toml asks for, and nothing of the program's own name."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from workbench import parts
+
+EXTRAS = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "optional-dependencies"
+]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_line_holds_what_the_extra_asks_for(extra: str) -> None:
+    start, _, listed = parts.install_line(extra).partition(" -m pip install ")
+    assert start == sys.executable
+    assert {Requirement(item.strip('"')) for item in listed.split(" ")} == set(map(Requirement, EXTRAS[extra]))
+    assert parts.PROGRAM not in listed
+
+
+def test_where_it_is_not_installed_the_line_is_for_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> list[str]:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(parts, "requires", absent)
+    assert parts.install_line("torch").endswith('-m pip install ".[torch]"')
+
+
+def test_the_program_is_asked_by_its_own_name() -> None:
+    assert parts._wanted("gui")
+    assert parts._wanted("no such extra") == []
