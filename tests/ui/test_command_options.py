@@ -66,7 +66,11 @@ WHERE: dict[str, dict[str, Part | str]] = {
         "runtimes": ("runtimes", "Compare the codes of ort_cpu with the specification on small graphs"),
         "--json": PRINTS,
     },
-    "inspect": {"model": MODEL, "--json": PRINTS},
+    "inspect": {
+        "model": MODEL,
+        "--allow-code": "a model that is code is looked at when its study runs",
+        "--json": PRINTS,
+    },
     "scan": {"study": OPENS, "--json": PRINTS},
     "explain": {"study": OPENS, "--json": PRINTS},
     "calibrate": {

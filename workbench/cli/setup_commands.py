@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cli.common import add_json, aligned, print_json, print_text
-from workbench.errors import ModelError
+from workbench.cli.onnx_source import onnx_of
 from workbench.execution.probing import RuntimeState, probe_all
 
 PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "tomli-w")
@@ -50,7 +50,8 @@ def add_to(commands: Any) -> None:
     add_json(runtimes)
     runtimes.set_defaults(run_command=run_runtimes)
     inspect = commands.add_parser("inspect", help="a model's signature, ops, and what can be quantized")
-    inspect.add_argument("model", type=Path, metavar="MODEL", help="an .onnx file")
+    inspect.add_argument("model", metavar="MODEL", help="an .onnx file (or PyTorch, with --allow-code)")
+    inspect.add_argument("--allow-code", action="store_true", help="allow a model that is code to run")
     add_json(inspect)
     inspect.set_defaults(run_command=run_inspect)
 
@@ -149,7 +150,9 @@ def _runtime(state: RuntimeState) -> Finding:
 
 def run_inspect(options: argparse.Namespace) -> int:
     """Print what a model is and what the default scheme would quantize."""
-    document = inspect_document(options.model)
+    with onnx_of(options.model, options.allow_code) as (path, words):
+        document = inspect_document(path)
+    document["notes"] = [*words, *document["notes"]]
     if options.json:
         print_json(document)
     else:
@@ -167,10 +170,6 @@ def inspect_document(path: Path) -> dict[str, Any]:
     from workbench.quant.build import possible_selection  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import Scheme  # noqa: PLC0415  (with the above)
 
-    if path.suffix in (".pt", ".pt2", ".pth"):
-        raise ModelError(
-            f"{path.name} is a PyTorch model", how="Run a study on it with --allow-code; it is turned into ONNX first."
-        )
     model = load_model(path)
     compared = compared_outputs(model.proto, "logits")
     canonical, _ = canonical_graph(with_extra_outputs(model.proto, compared))

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net, detection_head_net, encoder_like, half_precision
 from helpers.recurrent import LSTM_STATE, lstm_net
-from helpers.small_studies import complaint, run_command
+from helpers.small_studies import run_command
 
 from workbench.cli import setup_commands
 from workbench.cli.setup_commands import inspect_document, inspect_text, runtime_text
@@ -131,11 +131,6 @@ def test_long_lists_of_float_nodes_are_grouped(tmp_path: Path) -> None:
     document["float_nodes"] = {f"node{i}": {"op_type": "Slice", "reason": "late"} for i in range(9)}
     line = next(line for line in inspect_text(document).splitlines() if "Slice" in line and "late" in line)
     assert " ".join(line.split()) == "9 Slice late node0, node1, node2, node3, and 5 more"
-
-
-def test_inspect_refuses_pytorch_with_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["inspect", tmp_path / "model.pt2"]) == 1
-    assert "--allow-code" in complaint(capsys.readouterr().err)
 
 
 def test_tool_chains_stand_under_their_own_heading(
