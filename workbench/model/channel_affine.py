@@ -6,6 +6,7 @@ alone they would stay float between integer layers.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
-from workbench.model.protos import array_of, constants_of, elements_of, fresh_name, reader_counts, used_names
+from workbench.model.protos import array_of, constants_of, fresh_name, reader_counts, used_names
 
 Float64 = npt.NDArray[np.float64]
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm")
@@ -68,7 +69,7 @@ def weighted_target(index: Index, tensor: str, channels: int) -> NodeProto | Non
     bias = producer.input[2] if len(producer.input) > 2 else ""
     if producer.input[1] not in index.constants or (bias and bias not in index.constants):
         return None
-    return None if bias and elements_of(index.constants[bias]) not in (1, channels) else producer
+    return None if bias and not _is_row(list(index.constants[bias].dims), channels) else producer
 
 
 def fold_affine(index: Index, node: NodeProto, target: NodeProto, factor: Float64, shift: Float64) -> None:
@@ -98,9 +99,15 @@ def _target(index: Index, node: NodeProto) -> NodeProto | None:
     channels, rank = _channels(producer, list(index.constants[producer.input[1]].dims))
     dims = list(index.constants[constant].dims)
     per_channel = [1] * (len(dims) - rank + 1) + [channels] + [1] * (rank - 2)
-    if elements_of(index.constants[constant]) != 1 and dims not in (per_channel, [1, *per_channel]):
+    is_one, is_per_channel = math.prod(dims) == 1, dims == per_channel
+    if len(dims) > rank or not (is_one or is_per_channel):
         return None
     return weighted_target(index, tensor, channels)
+
+
+def _is_row(dims: list[int], channels: int) -> bool:
+    """Return whether a bias of this shape is one value, or one per channel; a Gemm's may be one per row too."""
+    return math.prod(dims) == 1 or dims in ([channels], [1, channels])
 
 
 def _operands(index: Index, node: NodeProto) -> tuple[str, str]:
@@ -126,14 +133,10 @@ def _affine(index: Index, node: NodeProto, target: NodeProto) -> tuple[Float64, 
     constant = array_of(index.constants[_operands(index, node)[1]]).astype(np.float64).reshape(-1)
     channels, _ = _channels(target, list(index.constants[target.input[1]].dims))
     values = np.broadcast_to(constant, (channels,))
-    ones, zeros = np.ones(channels), np.zeros(channels)
-    affine: dict[str, tuple[Float64, Float64]] = {
-        "Mul": (values, zeros),
-        "Div": (ones / values, zeros),
-        "Add": (ones, values),
-        "Sub": (ones, -values),
-    }
-    return affine[node.op_type]
+    if node.op_type in ("Add", "Sub"):
+        return np.ones(channels), values if node.op_type == "Add" else -values
+    with np.errstate(divide="ignore"):
+        return values if node.op_type == "Mul" else 1.0 / values, np.zeros(channels)
 
 
 def _bias(target: NodeProto, constants: dict[str, TensorProto], channels: int) -> Float64:

@@ -245,14 +245,14 @@ def _check_image_dtype(spec: TensorSpec, preprocess: Preprocess) -> None:
 def _refuse_changed_files(spec: DataSpec, index: SampleIndex) -> None:
     """Compare sizes; where the modification time differs too, compare the content."""
     if spec.labels:
-        _refusechanged_since(Path(spec.labels), Path(spec.labels).name, -1, -1, index.csv_sha256)
+        _refuse_changed_since(Path(spec.labels), Path(spec.labels).name, -1, -1, index.csv_sha256)
     for file, size, modified_ns, content in zip(
         index.files, index.sizes, index.modified_ns, index.content_sha256, strict=True
     ):
-        _refusechanged_since(spec.path / file, file, size, modified_ns, content)
+        _refuse_changed_since(spec.path / file, file, size, modified_ns, content)
 
 
-def _refusechanged_since(path: Path, name: str, size: int, modified_ns: int, content: str) -> None:
+def _refuse_changed_since(path: Path, name: str, size: int, modified_ns: int, content: str) -> None:
     """Raise DataError unless size and time, or the content, are as scanned; size -1 compares the content only."""
     try:
         status = path.stat()

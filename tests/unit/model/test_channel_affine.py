@@ -107,3 +107,39 @@ def test_a_batch_norm_and_its_scale_layer_are_folded_into_the_conv() -> None:
     canonical, transforms = canonical_graph(model)
     assert [node.op_type for node in canonical.graph.node] == ["Conv"]
     assert {"fold_batch_norm", "fold_scale_layer"} <= {entry["kind"] for entry in transforms}
+
+
+@pytest.mark.parametrize("dims", [(1, 1, 1, 1, 1), (1, 1, 6, 1, 1)])
+def test_a_constant_of_more_axes_than_the_layer_adds_one_and_stays(dims: Sequence[int]) -> None:
+    b = Builder(0)
+    b.node("Mul", [b.conv("conv", "x", 4, 6), b.constant("c", np.full(dims, 2.0))], "y")
+    model = b.model({"x": [1, 4, 5, 5]}, {"y": [1, 1, 6, 5, 5]})
+    canonical, transforms = canonical_graph(model)
+    assert "fold_scale_layer" not in {entry["kind"] for entry in transforms}
+    feeds = random_feeds(model, 1)
+    np.testing.assert_array_equal(run_graph(canonical, feeds)["y"], run_graph(model, feeds)["y"])
+
+
+@pytest.mark.parametrize("op_type", ["Mul", "BatchNormalization"])
+@pytest.mark.parametrize(("dims", "is_folded"), [((6, 1), False), ((1, 6), True), ((6,), True), ((1, 1), True)])
+def test_a_gemms_bias_per_row_is_none_per_channel(op_type: str, dims: Sequence[int], is_folded: bool) -> None:
+    """With as many rows as channels the number of elements alone does not tell them apart."""
+    b = Builder(0)
+    bias = b.constant("b", b.rng.standard_normal(dims))
+    tensor = b.node("Gemm", ["x", b.weight("w", 8, 6), bias], "fc")
+    if op_type == "Mul":
+        b.node("Mul", [tensor, b.constant("c", np.arange(1.0, 7.0))], "y")
+    else:
+        b.batch_norm("y", tensor, 6)
+    model = b.model({"x": [6, 8]}, {"y": [6, 6]})
+    canonical, _ = canonical_graph(model)
+    assert (len(canonical.graph.node) == 1) is is_folded
+    feeds = random_feeds(model, 6)
+    np.testing.assert_allclose(run_graph(canonical, feeds)["y"], run_graph(model, feeds)["y"], rtol=2e-5, atol=2e-5)
+
+
+def test_zeros_among_added_values_divide_nothing() -> None:
+    b = Builder(0)
+    b.node("Add", [b.conv("conv", "x", 4, 6), b.constant("c", np.zeros((6, 1, 1)))], "y")
+    _, transforms = folded(b.model({"x": ["N", 4, 5, 5]}, {"y": ["N", 6, 5, 5]}))
+    assert len(transforms) == 1
