@@ -167,7 +167,7 @@ def _draw_scatter(points: Sequence[_Point], axis: str, limit: float | None, chan
     anchors = [(x_scale(p.x), y_scale(p.y)) for p in points]
     boxes = place(anchors, [p.name for p in points], 13, frame, obstacles)
     for point, box in zip(points, boxes, strict=True):
-        colour = palette.series[point.series % 6]
+        colour = palette.names[point.series % 6]
         parts.append(svg.text(box.x, box.y + 12, point.name, colour, 12.5, weight=600))
     parts.append(svg.text(0, 11, axis, palette.muted, 11))
     parts.append(svg.text(frame.x + frame.width, frame.y + frame.height + 38, "sustained samples per second (log)",

@@ -17,7 +17,10 @@ FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sa
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of a drawing; each is a CSS colour or a CSS variable."""
+    """Colours of a drawing; each is a CSS colour or a CSS variable.
+
+    `names`: the colours of `series` for words, dark or bright enough to be read on `surface` and `band`.
+    """
 
     text: str
     muted: str
@@ -25,10 +28,12 @@ class Palette:
     surface: str
     band: str
     series: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 _SERIES = ("#2156D9", "#C8501E", "#0E8A7D", "#8A3FC7", "#A67C00", "#C2256B")
-LIGHT = Palette("#17202B", "#5C6875", "#DFE3E8", "#FFFFFF", "#E8F3EC", _SERIES)
+_NAMES = ("#2156D9", "#AD4316", "#0A6E64", "#8A3FC7", "#7D5D00", "#B8205F")
+LIGHT = Palette("#17202B", "#5C6875", "#DFE3E8", "#FFFFFF", "#E8F3EC", _SERIES, _NAMES)
 CSS = Palette(
     "var(--text)",
     "var(--muted)",
@@ -36,6 +41,7 @@ CSS = Palette(
     "var(--surface)",
     "var(--band)",
     tuple(f"var(--s{index})" for index in range(6)),
+    tuple(f"var(--n{index})" for index in range(6)),
 )
 
 

@@ -1,4 +1,4 @@
-"""The menu bar: files, undo, steps, theme, about; every entry has its key."""
+"""The menu bar: files, undo, steps, theme, run and present, about; every entry has its key."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Menus:
         self._file()
         self._edit()
         self._view()
+        self._study()
         self._help()
 
     def may_discard(self) -> bool:
@@ -128,14 +129,17 @@ class Menus:
         for number, step in enumerate(STEPS, start=1):
             self._add(menu, step.title, partial(self._window.show_page, step.key), f"Ctrl+{number % 10}")
         menu.addSeparator()
-        self._add(menu, "&Present the comparison", self._window.present, "F5")
-        menu.addSeparator()
         group = QActionGroup(menu)
         for mode in MODES:
             action = self._add(menu, f"{mode.capitalize()} colours", partial(self._set_mode, mode), "")
             action.setCheckable(True)
             action.setChecked(self._desk.theme.mode == mode)
             group.addAction(action)
+
+    def _study(self) -> None:
+        menu = self._window.menuBar().addMenu("&Study")
+        self._add(menu, "&Run the study", self._window.run, "Ctrl+R")
+        self._add(menu, "&Present the comparison", self._window.present, "F5")
 
     def _help(self) -> None:
         menu = self._window.menuBar().addMenu("&Help")

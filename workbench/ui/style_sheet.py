@@ -39,7 +39,7 @@ QFrame[role="panel-warn"] { background: $warn_soft; border: 1px solid $warn; bor
 QFrame[role="panel-bad"] { background: $bad_soft; border: 1px solid $bad; border-radius: ${radius}px; }
 QFrame[role="panel-error"] { background: $bad_soft; border: 1px solid $bad; border-radius: ${radius}px;
   margin-top: 12px; }
-QFrame[role="drop"] { background: $surface; border: 1px dashed $strong_border; border-radius: ${radius}px; }
+QFrame[role="drop"] { background: $surface; border: 1px dashed $field_border; border-radius: ${radius}px; }
 QFrame[role="drop-active"] { background: $accent_soft; border: 1px dashed $accent; border-radius: ${radius}px; }
 QFrame[role="line"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
 QFrame[role="rail"] { background: $rail; border: none; border-right: 1px solid $border; }
@@ -68,7 +68,7 @@ QToolButton:hover { background: $hover; }
 QToolButton:focus { border: 1px solid $accent; }
 
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit, QTextBrowser {
-  background: $field; color: $text; border: 1px solid $strong_border; border-radius: 6px; padding: 4px 8px;
+  background: $field; color: $text; border: 1px solid $field_border; border-radius: 6px; padding: 4px 8px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit, QComboBox { min-height: 20px; }
 QSpinBox, QDoubleSpinBox { min-height: 20px; max-height: 20px; padding: 4px 8px; }
@@ -91,7 +91,7 @@ QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px so
 QCheckBox, QRadioButton { background: transparent; spacing: 8px; padding: 2px; border: 1px solid transparent;
   border-radius: 6px; }
 QCheckBox:focus, QRadioButton:focus { border: 1px solid $accent; }
-QCheckBox::indicator, QTableView::indicator { width: 14px; height: 14px; border: 1px solid $strong_border;
+QCheckBox::indicator, QTableView::indicator { width: 14px; height: 14px; border: 1px solid $field_border;
   border-radius: 4px;
   background: $field; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$folder/check-$name.svg"); }

@@ -1,6 +1,7 @@
 """Colours, sizes and fonts of the window as plain values: two tables, light and dark, without Qt.
 
-Every pair in TEXT_PAIRS is used for text and has a contrast of at least 4.5 (WCAG 2.2, success criterion 1.4.3).
+Every pair in TEXT_PAIRS is used for text and has a contrast of at least 4.5 (WCAG 2.2, success criterion 1.4.3), every
+pair in EDGE_PAIRS one of at least 3 (1.4.11).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Tokens:
 
     Attributes:
         bg: behind everything; rail: the rail; surface: cards and tables; field: inputs; hover: under the pointer.
-        border: 1 px lines; strong_border: lines of inputs; grid: chart grid.
+        border: 1 px lines; strong_border: lines of buttons and axes; grid: chart grid.
+        field_border: lines of inputs and boxes, by which alone they are seen.
         text, muted: words; disabled: words of what cannot be used now.
         accent: the one colour for actions and selection; on_accent: words on it; accent_soft: selected background.
         ok, warn, bad, neutral: verdicts as words; their _soft tables as backgrounds.
@@ -45,6 +47,7 @@ class Tokens:
     hover: str
     border: str
     strong_border: str
+    field_border: str
     grid: str
     text: str
     muted: str
@@ -79,6 +82,7 @@ LIGHT = Tokens(
     hover="#EEF1F5",
     border="#DFE3E8",
     strong_border="#B9C1CB",
+    field_border="#848E9B",
     grid="#ECEFF3",
     text="#17202B",
     muted="#5C6875",
@@ -109,6 +113,7 @@ DARK = Tokens(
     hover="#232B35",
     border="#303A46",
     strong_border="#4A5767",
+    field_border="#66738A",
     grid="#262E38",
     text="#E7ECF2",
     muted="#98A5B3",
@@ -146,6 +151,12 @@ TEXT_PAIRS: tuple[tuple[str, str], ...] = (
     ("muted", "accent_soft"),
 )
 """(foreground, background) names used for text anywhere in the window."""
+
+EDGE_PAIRS: tuple[tuple[str, str], ...] = (
+    *(("field_border", ground) for ground in ("bg", "surface", "field")),
+    *(("accent", ground) for ground in _GROUNDS),
+)
+"""(line, ground) names of what is seen by its line alone: inputs, boxes, the mark of the keyboard."""
 
 
 def contrast(first: str, second: str) -> float:

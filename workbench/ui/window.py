@@ -81,6 +81,11 @@ class Window(QMainWindow):
         self._stack.setCurrentWidget(self.page(key))
         self.rail.select(key)
 
+    def run(self) -> None:
+        """Go to the Run page and run the study; where it cannot be run, the page says why."""
+        self.show_page("run")
+        self.page("run").press()  # type: ignore[attr-defined]
+
     def present(self) -> None:
         """Open the slides of the comparison that is shown, from any page those of the open study."""
         shown = self._stack.currentWidget()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.report import svg
+from workbench.report import resources, svg
 from workbench.report.labels import Box
+from workbench.ui.tokens import contrast
+
+NAMES = tuple(f"n{index}" for index in range(6))
 
 
 def test_scale_is_linear_or_logarithmic() -> None:
@@ -31,6 +35,23 @@ def test_linear_ticks_lie_inside_and_are_few(low: float, span: float) -> None:
     ticks = svg.linear_ticks(low, low + span)
     assert 2 <= len(ticks) <= 12
     assert all(low - 1e-6 * span <= tick <= low + span * (1 + 1e-6) + 1e-9 for tick in ticks)
+
+
+@pytest.mark.parametrize("ground", [svg.LIGHT.surface, svg.LIGHT.band])
+def test_words_in_the_colours_of_series_can_be_read(ground: str) -> None:
+    words = (*svg.LIGHT.names, svg.LIGHT.muted, svg.LIGHT.text)
+    assert min(contrast(colour, ground) for colour in words) >= 4.5
+    assert len(set(svg.LIGHT.names)) == len(svg.LIGHT.series)
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["light", "dark"])
+def test_the_web_page_says_the_same_colours_and_all_can_be_read(part: int) -> None:
+    text = resources.template("sheet.html.j2")
+    table = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", text.split(":root {")[part + 1].partition("}")[0]))
+    for ground in ("surface", "band"):
+        assert min(contrast(table[name], table[ground]) for name in ("text", "muted", *NAMES)) >= 4.5
+    if part == 0:
+        assert tuple(table[name].upper() for name in NAMES) == svg.LIGHT.names
 
 
 def test_names_are_escaped() -> None:

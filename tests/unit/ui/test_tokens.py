@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.ui.tokens import DARK, LIGHT, TABLES, TEXT_PAIRS, blend, contrast
+from workbench.ui.tokens import DARK, EDGE_PAIRS, LIGHT, TABLES, TEXT_PAIRS, blend, contrast
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -12,6 +12,13 @@ from workbench.ui.tokens import DARK, LIGHT, TABLES, TEXT_PAIRS, blend, contrast
 def test_every_text_pair_can_be_read(name: str, pair: tuple[str, str]) -> None:
     tokens = TABLES[name]
     assert contrast(tokens.colour(pair[0]), tokens.colour(pair[1])) >= 4.5
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+@pytest.mark.parametrize("pair", EDGE_PAIRS, ids="-on-".join)
+def test_what_is_seen_by_its_line_alone_stands_out(name: str, pair: tuple[str, str]) -> None:
+    tokens = TABLES[name]
+    assert contrast(tokens.colour(pair[0]), tokens.colour(pair[1])) >= 3
 
 
 def test_contrast_has_the_known_ends() -> None:

@@ -110,6 +110,11 @@ class RunPage(Page):
         self._paint()
         self._cancel.setFocus()
 
+    def press(self) -> None:
+        """Press Run, if it can be pressed."""
+        if self._start.isVisible() and self._start.isEnabled():
+            self.start()
+
     def cancel(self) -> None:
         """Stop the study; what is finished stays."""
         if self._command is not None:

@@ -82,6 +82,22 @@ def test_cancel_run_again_and_see_the_result(page: RunPage, window: Window, qtbo
     assert page._timer.isActive() is False
 
 
+def test_the_study_is_run_from_every_page_by_a_key(
+    page: RunPage, window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    command = SimpleNamespace(cancel=lambda: None)
+    monkeypatch.setattr(Bridge, "run", lambda _self, arguments, *_, **__: started.append(arguments) or command)
+    window.run()
+    assert window.rail.buttons["run"].isChecked()
+    assert not page.is_running
+    window.desk.document.load(write_study(tmp_path, document(({"id": "ort_cpu"},))))
+    window.show_page("history")
+    window.run()
+    window.run()
+    assert [arguments[0] for arguments in started].count("run") == 1
+
+
 def test_code_asks_for_leave(page: RunPage, window: Window) -> None:
     window.show_page("run")
     assert page._options._code.isHidden()
