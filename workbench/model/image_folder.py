@@ -18,6 +18,10 @@ from workbench.model.pixels import eight_bit_image, remarks_of
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
 )
+_UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".dng", ".cr2", ".nef", ".arw", ".psd", ".exr", ".tga"}
+)
+"""Of pictures that are not read: a person should see them named, not among other files."""
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError, struct.error,
@@ -158,8 +162,15 @@ def _walk(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for name in names:
             relative = Path(root, name).relative_to(folder)
             (images if _is_image(relative) else others).append(relative.as_posix())
-    notes = (f"{len(others)} other files not counted: {_some(sorted(others))}",) if others else ()
-    return tuple(sorted(images)), notes
+    return tuple(sorted(images)), _left_out(sorted(others))
+
+
+def _left_out(others: list[str]) -> tuple[str, ...]:
+    """Return notes on files that are no samples, pictures of kinds that are not read first."""
+    unread = [name for name in others if Path(name).suffix.lower() in _UNREAD_SUFFIXES]
+    rest = [name for name in others if name not in set(unread)]
+    notes = [f"{len(unread)} pictures of a kind that is not read, left out: {_some(unread)}"] if unread else []
+    return (*notes, *([f"{len(rest)} other files not counted: {_some(rest)}"] if rest else []))
 
 
 def _is_image(relative: Path) -> bool:

@@ -154,8 +154,23 @@ def _scan_images(spec: DataSpec, report: OnProgress, pixels: PixelWriter | None)
         available=len(listed.files),
         selection=_selection_text(len(listed.files), spec),
         csv_sha256=sha256_of_file(Path(spec.labels)) if spec.labels else "",
-        notes=(*listed.notes, *_remark_notes([checked[k].remarks for k in good])),
+        notes=(
+            *listed.notes,
+            *_remark_notes([checked[k].remarks for k in good]),
+            *_conflict_notes(
+                [checked[k].sha256 for k in good], [listed.labels[order[k]] for k in good] if listed.labels else []
+            ),
+        ),
     )
+
+
+def _conflict_notes(contents: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
+    """Return how many samples have the content of another one but another label."""
+    found: dict[str, set[int]] = {}
+    for content, label in zip(contents, labels, strict=False):
+        found.setdefault(content, set()).add(label)
+    count = sum(len(found[content]) > 1 for content in contents[: len(labels)])
+    return (f"{count} samples have the content of another one, but another label",) if count else ()
 
 
 def _remark_notes(remarks: Sequence[frozenset[str]]) -> tuple[str, ...]:
@@ -237,6 +252,7 @@ def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
     labels, label_names = _labels(spec, label_array)
     rows = chosen(n, spec)
     hashes, nonfinite = _hash_rows(arrays, rows, spec.path.name, report)
+    notes = (*notes, *_conflict_notes(hashes, [labels[row] for row in rows] if labels else []))
     return SampleIndex(
         kind="arrays",
         files=tuple(f"{spec.path.name}[{_rows_text(row, spec.frames)}]" for row in rows),

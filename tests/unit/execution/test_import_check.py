@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import ModelError
-from workbench.execution.import_check import SQNR_FLOOR_DB, compare, in_call_order, under_names_of
+from workbench.execution.import_check import SQNR_FLOOR_DB, compare, in_call_order, report_line, under_names_of
 
 ANSWERS = np.array([[1.0, 2.0], [4.0, 3.0]], np.float32)
 
@@ -66,3 +66,12 @@ def test_inputs_get_the_onnx_files_names() -> None:
     assert under_names_of(arrays, ("x.1", "y"), "m") == {"x.1": left, "y": right}
     with pytest.raises(ModelError, match="called otherwise"):
         under_names_of(arrays, ("x.1",), "m")
+
+
+def test_a_report_is_one_line_for_a_person() -> None:
+    report = {"sqnr_db": 120.26, "agreement": 0.995, "kind": "factory", "torch_version": "2.13", "samples": 7}
+    line = report_line(report)
+    assert (
+        line == "imported from factory with torch 2.13: SQNR 120.3 dB against torch, 99.5 % equal answers on 7 samples"
+    )
+    assert "equal to torch bit for bit on 7" in report_line({**report, "sqnr_db": None, "agreement": None})

@@ -145,3 +145,12 @@ def test_damaged_bytes_never_raise_anything_else(data, kind):
     for damaged in (data, good[: len(good) // 3] + data, good[:24] + data + good[24 + len(data) :]):
         with contextlib.suppress(DataError):
             check_decodable(damaged)
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named_apart(tmp_path):
+    put(tmp_path / "x.png")
+    for name in ("a.HEIC", "b.avif", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    notes = list_images(tmp_path, "").notes
+    assert notes[0] == "2 pictures of a kind that is not read, left out: a.HEIC, b.avif"
+    assert notes[1] == "1 other files not counted: notes.txt"

@@ -198,6 +198,18 @@ def test_what_of_images_does_not_reach_the_model_is_noted(tmp_path, keeps_pixels
     )
 
 
+def test_equal_samples_with_different_labels_are_noted(tmp_path):
+    folder = image_folder(tmp_path / "images", 4)
+    (folder / "ant" / "again.png").write_bytes((folder / "ant" / "0.png").read_bytes())
+    assert scan(DataSpec("images", folder)).notes == ()
+    (folder / "bee" / "again.png").write_bytes((folder / "ant" / "0.png").read_bytes())
+    said = "3 samples have the content of another one, but another label"
+    assert scan(DataSpec("images", folder)).notes == (said,)
+    assert scan(DataSpec("images", folder, labels="")).notes == ()
+    rows = arrays_file(tmp_path, a=np.array([[1.0], [1.0], [2.0]]), labels=np.array([0, 1, 1]))
+    assert scan(rows).notes == (said.replace("3", "2"),)
+
+
 def test_a_folder_of_arrays_says_how_to_stack_them(tmp_path):
     for name in ("0.npy", "1.npy"):
         np.save(tmp_path / name, np.zeros((3, 4, 4), np.float32))
