@@ -18,6 +18,7 @@ AS_WRITTEN = "ORT_DISABLE_ALL"
 """TensorRT gets the Q/DQ graph as it is written: ONNX Runtime's own rewriting comes first otherwise."""
 PROFILE_KEYS = ("trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_profile_max_shapes")
 SHOWN_NODES = 8
+NOT_REBUILT = "not measured: build_twice does not travel in a bundle, one engine was built"
 
 
 def probe() -> tuple[dict[str, str], str | None]:
@@ -61,6 +62,7 @@ class Model:
             "builder_optimization_level": built["trt_builder_optimization_level"],
             "remainder": "fp16" if built["trt_fp16_enable"] == "1" else "fp32",
             "optimization_profile": built[PROFILE_KEYS[0]],
+            **({"rebuild_noise": NOT_REBUILT} if self._settings.get("build_twice") else {}),
         }
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+NOT_REBUILT = "not measured: build_twice does not travel in a bundle, one engine was built"
 _COPY = "Reformatting CopyNode"
 """How the name of a layer begins that only changes a tensor's layout or type; it goes on with the names of others."""
 PRODUCT = re.compile(r"conv|gemm|matmul|matrix", re.IGNORECASE)
@@ -106,6 +107,7 @@ class Model:
             "tf32": "allowed" if self._settings.get("tf32") else "off",
             "optimization_profile": told or "from the model's fixed shapes",
             "fallback": "none",
+            **({"rebuild_noise": NOT_REBUILT} if self._settings.get("build_twice") else {}),
         }
 
     def kernels(self, _feeds: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -147,7 +147,7 @@ def _artifact(
         reason = f"{state.reason.rstrip('.')}. {state.remedy}".strip()
         raise RuntimeUnavailableError(f"{manifest.title} cannot be used here: {reason}")
     try:
-        return make_artifact(stages, cell, manifest, state.versions, model, plan)
+        return make_artifact(stages, cell, manifest, state.tool_chain, model, plan)
     except CellFailedError as error:
         raise StudyError(
             f"{manifest.title} made no artifact", why=error.outcome.message, how=error.outcome.remedy

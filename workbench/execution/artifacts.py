@@ -15,6 +15,7 @@ from workbench.execution.contract import broken_contract
 from workbench.execution.discovery import Manifest, load_runtime
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome
+from workbench.execution.origin import plugin_sha256
 from workbench.execution.preparation import PreparedModel
 from workbench.execution.realised import biases_from_json, load_realised, tensors_from_json
 from workbench.execution.stages import Stages
@@ -83,7 +84,7 @@ def make_artifact(
     stages: Stages,
     cell: Cell,
     manifest: Manifest,
-    versions: Mapping[str, str],
+    tool_chain: Mapping[str, str],
     model: PreparedModel,
     plan: tuple[QuantPlan, Path] | None,
     native: Artifact | None = None,
@@ -91,6 +92,7 @@ def make_artifact(
     """Prepare and verify one cell's artifact, kept in the store.
 
     Args:
+        tool_chain: library -> version of all that the artifact depends on (`RuntimeState.tool_chain`).
         native: what a native tool-chain made; it is prepared as it is, and there is no plan to compare it with.
 
     Raises:
@@ -102,8 +104,8 @@ def make_artifact(
         "model": model.sha256,
         "graphs": model.graphs_sha256,
         "plan": plan[0].sha256 if plan else None,
-        "plugin": manifest.id,
-        "versions": dict(versions),
+        "plugin": [manifest.id, plugin_sha256(manifest)],
+        "versions": dict(tool_chain),
         "precision": cell.precision,
         "target": cell.target,
         "batch": cell.row.batch,

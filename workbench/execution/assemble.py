@@ -14,6 +14,7 @@ from workbench.execution.discovery import Manifest
 from workbench.execution.evaluate import Judge, Outputs, disagreement, error_split, output_figures, task_figures
 from workbench.execution.evidence import fallback_deviations, is_evaluated, share_reasons, why_no_speed
 from workbench.execution.jobs import Outcome
+from workbench.execution.labels import LABELS_FACT
 from workbench.execution.native import Native, why_not_read
 from workbench.execution.speed import CellName, MeasuredSpeed, latency_record, speedups, throughput_record
 from workbench.execution.stages import Stages
@@ -21,6 +22,8 @@ from workbench.measure.statistics import holm, resolution_points
 from workbench.model.graph import GraphSummary
 from workbench.quant.plan import QuantPlan
 from workbench.spi import Deviation
+
+NO_LAST_WORD = "its worker ended without a last word"
 
 
 @dataclass
@@ -120,6 +123,7 @@ def run_record(
             **task["reasons"],
             **distances["reasons"],
             **_speed_reasons(state),
+            **({"peak_rss_bytes": NO_LAST_WORD} if state.record.get("closing") else {}),
             **_native_reasons(state),
             **share_reasons(placed["int8_mac_share"], graph.macs, state.facts),
         },
@@ -139,8 +143,14 @@ def own_float(state: CellState, states: Sequence[CellState]) -> Outputs | None:
     return None
 
 
-def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machine: str) -> records.Run:
-    """Return the float32 reference as a Run; it has no speed of its own, its runtimes have."""
+def reference_run(
+    judge: Judge, record: Mapping[str, Any], candidate: str, machine: str, labels_sha256: str = ""
+) -> records.Run:
+    """Return the float32 reference as a Run; it has no speed of its own, its runtimes have.
+
+    Args:
+        labels_sha256: of the labels that judge all runs, in order; "" without labels.
+    """
     task, distances = task_figures(judge, judge.reference), output_figures(judge, judge.reference)
     return records.Run(
         **_beside("FP32 reference", "reference", candidate, machine),
@@ -154,6 +164,7 @@ def reference_run(judge: Judge, record: Mapping[str, Any], candidate: str, machi
             "accuracy_change_points": "it is the reference",
             "throughput_per_s": "the reference is not timed",
         },
+        facts={LABELS_FACT: labels_sha256} if labels_sha256 else {},
     )
 
 
@@ -300,6 +311,6 @@ def _tool_versions(native: Native | None) -> dict[str, str]:
 
 def _timed_findings(record: Mapping[str, Any]) -> list[str]:
     differing, checked = record["answers_differing"], record["answers_checked"]
-    if not differing:
-        return []
-    return [f"{differing} of {checked} answers checked while timed differ from the accuracy pass"]
+    found = [f"{differing} of {checked} answers checked while timed differ from the accuracy pass"] if differing else []
+    closing = record.get("closing")
+    return [*found, f"everything was measured; then its session was not closed: {closing}"] if closing else found

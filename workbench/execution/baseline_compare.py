@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.errors import UserError
@@ -17,6 +17,7 @@ from workbench.execution.baseline_record import (
     ScaleMove,
 )
 from workbench.execution.evaluate import Judge, Outputs, misfit
+from workbench.execution.labels import labels_sha256
 from workbench.execution.result import Result, Run
 from workbench.execution.run_parts import StudyRun
 from workbench.execution.store import safe_name
@@ -76,11 +77,19 @@ def study_differences(then: Result, now: Result) -> list[str]:
         "the measuring profile": then.profile != now.profile,
         "the machine": {item.id for item in then.machines} != {item.id for item in now.machines},
         "the float32 reference itself": any(a.outputs_sha256 != b.outputs_sha256 for a, b in both),
-        "the labels": any(a.outputs_sha256 == b.outputs_sha256 and a.accuracy != b.accuracy for a, b in both),
+        "the labels": _other_labels(then, now, both),
     }
     versions = then.program_version != now.program_version
     program = [f"int8-workbench {then.program_version} -> {now.program_version}"] if versions else []
     return [words for words, is_other in pairs.items() if is_other] + program
+
+
+def _other_labels(then: Result, now: Result, references: Sequence[tuple[Run, Run]]) -> bool:
+    """Whether the evaluation set has other labels; an older result does not tell, but equal answers do."""
+    hashes = [labels_sha256(part) for part in (then, now)]
+    if all(hashes):
+        return hashes[0] != hashes[1]
+    return any(a.outputs_sha256 == b.outputs_sha256 and a.accuracy != b.accuracy for a, b in references)
 
 
 def _compared(baseline: Baseline, study: StudyRun, state: CellState, now: Run, then: Run | None) -> ComparedRun:

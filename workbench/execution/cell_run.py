@@ -26,7 +26,7 @@ from workbench.execution.evidence import why_no_speed
 from workbench.execution.host import Worker
 from workbench.execution.jobs import Job, Outcome
 from workbench.execution.stages import Stages
-from workbench.execution.store import answers_files
+from workbench.execution.store import answers_files, writing
 from workbench.measure.gpu import GpuMonitor
 from workbench.measure.load import LoadMonitor
 
@@ -34,6 +34,8 @@ GROUP_SIZE = 8
 CELL_TIMEOUT_S = 7 * 24 * 3600.0
 LOAD_LIMIT_S = 3600.0
 BLOCK_GRACE_S = 120.0
+CLOSE_LIMIT_S = 120.0
+"""Seconds in which a session must be closed, so that one that hangs there does not hold the study up for days."""
 KEPT = ("n", "wall_s", "run_s", "outputs", "outputs_sha256", "samples_sha256")
 """What a worker tells of its accuracy pass that another session may keep; the rest belongs to the session."""
 
@@ -230,18 +232,21 @@ def _failed(stages: Stages, opened: OpenCell, outcome: Outcome) -> None:
 
 
 def _finish(stages: Stages, opened: OpenCell) -> dict[str, Any] | Outcome:
-    """End the worker, gather the raw samples into one file, and record the cell."""
-    if opened.outcome is None:
-        opened.outcome = opened.worker.finish(stages.cancel)
-    if opened.outcome.status == "cancelled":
-        opened.outcome.require()
-    if not opened.outcome.is_ok:
+    """End the worker, gather the raw samples into one file, and record the cell.
+
+    Everything is measured by then: a session that crashes or hangs while it is closed costs nothing, and is told.
+    """
+    if opened.outcome is not None:
         return opened.outcome
+    outcome = opened.worker.finish(stages.cancel, CLOSE_LIMIT_S)
+    if outcome.status == "cancelled":
+        outcome.require()
     record = {
         **opened.record,
-        "peak_rss_bytes": opened.outcome.peak_rss_bytes,
+        "peak_rss_bytes": outcome.peak_rss_bytes,
         "blocks": _gathered(opened),
         "outputs": _relative(opened.record["outputs"]),
+        "closing": "" if outcome.is_ok else str(outcome),
     }
     stages.store.finish(opened.folder, opened.job.key, record)
     stages.stage(f"Run {opened.job.cell.title}", "done")
@@ -258,7 +263,8 @@ def _gathered(opened: OpenCell) -> list[dict[str, Any]]:
     arrays = {f"block_{number}": np.load(block["path"]) for number, block in enumerate(opened.blocks)}
     if "warm_up" in opened.record:
         arrays["warm_up"] = np.load(opened.record["warm_up"].pop("path"))
-    np.savez(opened.folder / "latencies.npz", **arrays)
+    with writing("latencies.npz"):
+        np.savez(opened.folder / "latencies.npz", **arrays)
     return [{key: value for key, value in block.items() if key != "path"} for block in opened.blocks]
 
 

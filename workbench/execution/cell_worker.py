@@ -20,19 +20,22 @@ import numpy.typing as npt
 
 from workbench.errors import ContractError, DataError
 from workbench.execution.output_files import OutputFiles, expected_outputs, tensor_specs
+from workbench.execution.plugin_answers import answers, texts
 from workbench.execution.worker import Channel
 from workbench.measure.latency import run_block, warm_up
 from workbench.measure.rates import Rate, Tell
 from workbench.model.data import Carry, Samples, data_spec_from_json, open_samples, sample_index_from_json
 from workbench.model.graph import TensorSpec
 from workbench.model.preprocess import preprocess_from_json
-from workbench.spi import Deviation, OpenOptions, Prepared, Runtime, Session
+from workbench.spi import Deviation, OpenOptions, Placement, Prepared, Runtime, Session
 
 CHECK_EVERY = 64
 COMPARED_RUNS = 16
 """Runs repeated before answers of an earlier session are kept."""
 TIMED_BATCHES = 16
 TIMED_BYTES = 64 * 2**20
+
+SESSION_METHODS = ("__enter__", "__exit__", "run", "placement", "facts")
 
 Feeds = dict[str, npt.NDArray[Any]]
 
@@ -94,15 +97,15 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
     )
     options = _options(arguments, channel.work_dir)
     start = perf_counter()
-    with runtime.open(prepared, options) as session:
+    with session_of(plugin_id, runtime, prepared, options) as session:
         load_s = perf_counter() - start
         channel.event("opened", load_s=load_s)
         files = OutputFiles(plugin_id, expected, Path(arguments["outputs_dir"]), samples.n, options.batch)
-        answers = _answers(session, samples, options.batch, files, arguments.get("kept"), channel)
-        result = {"load_s": load_s, **answers}
+        found = _answers(session, samples, options.batch, files, arguments.get("kept"), channel)
+        result = {"load_s": load_s, **found}
         result |= {
-            "placement": [asdict(row) for row in session.placement()],
-            "facts": session.facts(),
+            "placement": [asdict(row) for row in answers(plugin_id, "placement", session.placement(), Placement)],
+            "facts": texts(plugin_id, "facts", session.facts()),
             "answers_checked": 0,
             "answers_differing": 0,
         }
@@ -110,6 +113,14 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
         if arguments["speed"]:
             result |= _timed(session, samples, options.batch, files, channel)
     return result
+
+
+def session_of(plugin_id: str, runtime: Runtime, prepared: Prepared, options: OpenOptions) -> Session:
+    """Return a session, not entered yet. Raises ContractError when `open` gave something else."""
+    session = runtime.open(prepared, options)
+    if missing := [name for name in SESSION_METHODS if not callable(getattr(session, name, None))]:
+        raise ContractError(f"{plugin_id}: what open returned, {type(session).__name__}, lacks {', '.join(missing)}")
+    return session
 
 
 def batches_of(samples: Samples, batch: int) -> Generator[Batch]:
@@ -163,8 +174,8 @@ def _answers(
     command = channel.next_command()["command"]
     if command != "answer_all":
         raise ContractError(f"A cell with other answers waits for answer_all, not {command!r}")
-    answers = _accuracy_pass(session, samples, batch, files, channel)
-    return answers | ({"first_inference_ms": found.first_inference_ms} if found.first_inference_ms else {})
+    anew = _accuracy_pass(session, samples, batch, files, channel)
+    return anew | ({"first_inference_ms": found.first_inference_ms} if found.first_inference_ms else {})
 
 
 def _compared(

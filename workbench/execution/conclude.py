@@ -103,7 +103,8 @@ def _runs(run: StudyRun) -> tuple[list[records.Run], list[float | None]]:
             runs.append(assemble.simulated_run(judge, simulated, outputs, name, None, machine))
     for source, model in run.models.items():
         name = next(candidate.name for candidate in run.study.candidates if candidate.source == source)
-        runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id))
+        labels = run.evaluation.index.labels_sha256
+        runs.append(assemble.reference_run(model.judge, model.reference_record, name, run.machine.id, labels))
     return runs, discordant
 
 

@@ -188,6 +188,8 @@ def _load(plugin: PluginRef, wanted: tuple[str, ...]) -> object:
     if not name:
         raise ContractError(f"The plugin {plugin.id} defines no {' or '.join(wanted)} in {plugin.module}.py")
     found = getattr(module, name)
+    if isinstance(found, type):
+        raise ContractError(f"The plugin {plugin.id}: {name} is a class; write {name} = {found.__name__}()")
     missing = [method for method in _METHODS[name] if not callable(getattr(found, method, None))]
     if missing:
         raise ContractError(f"The plugin {plugin.id} lacks {', '.join(missing)}")
@@ -281,7 +283,9 @@ def _wrong_folder(document: Mapping[str, Any], folder: Path) -> str:
     named = [f"{document.get('module', document['kind'])}.py", document.get("elsewhere", MANIFEST)]
     if missing := [name for name in named if not (folder / name).is_file()]:
         return f"{missing[0]} is missing beside {MANIFEST}"
-    return "" if document["id"] == folder.name else f"id = {document['id']!r}, but its folder is {folder.name!r}"
+    if document["id"] == folder.name:
+        return ""
+    return f"id = {document['id']!r}, but its folder is {folder.name!r}; give both the same name"
 
 
 def _taken(manifest: Manifest, found: Sequence[Found]) -> str:

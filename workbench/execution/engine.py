@@ -12,7 +12,6 @@ from typing import Any
 
 import onnx
 
-import workbench
 from workbench.errors import StudyError
 from workbench.execution import assemble
 from workbench.execution import result as records
@@ -41,6 +40,7 @@ from workbench.execution.facts import machine_id
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.jobs import Outcome
 from workbench.execution.native import make_native, with_tool_names
+from workbench.execution.origin import plugin_sha256, program_origin
 from workbench.execution.plans import plan_of
 from workbench.execution.preparation import (
     PreparedModel,
@@ -217,7 +217,7 @@ def _build(run: StudyRun, state: CellState, manifest: Manifest, available: Runti
     plan = (plans.plan, plans.path) if plans else None
     made = state.native.artifact if state.native else None
     try:
-        state.artifact = make_artifact(run.stages, cell, manifest, available.versions, model, plan, made)
+        state.artifact = make_artifact(run.stages, cell, manifest, available.tool_chain, model, plan, made)
     except CellFailedError as error:
         state.deviations = error.refused
         if error.refused:
@@ -231,10 +231,10 @@ def _build(run: StudyRun, state: CellState, manifest: Manifest, available: Runti
     if problem:
         assemble.refuse(state, problem, remedy)
         return None
-    return _cell_job(run, state, manifest)
+    return _cell_job(run, state, manifest, available)
 
 
-def _cell_job(run: StudyRun, state: CellState, manifest: Manifest) -> CellJob:
+def _cell_job(run: StudyRun, state: CellState, manifest: Manifest, available: RuntimeState) -> CellJob:
     cell, artifact = state.cell, state.artifact
     assert artifact is not None
     model = run.models[cell.candidate.source].prepared
@@ -251,15 +251,16 @@ def _cell_job(run: StudyRun, state: CellState, manifest: Manifest) -> CellJob:
         "speed": run.seconds > 0,
     }
     key = {
-        "program": workbench.__version__,
-        "plugin": manifest.id,
+        "program": program_origin(),
+        "plugin": [manifest.id, plugin_sha256(manifest)],
         "precision": cell.precision,
         "outputs": model.compared_specs,
-        "artifact": artifact.record["artifact_sha256"],
+        "artifact": [artifact.record["artifact_sha256"], artifact.record["beside_sha256"]],
+        "told": [artifact.record["deviations"], artifact.record["notes"]],
         "data": run.evaluation.index.sha256,
         "preprocess": run.study.preprocess.to_json(),
         "state": model.state,
-        "versions": dict(state.versions),
+        "versions": dict(available.tool_chain),
         "threads": cell.row.threads,
         "batch": cell.row.batch,
         "settings": cell.row.options,

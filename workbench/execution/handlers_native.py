@@ -12,8 +12,9 @@ from workbench.errors import ContractError
 from workbench.execution.discovery import load_quantizer
 from workbench.execution.handlers import artifact_record
 from workbench.execution.jobs import PluginRef
+from workbench.execution.plugin_answers import answer, texts
 from workbench.execution.worker import Channel, Handler
-from workbench.spi import Quantizer
+from workbench.spi import Prepared, Quantizer
 
 REQUIRED_FACTS = ("weights", "activations", "float nodes")
 
@@ -50,8 +51,9 @@ def quantize(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chann
     )
     quantizer = _quantizer(plugin)
     start = perf_counter()
-    prepared = quantizer.quantize(Path(arguments["model"]), samples, context)
+    made = quantizer.quantize(Path(arguments["model"]), samples, context)
     build_s = perf_counter() - start
+    prepared = answer(plugin.id if plugin else "?", "quantize", made, Prepared)
     if not samples.used:
         raise ContractError(f"{plugin.id if plugin else '?'}: quantize read no calibration sample")
     return {
@@ -70,7 +72,8 @@ def tool_facts(plugin: PluginRef | None, arguments: dict[str, Any], channel: Cha
     Raises:
         ContractError: a fact that the sheet needs is missing.
     """
-    facts = dict(_quantizer(plugin).read_back(Path(arguments["artifact"])))
+    found = _quantizer(plugin).read_back(Path(arguments["artifact"]))
+    facts = texts(plugin.id if plugin else "?", "read_back", found)
     missing = [name for name in REQUIRED_FACTS if not facts.get(name)]
     if missing:
         raise ContractError(f"{plugin.id if plugin else '?'}: read_back tells nothing of {', '.join(missing)}")

@@ -8,6 +8,7 @@ NOT the host's duty: choosing jobs, retrying, reading artifacts.
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import signal
@@ -129,12 +130,17 @@ class Worker:
         kind = self._outcome.error_kind or self._outcome.status
         raise JobFailedError(kind, str(self._outcome), self._outcome.remote_traceback)
 
-    def finish(self, cancel: threading.Event | None = None) -> Outcome:
-        """Tell an interactive job to finish, wait for its end and return the outcome; may be called again."""
+    def finish(self, cancel: threading.Event | None = None, limit_s: float = math.inf) -> Outcome:
+        """Tell an interactive job to finish, wait for its end and return the outcome; may be called again.
+
+        Args:
+            limit_s: seconds until the end; then the worker is stopped, "timed_out".
+        """
         if self._outcome is None:
             self.send({"command": "finish"})
+        end_s = min(self._deadline_s, time.monotonic() + limit_s)
         while self._outcome is None:
-            self._next(self._deadline_s, cancel, "")
+            self._next(end_s, cancel, f"the end did not come within {limit_s:g} s")
         return self._outcome
 
     def _next(self, limit_s: float, cancel: threading.Event | None, waited_for: str) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from workbench.execution.artifacts import Artifact, CellFailedError, answer_of
 from workbench.execution.cells import native_target
 from workbench.execution.discovery import Manifest
 from workbench.execution.jobs import Outcome
+from workbench.execution.origin import plugin_sha256
 from workbench.execution.preparation import PreparedData, PreparedModel, simulated_outputs
 from workbench.execution.probing import RuntimeState, find_quantizer, probe
 from workbench.execution.stages import Stages
@@ -179,8 +180,8 @@ def _quantized(
         "graphs": model.graphs_sha256,
         "calibration": calibration.index.sha256,
         "preprocess": study.preprocess.to_json(),
-        "plugin": manifest.id,
-        "versions": dict(state.versions),
+        "plugin": [manifest.id, plugin_sha256(manifest)],
+        "versions": dict(state.tool_chain),
         "options": dict(tool.options),
     }
     arguments = {

@@ -122,7 +122,7 @@ class OutputFiles:
             ContractError: an output is missing, or its shape or dtype is not what was declared or came before.
         """
         for output in self._outputs:
-            array = outputs.get(output.spec.name)
+            array = outputs.get(output.spec.name) if isinstance(outputs, Mapping) else None
             if array is None or not output.is_as_before(array):
                 array = self._found(outputs, output.spec)
                 if output.stream is not None:
@@ -169,6 +169,8 @@ class OutputFiles:
         return True
 
     def _found(self, outputs: Mapping[str, npt.NDArray[Any]], spec: TensorSpec) -> npt.NDArray[Any]:
+        if not isinstance(outputs, Mapping):
+            raise ContractError(f"{self._plugin_id}: run returned {type(outputs).__name__}, not output name -> array")
         array = outputs.get(spec.name)
         if not isinstance(array, np.ndarray):
             have = ", ".join(sorted(outputs)) or "nothing"

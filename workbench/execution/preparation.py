@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from workbench.errors import DataError
 from workbench.execution.bundle import bundle_json, tensor_spec_from_json
+from workbench.execution.origin import IMPORTERS, library_versions
 from workbench.execution.stages import Stages
 from workbench.execution.study import Candidate, Study
 from workbench.files import canonical_json, sha256_of_bytes, sha256_of_file
@@ -154,7 +155,13 @@ def _onnx_of(
     report = stages.keep(
         f"Import {Path(source).name}",
         folder,
-        {"source": signature},
+        {
+            "source": signature,
+            "libraries": library_versions(IMPORTERS),
+            "samples": samples.index.sha256 if samples else None,
+            "preprocess": study.preprocess.to_json(),
+            "state": study.state_of(source),
+        },
         lambda place: stages.core_job("import_model", {**arguments, "out": str(place / f"{name}.onnx")}, place),
     )
     return folder / f"{name}.onnx", report
@@ -244,7 +251,9 @@ def prepare_data(stages: Stages, study: Study, part: Part) -> PreparedData | Non
 
 
 def listing_sha256(path: Path) -> str:
-    """Return a hash over name, size and time of change of every file at `path`: cheap, and different when one changes.
+    """Return a hash over name, size and times of every file at `path`: cheap, and different when one changes.
+
+    Beside the time that a program can set (an archive may give all files the same) stands the system's own.
 
     Raises:
         DataError: the folder cannot be listed.
@@ -255,7 +264,8 @@ def listing_sha256(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path.name} cannot be listed", why=error.strerror or str(error)) from error
     lines = [
-        f"{os.fsencode(item.relative_to(path)).hex()} {state.st_size} {state.st_mtime_ns}" for item, state in states
+        f"{os.fsencode(item.relative_to(path)).hex()} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+        for item, state in states
     ]
     return sha256_of_bytes("\n".join(lines).encode())
 

@@ -27,6 +27,7 @@ class RuntimeState:
         id, title, kind: of the plugin; the folder's name and "runtime" where its manifest is broken.
         ok: usable; reason and remedy say why not and what mends it.
         versions, devices, precisions: as the plugin's probe answered.
+        interpreter: library -> version of the interpreter that was asked.
         schemes: that a runtime accepts; options: of a native tool-chain, as its manifest declares them.
     """
 
@@ -41,6 +42,12 @@ class RuntimeState:
     schemes: tuple[str, ...] = ()
     kind: str = "runtime"
     options: Mapping[str, Any] = field(default_factory=dict)
+    interpreter: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tool_chain(self) -> dict[str, str]:
+        """Library -> version of all that a stored answer of it depends on; the plugin's own word counts."""
+        return {**{f"interpreter's {name}": value for name, value in self.interpreter.items()}, **self.versions}
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""
@@ -110,6 +117,7 @@ def probe(manifest: Manifest, python: str = sys.executable, cancel: threading.Ev
         versions=answer["versions"],
         devices=tuple(answer["devices"]),
         precisions=tuple(answer["precisions"]),
+        interpreter=answer["interpreter"],
     )
 
 

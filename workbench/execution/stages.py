@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import workbench
 from workbench import errors
 from workbench.errors import JobCancelledError, UserError
 from workbench.execution.cells import Cell, TimeLeft
 from workbench.execution.discovery import Manifest
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job, Outcome, PluginRef
+from workbench.execution.origin import program_origin
 from workbench.execution.store import Store
 
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -46,9 +46,9 @@ class Stages:
         Args:
             name: words for the progress line.
             folder: the stage's folder; `work` gets it empty and returns a JSON-ready value.
-            key: everything that goes into the stage; the program's version is added.
+            key: everything that goes into the stage; the program, its libraries and the processor are added.
         """
-        key = {**key, "program": workbench.__version__}
+        key = {**key, "program": program_origin()}
         found = self.store.finished(folder, key)
         if found is not None:
             self.stage(name, "kept")

@@ -15,6 +15,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Store:
         if self.root.exists() and not self.root.is_dir():
             raise OutputError(f"{self.root.name} is a file", how="Give a folder with -o.")
         write_text_atomic(self.root / ".writable", "")
-        (self.root / ".writable").unlink()
+        (self.root / ".writable").unlink(missing_ok=True)  # of a program that starts at the same time
 
     def tidy(self) -> None:
         """Remove what a killed program left: emptied stages, temporary files, and a torn last line of the events log.
@@ -123,10 +124,20 @@ class Store:
         remove_durable(folder / ANSWERS)
 
     def log_event(self, event: Mapping[str, Any]) -> None:
-        """Append one line to events.jsonl; a torn last line is allowed, readers skip it."""
+        """Append one line to events.jsonl; a torn last line is allowed, readers skip it. Raises OutputError."""
         line = json.dumps({"utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **event}, ensure_ascii=False)
-        with (self.root / "events.jsonl").open("a", encoding="utf-8") as stream:
+        with writing("events.jsonl"), (self.root / "events.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+
+
+@contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Raise OutputError where the disk is full or fails while `name` is written."""
+    try:
+        yield
+    except OSError as error:
+        how = "Make room on the disk, or choose another folder; what is finished is kept."
+        raise OutputError(f"{name} cannot be written", why=error.strerror or str(error), how=how) from error
 
 
 def cell_folder(root: Path, label: str, candidate: str, precision: str) -> Path:
@@ -168,7 +179,8 @@ def _recorded(folder: Path, name: str, kind: str, version: int, key: Mapping[str
 
 def _record(path: Path, version: int, key: Mapping[str, Any], value: dict[str, Any], files: Collection[Path]) -> None:
     """Write a record after everything it speaks of is on the disk."""
-    sizes = {file.relative_to(path.parent).as_posix(): _synced(file) for file in files}
+    with writing(path.parent.name):
+        sizes = {file.relative_to(path.parent).as_posix(): _synced(file) for file in files}
     document = {"schema_version": version, "key": key_sha256(key), "files": sizes, "value": value}
     write_json_atomic(path, document)
 

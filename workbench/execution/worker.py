@@ -36,6 +36,8 @@ HANDLER_MODULES: tuple[str, ...] = (
 )
 """Modules whose `HANDLERS` (kind -> Handler) a worker knows; each is loaded only when those before it lack a kind."""
 
+MISTAKES = (LookupError, AttributeError, TypeError, NameError, AssertionError, ArithmeticError)
+"""Exceptions whose own text is no sentence, such as 'input' of a KeyError."""
 PROGRESS_INTERVAL_S = 0.05
 SENTINEL_S = 0.5
 
@@ -144,7 +146,7 @@ def find_handler(kind: str) -> Handler:
 
 def error_document(error: BaseException, plugin: PluginRef | None) -> dict[str, str]:
     """Return an exception as JSON: kind, what, why, how, message, traceback."""
-    what, why, how = str(error), "", ""
+    what, why, how = _told(error, plugin), "", ""
     if isinstance(error, UserError):
         what, why, how = error.what, error.why, error.how
     elif isinstance(error, ImportError) and plugin and plugin.requirements:
@@ -157,6 +159,18 @@ def error_document(error: BaseException, plugin: PluginRef | None) -> dict[str, 
         "message": str(error) or type(error).__name__,
         "traceback": "".join(traceback.format_exception(error)),
     }
+
+
+def _told(error: BaseException, plugin: PluginRef | None) -> str:
+    """Return an exception in words; of one that tells a mistake in code, what it is called and where it was made."""
+    if isinstance(error, SystemExit):
+        return f"the plugin's code ended the program with sys.exit({error.code!r})" if plugin else str(error)
+    if plugin is None or not isinstance(error, MISTAKES):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(plugin.folder)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name})" if own else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def peak_rss_bytes() -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def known_plugins(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Run the study once; tests must not change its folder."""
     root = tmp_path_factory.mktemp("finished")
     gates = {"max_accuracy_drop_points": 100.0, "min_sqnr_db": 90.0, "max_artifact_bytes": 1e9}
@@ -40,4 +39,4 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INT8_WORKBENCH_PLUGINS", str(studies.PLUGINS))
         result, events = studies.run(path, root / "run")
-        yield Finished(path, root / "run", result, events)
+    return Finished(path, root / "run", result, events)

@@ -17,6 +17,7 @@ from workbench.errors import StudyError
 from workbench.execution.baseline import open_baseline
 from workbench.execution.baseline_compare import NOT_IN_BASELINE, study_differences
 from workbench.execution.baseline_record import BaselineComparison, load_comparison
+from workbench.execution.labels import LABELS_FACT
 from workbench.execution.result import Result
 from workbench.execution.schemas import schema_of
 
@@ -128,4 +129,8 @@ def test_what_differs_as_a_whole_is_named(finished: Any) -> None:
         f"int8-workbench {result.program_version} -> 9",
     ]
     unlabelled = [run.model_copy(update={"accuracy": None}) for run in result.runs]
-    assert study_differences(result, result.model_copy(update={"runs": unlabelled})) == ["the labels"]
+    assert study_differences(result, result.model_copy(update={"runs": unlabelled})) == []
+    untold = [run.model_copy(update={"facts": {}}) for run in unlabelled]  # as an older program wrote it
+    assert study_differences(result, result.model_copy(update={"runs": untold})) == ["the labels"]
+    relabelled = [run.model_copy(update={"facts": {**run.facts, LABELS_FACT: "0" * 64}}) for run in result.runs]
+    assert study_differences(result, result.model_copy(update={"runs": relabelled})) == ["the labels"]

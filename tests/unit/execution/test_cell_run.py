@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,46 @@ def test_answers_that_differ_are_forgotten_before_they_are_given_again(tmp_path:
     assert "answers_kept" not in run.facts
     assert run.outputs_sha256 == straight.outputs_sha256
     assert (cell / "answers.json").is_file()
+
+
+CLOSING = """
+    def __exit__(self, kind, error, trace):
+        import os, signal, time
+        way = self.options["close"]
+        if way == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if way == "hang":
+            time.sleep(1000)
+        raise KeyError("handle")
+"""
+
+
+def test_what_was_measured_outlives_a_session_that_cannot_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "plugins" / "mine"
+    shutil.copytree(studies.PLUGINS / "echo", folder, ignore=shutil.ignore_patterns("__pycache__", "elsewhere.py"))
+    manifest = (folder / "plugin.toml").read_text(encoding="utf-8").replace('elsewhere = "elsewhere.py"', "")
+    (folder / "plugin.toml").write_text(manifest.replace('id = "echo"', 'id = "mine"'), encoding="utf-8")
+    code = (folder / "runtime.py").read_text(encoding="utf-8")
+    refusal = code[code.index("        if options.settings:") : code.index("        self.artifact =")]
+    code = code.replace(refusal, "        self.options = options.settings\n")
+    code = code.replace("    def run(self, feeds", f"{CLOSING}\n    def run(self, feeds")
+    (folder / "runtime.py").write_text(code, encoding="utf-8")
+    monkeypatch.setenv("INT8_WORKBENCH_PLUGINS", str(folder))
+    monkeypatch.setattr("workbench.execution.cell_run.CLOSE_LIMIT_S", 1.0)
+    ways = ("crash", "hang", "raise")
+    rows = [{"id": "mine", "name": way, "precisions": ["fp32"], "options": {"close": way}} for way in ways]
+    result, _ = studies.run(studies.write_study(tmp_path / "study", document(rows)), tmp_path / "run")
+    found = {run.label: run for run in result.runs if run.label in ways}
+    assert {run.status for run in found.values()} == {"ok"}
+    assert {run.top1_agreement.value for run in found.values() if run.top1_agreement} == {1.0}
+    told = {way: run.findings[-1].partition("its session was not closed: ")[2] for way, run in found.items()}
+    assert told["crash"].startswith("Crashed: mine (cell) was ended by SIGSEGV.")
+    assert told["hang"] == "Timed out: mine (cell): the end did not come within 1 s."
+    assert told["raise"].startswith("Failed: KeyError: 'handle' (runtime.py, line ")
+    assert found["hang"].peak_rss_bytes is None
+    assert found["hang"].reasons["peak_rss_bytes"] == "its worker ended without a last word"
 
 
 def test_no_stage_record_names_an_absolute_path(finished: Any) -> None:

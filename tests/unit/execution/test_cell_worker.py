@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ def test_every_sample_is_answered_once_in_fixed_batches(files: Files, tmp_path: 
     assert events[-1]["outputs_sha256"] == value["outputs_sha256"]
     assert value["placement"][0]["node"] == "conv"
     assert value["facts"] == {"threads": "1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "value", "text"),
+    [
+        ("open", None, "what open returned, NoneType, lacks __enter__, __exit__, run, placement, facts"),
+        ("run", [], "fake: run returned list, not output name -> array"),
+        ("placement", None, "fake: placement returned nothing, not a list of Placement"),
+        ("facts", "fast", "fake: facts returned a str, not a dict of texts"),
+    ],
+)
+def test_a_wrong_answer_is_named_where_it_was_given(
+    files: Files, tmp_path: Path, method: str, value: Any, text: str
+) -> None:
+    runtime = Fake(files.model)
+    setattr(runtime, method, lambda *_: value)
+    with pytest.raises(ContractError, match=re.escape(text)):
+        cell(files, runtime, tmp_path)
 
 
 def test_timed_answers_are_checked_against_the_accuracy_pass(files: Files, tmp_path: Path) -> None:

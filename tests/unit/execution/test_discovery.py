@@ -195,6 +195,9 @@ def test_a_runtime_must_have_its_methods(tmp_path: Path) -> None:
         load_runtime(PluginRef("zz_none", tmp_path / "zz_none"))
     with pytest.raises(ContractError, match="zz_half lacks realise, prepare, read_back, open"):
         load_runtime(PluginRef("zz_half", tmp_path / "zz_half"))
+    write(tmp_path / "zz_class", code="class R:\n    def probe(self): ...\nRUNTIME = R\n")
+    with pytest.raises(ContractError, match=r"zz_class: RUNTIME is a class; write RUNTIME = R\(\)"):
+        load_runtime(PluginRef("zz_class", tmp_path / "zz_class"))
     assert callable(load_runtime(find_plugin("echo", [PLUGINS]).ref).probe)
 
 

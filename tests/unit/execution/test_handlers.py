@@ -43,6 +43,36 @@ def test_probe_and_realise_answer_in_json(files: Files, channel: Channel) -> Non
         probe(None, {}, channel)
 
 
+@pytest.mark.parametrize(
+    ("method", "value", "text"),
+    [
+        ("probe", None, "echo: probe returned nothing, not an Availability"),
+        ("realise", None, "echo: realise returned nothing, not a list of Deviation"),
+        ("prepare", Path("a.onnx"), "echo: prepare returned a PosixPath, not a Prepared"),
+        ("prepare", Prepared("a.onnx"), "echo: prepare: artifact returned a str, not a Path"),  # type: ignore[arg-type]
+        ("read_back", {}, "echo: read_back returned a dict, not a RealisedParameters"),
+    ],
+)
+def test_a_wrong_answer_is_named_where_it_was_given(
+    files: Files, channel: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, value: Any, text: str
+) -> None:
+    class Odd:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: value
+
+    monkeypatch.setattr(handlers, "load_plugin", lambda _: Odd())
+    monkeypatch.setattr(handlers, "load_runtime", lambda _: Odd())
+    arguments = {
+        "probe": {},
+        "realise": {"canonical": str(files.canonical), "scheme": Scheme("S1").to_json(), "settings": {}},
+        "prepare": files.prepare_arguments(tmp_path / "work"),
+        "read_back": {"artifact": "a.onnx"},
+    }[method]
+    with pytest.raises(ContractError) as caught:
+        HANDLERS[method](plugin("echo"), arguments, channel)
+    assert str(caught.value) == text
+
+
 def test_prepare_empties_its_folder_and_hashes_the_artifact(files: Files, channel: Channel, tmp_path: Path) -> None:
     work_dir = tmp_path / "work"
     work_dir.mkdir()

@@ -111,6 +111,10 @@ def test_the_record_of_a_native_candidate_and_what_is_kept(tmp_path: Path) -> No
     _, events = studies.run(path, tmp_path / "run")
     assert studies.states(events, "Quantize") == ["kept"]
     assert studies.states(events, "Run echo") == ["kept", "kept"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "plugin_sha256", lambda manifest: "other files")
+        _, events = studies.run(path, tmp_path / "run")
+    assert studies.states(events, "Quantize") == ["start", "done"]
     content = studies.document([ECHO_INT8], candidates=[candidate("tiny_quantizer", range="first")])
     studies.write_study_file(path, content)
     changed, events = studies.run(path, tmp_path / "run")

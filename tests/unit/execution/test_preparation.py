@@ -21,6 +21,7 @@ from workbench.execution.preparation import (
     prepare_data,
     prepare_model,
 )
+from workbench.execution.stages import Stages
 from workbench.execution.study import load_study
 from workbench.model.load import save_proto
 
@@ -38,7 +39,10 @@ def test_a_listing_changes_with_names_sizes_and_times(tmp_path: Path) -> None:
     found.append(listing_sha256(tmp_path))
     os.utime(tmp_path / "b" / "1.png", ns=(10**18, 2 * 10**18))
     found.append(listing_sha256(tmp_path))
-    assert len(set(found)) == 4
+    (tmp_path / "b" / "1.png").write_bytes(b"321")
+    os.utime(tmp_path / "b" / "1.png", ns=(10**18, 2 * 10**18))
+    found.append(listing_sha256(tmp_path))
+    assert len(set(found)) == 5
     assert listing_sha256(tmp_path) == found[-1]
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "x.pyc").write_bytes(b"1")
@@ -58,10 +62,11 @@ def test_data_are_scanned_again_when_their_labels_change(tmp_path: Path) -> None
     study = load_study(studies.write_study(tmp_path, content))
     stages, events = studies.stages(tmp_path / "run")
     seen = []
-    for labels in ([0, 1, 2, 0], [0, 1, 2, 0], [2, 1, 0, 0]):
-        names = ("0.png", "1.png", "2.png", "broken.png")
-        table.write_text("file,label\n" + "".join(f"{n},{v}\n" for n, v in zip(names, labels, strict=True)))
-        os.utime(table, ns=(10**18, labels[0] * 10**18))
+    names = ("0.png", "1.png", "2.png", "broken.png")
+    for labels in ([0, 1, 2, 0], None, [2, 1, 0, 0]):
+        if labels:
+            table.write_text("file,label\n" + "".join(f"{n},{v}\n" for n, v in zip(names, labels, strict=True)))
+            os.utime(table, ns=(10**18, 10**18))  # as archives do that give every file the same time
         found = prepare_data(stages, study, "evaluation")
         assert found is not None
         seen.append(dict(zip(found.index.files, found.index.labels or (), strict=True)))
@@ -156,6 +161,32 @@ def test_a_factory_is_imported_again_when_its_package_changes(tmp_path: Path) ->
     found.append(preparation._factory_signature("my_models_of_test.net:other", [tmp_path]))
     found.append(preparation._factory_signature("absent_package_of_test:make", [tmp_path]))
     assert len(set(found)) == 4
+
+
+def test_an_import_is_done_again_with_other_libraries_samples_or_preprocessing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def imported(stages: Stages, kind: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+        save_proto(conv_relu_net(), Path(arguments["out"]))
+        return dict.fromkeys(("kind", "torch_version", "samples"), "x") | {"sqnr_db": None, "agreement": 1, "notes": []}
+
+    def state(**preprocess: Any) -> str:
+        study = load_study(studies.write_study(tmp_path, studies.document(preprocess=preprocess)))
+        samples = prepare_data(stages, study, "calibration") if data else None
+        with monkeypatch.context() as patch:
+            patch.setattr(Stages, "core_job", imported)
+            prepare_model(stages, study, str(tmp_path / "net.pt"), True, samples)
+        return studies.states(events, "Import")[-1]
+
+    (tmp_path / "net.pt").write_bytes(b"1")
+    stages, events = studies.stages(tmp_path / "run")
+    data = False
+    assert [state(), state()] == ["done", "kept"]
+    data = True
+    assert [state(), state()] == ["done", "kept"]
+    assert [state(mean=[1.0], std=[2.0]), state(mean=[1.0], std=[2.0])] == ["done", "kept"]
+    monkeypatch.setattr(preparation, "library_versions", lambda names: dict.fromkeys(names, "99.0"))
+    assert state(mean=[1.0], std=[2.0]) == "done"
 
 
 def test_the_import_report_becomes_facts_of_the_model() -> None:

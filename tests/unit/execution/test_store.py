@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from pathlib import Path
 
@@ -96,6 +97,32 @@ def test_begin_empties_a_folder_and_tidy_removes_what_a_kill_left(tmp_path: Path
     (tmp_path / ".old-123" / "0.npy").write_bytes(b"1")
     store.tidy()
     assert not (tmp_path / ".old-123").exists()
+
+
+def test_two_programs_may_open_a_folder_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written_and_removed_by_the_other(path: Path, text: str) -> None:
+        write_text_atomic(path, text)
+        path.unlink()
+
+    monkeypatch.setattr("workbench.execution.store.write_text_atomic", written_and_removed_by_the_other)
+    Store(tmp_path).open()
+
+
+def test_a_full_disk_is_one_line_whatever_was_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store, folder = _answered(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.execution.store.os.fsync", full)
+        with pytest.raises(OutputError, match=r"row cannot be written: No space left on device\. Make room"):
+            store.finish(folder, KEY, {"n": 3})
+        with pytest.raises(OutputError, match="row cannot be written"):
+            store.keep_answers(folder, KEY, ANSWERS)
+    assert store.finished(folder, KEY) is None
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OutputError, match=r"events\.jsonl cannot be written"):
+        store.log_event({"event": "stage"})
 
 
 def test_answers_are_kept_under_their_key_alone(tmp_path: Path) -> None:

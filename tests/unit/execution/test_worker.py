@@ -118,6 +118,21 @@ def test_a_failed_import_says_what_to_install() -> None:
     assert error_document(error, None)["how"] == ""
 
 
+def test_a_mistake_in_a_plugins_code_says_what_it_is_and_where(tmp_path: Path) -> None:
+    plugin = PluginRef("mine", tmp_path)
+    code = "def run(feeds):\n    return feeds['input']\n"
+    (tmp_path / "runtime.py").write_text(code, encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(code, str(tmp_path / "runtime.py"), "exec"), names)
+    with pytest.raises(KeyError) as caught:
+        names["run"]({})
+    assert error_document(caught.value, plugin)["what"] == "KeyError: 'input' (runtime.py, line 2, in run)"
+    assert error_document(TypeError("realise() takes 3"), plugin)["what"] == "TypeError: realise() takes 3"
+    assert error_document(ValueError("mine has no option 'x'"), plugin)["what"] == "mine has no option 'x'"
+    ended = error_document(SystemExit(3), plugin)
+    assert ended["what"] == "the plugin's code ended the program with sys.exit(3)"
+
+
 def test_handlers_are_found_by_kind() -> None:
     for kind in ("probe", "realise", "prepare", "read_back", "cell"):
         assert callable(find_handler(kind))

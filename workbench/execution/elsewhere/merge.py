@@ -29,6 +29,7 @@ from workbench.files import canonical_json, sha256_of_bytes, write_json_atomic
 
 PLACE, IMPORTED_NAME = "returned", "imported.json"
 IMPORT_VERSION = 1
+INCOMING = ".incoming-"
 NAME_LETTERS, LONGEST_NAME = 24, 60
 CAME_BACK = "what came back from"
 NO_PEAK = "its models share one process on the other machine"
@@ -73,7 +74,9 @@ def import_result(path: Path, folder: Path, name: str = "") -> Imported:
     with folder_lock(folder):
         result = load_result(folder / "result.json")
         stored = open_stored(folder, result)
-        incoming = folder / PLACE / f".incoming-{uuid.uuid4().hex}"
+        for left in (folder / PLACE).glob(f"{INCOMING}*"):  # of a killed program
+            shutil.rmtree(left, ignore_errors=True)
+        incoming = folder / PLACE / f"{INCOMING}{uuid.uuid4().hex}"
         arrived = unpack_returned(path, incoming, folder)
         try:
             check_fits(arrived, stored)

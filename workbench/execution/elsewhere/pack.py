@@ -43,6 +43,7 @@ from workbench.model.graph import GraphSummary
 
 BUNDLES, JOBS = "bundles", "jobs"
 STAGE_NAME = "stage.json"
+SCRATCH = "job-"
 MADE_HERE = ("engines", "*.engine")
 """What lies beside an artifact and was compiled for this machine's device."""
 CHUNK = 64
@@ -114,13 +115,15 @@ def make_bundle(
         stored = open_stored(folder, result)
         stages = Stages(Store(folder / BUNDLES), on_event, cancel or threading.Event())
         stages.store.open()
+        for left in stages.store.root.glob(f"{SCRATCH}*"):  # of a killed program
+            shutil.rmtree(left, ignore_errors=True)
         available = probe(manifest, cancel=stages.cancel)
         wanted, left_out = _wanted(stored, _cells(stored.study, manifest, options), options)
         made = [(cell, _artifact(stages, stored, cell, manifest, available, left_out)) for cell in wanted]
         ready = [(cell, artifact) for cell, artifact in made if artifact is not None]
         if not ready:
             raise StudyError(f"Nothing of {manifest.title} can be bundled", why="; ".join(left_out.values()))
-        with TemporaryDirectory(prefix="job-", dir=stages.store.root) as scratch:
+        with TemporaryDirectory(prefix=SCRATCH, dir=stages.store.root) as scratch:
             (Path(scratch) / ELSEWHERE_NAME).write_bytes(opens)
             measure = _measure(options.profile or result.profile, len(ready), stored.study)
             job = _write_files(stages, stored, ready, available, measure, Path(scratch))
@@ -196,7 +199,7 @@ def _artifact(
     plan = (kept.plan, kept.path) if kept else None
     model = stored.model_of(cell.candidate).prepared
     try:
-        made = make_artifact(stages, cell, manifest, available.versions, model, plan)
+        made = make_artifact(stages, cell, manifest, available.tool_chain, model, plan)
     except CellFailedError as error:
         left_out[cell.title] = error.outcome.message or str(error.outcome)
         return None

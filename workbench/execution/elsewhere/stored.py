@@ -15,6 +15,7 @@ import onnx
 
 from workbench.errors import FileFormatError, StudyError
 from workbench.execution.evaluate import Judge, Outputs, judge_of, open_outputs
+from workbench.execution.labels import labels_sha256
 from workbench.execution.preparation import PreparedData, PreparedModel
 from workbench.execution.result import Result
 from workbench.execution.store import safe_name
@@ -102,6 +103,8 @@ def _evaluation(folder: Path, study: Study, result: Result) -> PreparedData:
         raise StudyError("The list of evaluation samples cannot be read", how=RUN_AGAIN) from error
     if spec is None or index.sha256 != result.data["evaluation"].sha256:
         raise StudyError("The evaluation samples are not those of the result any more", how=RUN_AGAIN)
+    if index.labels_sha256 != labels_sha256(result) != "":
+        raise StudyError("The labels of the evaluation samples are not those of the result any more", how=RUN_AGAIN)
     return PreparedData(spec, index, path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from workbench.errors import StudyError
 from workbench.execution.elsewhere.stored import open_stored
+from workbench.model.data import sample_index_from_json
 
 
 def test_everything_of_the_result_is_there(finished: Any) -> None:
@@ -38,6 +40,13 @@ def _other_samples(folder: Path) -> None:
     path.write_text(json.dumps(document))
 
 
+def _other_labels(folder: Path) -> None:
+    path = folder / "data/evaluation/index.json"
+    index = sample_index_from_json(json.loads(path.read_text()))
+    assert index.labels
+    path.write_text(json.dumps(replace(index, labels=tuple(1 - label for label in index.labels)).to_json()))
+
+
 def _other_plan(folder: Path) -> None:
     path = folder / "plans/S1/plan.json"
     document = json.loads(path.read_text())
@@ -57,6 +66,7 @@ def _no_models(folder: Path) -> None:
     ("change", "words"),
     [
         (_other_samples, "samples"),
+        (_other_labels, "labels of the evaluation samples are not those"),
         (_other_plan, "plan"),
         (_no_reference, "reference"),
         (_no_models, "model of the result"),

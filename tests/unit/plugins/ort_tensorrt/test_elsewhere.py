@@ -42,6 +42,12 @@ def test_the_engine_is_built_for_one_batch_from_the_graph_as_written(standin: Pr
     assert standin.options.graph_optimization_level.name == OrtTensorRtSession.level
     facts = model.facts()
     assert (facts["remainder"], facts["engine"], facts["fallback"]) == ("fp32", "built while loading", "none")
+    assert "rebuild_noise" not in facts
+
+
+def test_a_second_engine_that_was_asked_for_is_told_to_be_missing(standin: ProviderStandIn) -> None:
+    model = elsewhere.open_model(Path("m.onnx"), {**OPTIONS, "settings": {"build_twice": True}})
+    assert model.facts()["rebuild_noise"].startswith("not measured: build_twice does not travel")
 
 
 @pytest.mark.parametrize(

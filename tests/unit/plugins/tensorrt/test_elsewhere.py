@@ -57,6 +57,11 @@ def opened(package: Any, driver: Driver, folder: Path, batch: int = 3, **setting
     return elsewhere.Model(package, driver, folder / "m.onnx", options(batch, **settings))
 
 
+def test_a_second_engine_that_was_asked_for_is_told_to_be_missing(package: Any, tmp_path: Path) -> None:
+    model = opened(package, Driver(), tmp_path, build_twice=True)
+    assert model.facts()["rebuild_noise"].startswith("not measured: build_twice does not travel")
+
+
 def test_answers_are_the_graphs_and_the_callers_own(package: Any, tmp_path: Path) -> None:
     driver, feeds = Driver(), random_feeds(CANONICAL, 3)
     model = opened(package, driver, tmp_path)
@@ -68,6 +73,7 @@ def test_answers_are_the_graphs_and_the_callers_own(package: Any, tmp_path: Path
     facts = model.facts()
     assert (facts["tf32"], facts["builder_optimization_level"], facts["fallback"]) == ("off", "3", "none")
     assert facts["optimization_profile"] == "input:3x" + "x".join(map(str, options(3)["inputs"][0]["shape"][1:]))
+    assert "rebuild_noise" not in facts
     assert {name for item in model.kernels(feeds) for name in item["nodes"]} == {n.name for n in CANONICAL.graph.node}
     model.close()
     model.close()
