@@ -58,7 +58,7 @@ def tree(folder: Path, without: Path) -> dict[str, str]:
 def test_probe_answers_in_a_worker(subject: Any, tmp_path: Path) -> None:
     outcome = run("probe", subject.manifest.ref, {}, tmp_path)
     assert outcome.is_ok, str(outcome)
-    assert set(outcome.value) == set(Availability.__dataclass_fields__)
+    assert set(outcome.value) == {*Availability.__dataclass_fields__, "interpreter"}
     assert outcome.value["ok"] is True
     assert all(isinstance(version, str) and version for version in outcome.value["versions"].values())
     assert "fp32" in outcome.value["precisions"]
@@ -153,6 +153,15 @@ def test_placement_covers_every_canonical_node_exactly_once(subject: Any, precis
     shares = [row.time_share for row in placement if row.time_share is not None]
     assert all(0 <= share <= 1 for share in shares)
     assert sum(shares) <= 1.001
+
+
+def test_a_session_leaves_the_artifact_as_it_is(subject: Any, precision: str) -> None:
+    artifact = subject.prepared(precision).artifact
+    before = artifact_sha256(artifact)
+    with subject.open(precision) as session:
+        session.run(dict(subject.feeds))
+        session.placement()
+    assert artifact_sha256(artifact) == before
 
 
 def test_facts_are_strings(subject: Any, precision: str) -> None:
