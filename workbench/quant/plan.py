@@ -297,7 +297,7 @@ def _npz_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         names = sorted(arrays)
         _add_member(archive, "index", np.asarray(names, np.str_))
         for number, name in enumerate(names):
-            _add_member(archive, str(number), np.ascontiguousarray(arrays[name]))
+            _add_member(archive, str(number), np.asarray(arrays[name], order="C"))  # of no axes too
     return buffer.getvalue()
 
 

@@ -73,6 +73,12 @@ def test_what_is_loaded_is_what_was_saved(saved: Path) -> None:
     assert (got.scheme, got.tensors, got.edges) == (expected.scheme, expected.tensors, expected.edges)
 
 
+def test_a_constant_without_axes_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
+    save_plan(plan(float_values={"F": np.asarray(0.5, np.float32)}), tmp_path / "plan.json")
+    found = load_plan(tmp_path / "plan.json").float_values["F"]
+    assert (found.shape, float(found)) == ((), 0.5)
+
+
 def test_equal_plans_give_equal_bytes(saved: Path, tmp_path: Path) -> None:
     other = tmp_path / "again" / "plan.json"
     save_plan(load_plan(saved), other)
