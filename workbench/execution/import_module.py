@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.execution.import_words import NO_TENSOR
+
 MAX_BATCH = 1 << 16
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """By place, and by name."""
@@ -203,7 +205,7 @@ def flat_outputs(torch: Any, value: Any, name: str = "") -> list[tuple[str, Any]
         fields = getattr(value, "_fields", None)
         parts = [(fields[i] if fields else (str(i) if name else ""), item) for i, item in enumerate(value)]
     else:
-        raise TypeError(f"it returns {type(value).__name__} {name}".rstrip() + ", which is no tensor")
+        raise TypeError(f"it returns {type(value).__name__} {name}".rstrip() + f", {NO_TENSOR}")
     return [pair for key, item in parts for pair in flat_outputs(torch, item, "_".join(filter(None, (name, key))))]
 
 

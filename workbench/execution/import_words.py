@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 
 MAX_CHARACTERS = 300
+NO_TENSOR = "which is no tensor"
+"""How the error for an output that is not made of tensors ends."""
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _MISSING_OP = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+?)'")
 _WRAPPERS = ("Failed to convert", "Failed to export", "Failed to decompose", "Error when translating")
-_SAVE = "Save it with torch.export (.pt2), or give its ONNX file."
+_SAVE = "Save it with torch.export (.pt2) where that works, or give its ONNX file."
 
 
 def failure_words(error: BaseException, *, exporting: bool) -> tuple[str, str]:
@@ -80,6 +82,12 @@ def _quantized(error: BaseException) -> tuple[str, str] | None:
     return "it holds torch's own quantized layers", "Give the float model: quantizing it is this program's work."
 
 
+def _odd_output(error: BaseException) -> tuple[str, str] | None:
+    if not _text(error).endswith(NO_TENSOR):
+        return None
+    return _text(error), "Let the factory return a module around it that returns tensors only."
+
+
 _KNOWN: tuple[Callable[[BaseException], tuple[str, str] | None], ...] = (
-    _missing_package, _missing_op, _quantized, _control_flow,
+    _missing_package, _missing_op, _quantized, _control_flow, _odd_output,
 )  # fmt: skip

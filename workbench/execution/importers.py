@@ -190,7 +190,7 @@ def _examples(torch: Any, model: Source, feeds: Sequence[Feeds] | None, name: st
     if not feeds:
         raise ModelError(
             f"The input shapes of {name} are not known",
-            how="Give data; a factory may return (module, example_inputs) instead.",
+            how="A study's data give them; or let a factory return (module, example_inputs).",
         )
     return tuple(torch.from_numpy(np.array(array)) for array in in_call_order(feeds[0], model.names, name))
 

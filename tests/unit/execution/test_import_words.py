@@ -38,6 +38,7 @@ def chained(outer: Exception, inner: Exception) -> Exception:
             "torch.where",
         ),
         (AttributeError("LinearPackedParamsBase has no field"), "own quantized layers", "float model"),
+        (TypeError("it returns set b, which is no tensor"), "it returns set b, which is no tensor", "tensors only"),
         (RuntimeError("anything else\nmore"), "RuntimeError: anything else", "Save it with torch.export"),
     ],
 )
