@@ -12,10 +12,11 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from workbench.errors import ContractError, DataError, ModelError
-from workbench.model.graph import COMPUTE_OPS, GraphSummary
+from workbench.model.graph import COMPUTE_OPS, GraphSummary, NodeSummary
 from workbench.model.protos import constants_of
 from workbench.model.summary import graph_summary
 from workbench.quant.affine import (
+    SCALE_CEILING,
     affine_parameters,
     bias_grid,
     quantize_bias,
@@ -36,6 +37,7 @@ from workbench.quant.smoothing import smooth
 from workbench.quant.thresholds import clip_range
 
 Floats = npt.NDArray[np.float32]
+TOO_WIDE = "more than 127 steps of the largest float16 scale"
 
 
 def build_plan(
@@ -55,7 +57,7 @@ def build_plan(
 
     Raises:
         DataError: activations are quantized and there are no samples.
-        ModelError: a tensor is not finite, or too large for a float16 scale.
+        ModelError: a tensor is not finite.
         SchemeError: an excluded node does not exist.
         ContractError: the scheme quantizes nothing.
     """
@@ -100,7 +102,7 @@ def possible_selection(canonical: onnx.ModelProto, scheme: Scheme) -> Selection:
 
 
 def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -> dict[str, str]:
-    """Return compute nodes whose constants cannot be quantized -> why: wrong element type or shape."""
+    """Return compute nodes whose constants cannot be quantized -> why: element type, shape, or values too large."""
     vetoes: dict[str, str] = {}
     for node in graph.nodes:
         if node.op_type not in COMPUTE_OPS or 1 not in node.constant_inputs:
@@ -110,6 +112,8 @@ def constant_vetoes(graph: GraphSummary, constants: Mapping[str, TensorProto]) -
             vetoes[node.name] = f"its weight is {TensorProto.DataType.Name(weight.data_type).lower()}, not float32"
         elif node.op_type in ("MatMul", "Gemm") and len(weight.dims) != 2:
             vetoes[node.name] = "its constant is not 2-D"
+        elif not (largest := _largest(weight)) <= 127.0 * SCALE_CEILING:
+            vetoes[node.name] = f"its weight reaches {largest:.3g}, {TOO_WIDE}"
         elif len(node.inputs) > 2 and node.inputs[2] in constants and not _is_bias(node, constants):
             vetoes[node.name] = "its bias is not one value per output channel"
     return vetoes
@@ -136,13 +140,14 @@ def calibrated_tensors(
 
 
 def settle(graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], ranges: Ranges) -> Selection:
-    """Return the final selection: Concats whose ranges do not fit leave it, and what hung on them, until none is left.
+    """Return the final selection: what the ranges rule out leaves it, and what hung on that, until none is left.
 
-    Concats after the last INT8 layer that would mix such ranges get that as their reason too.
+    Those are Concats of ranges that do not fit, and nodes on a tensor too wide for a scale. Concats after the last INT8
+    layer that would mix such ranges get that as their reason too.
     """
     refused = dict(vetoes)
     selection = choose(graph, scheme, refused)
-    while found := refused_concats(selection, ranges):
+    while found := refused_concats(selection, ranges) or _on_wide_tensors(graph, selection, scheme, ranges):
         refused.update(found)
         selection = choose(graph, scheme, refused)
     reasons = dict(selection.float_nodes)
@@ -152,20 +157,62 @@ def settle(graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], range
     return replace(selection, float_nodes=reasons)
 
 
+def _on_wide_tensors(graph: GraphSummary, selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, str]:
+    """Return quantized nodes on a tensor for which no float16 scale is large enough -> why they stay in float.
+
+    All readers of its group go first, so that no tensor needs a range that was not observed: without them a Gemm or
+    MatMul may give out floats. Where there are none, the maker goes.
+    """
+    wide = {
+        name: f"{name} reaches {threshold(limits):.3g}, {TOO_WIDE}"
+        for name, limits in shared_ranges(selection, ranges).items()
+        if _parameters(limits, scheme) is None
+    }
+    nodes = [node for node in graph.nodes if node.name in selection.roles]
+    readers = {
+        node.name: wide[node.inputs[index]]
+        for node in nodes
+        for index in selection.edges[node.name]
+        if node.inputs[index] in wide
+    }
+    return readers or _makers(nodes, selection, wide)
+
+
+def _makers(nodes: Sequence[NodeSummary], selection: Selection, wide: Mapping[str, str]) -> dict[str, str]:
+    """Return the node that computes each tensor of `wide`, looked up through its bias and its fused activation."""
+    found: dict[str, str] = {}
+    reasons = dict(wide)
+    for node in reversed(nodes):
+        reason = next((reasons[name] for name in node.outputs if name in reasons), "")
+        if reason and selection.roles[node.name] in ("bias", "fused"):
+            reasons.update(dict.fromkeys(node.inputs, reason))
+        elif reason:
+            found[node.name] = reason
+    return found
+
+
 def tensor_parameters(selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, TensorParameters]:
     """Return scale and zero point of every quantized tensor. Raises ModelError when a scale exceeds float16."""
     parameters: dict[str, TensorParameters] = {}
-    for name, (low, high) in shared_ranges(selection, ranges).items():
-        try:
-            affine = scheme.name == "S2"
-            found = affine_parameters(low, high) if affine else symmetric_parameters(max(-low, high))
-            parameters[name] = power_of_two_tensor(found) if scheme.scale_rounding == "power_of_two" else found
-        except ValueError as error:
+    for name, limits in shared_ranges(selection, ranges).items():
+        found = _parameters(limits, scheme)
+        if found is None:
             raise ModelError(
-                f"Tensor {name} reaches {max(-low, high):.3g}", why="its scale does not fit into float16",
+                f"Tensor {name} reaches {threshold(limits):.3g}", why="its scale does not fit into float16",
                 how="Exclude the nodes around it, or scale the model's values down.",
-            ) from error  # fmt: skip
+            )  # fmt: skip
+        parameters[name] = found
     return parameters
+
+
+def _parameters(limits: tuple[float, float], scheme: Scheme) -> TensorParameters | None:
+    """Return scale and zero point for a range, None where no float16 scale is large enough."""
+    low, high = limits
+    try:
+        found = affine_parameters(low, high) if scheme.name == "S2" else symmetric_parameters(max(-low, high))
+    except ValueError:
+        return None
+    return power_of_two_tensor(found) if scheme.scale_rounding == "power_of_two" else found
 
 
 def quantized_constants(
@@ -229,6 +276,11 @@ def _floor_note(name: str, weight: WeightParameters, constants: Mapping[str, Ten
     largest = moved.reshape(moved.shape[0], -1).max(axis=1, initial=0.0)
     lifted = int(np.count_nonzero((largest > 0) & (largest / 127.0 < 2.0**-14)))
     return [{"kind": "scale_floor", "tensor": name, "channels": lifted}] if lifted else []
+
+
+def _largest(weight: TensorProto) -> float:
+    """Return the largest magnitude of a weight, NaN where it holds one."""
+    return float(np.abs(numpy_helper.to_array(weight)).max(initial=0.0))
 
 
 def _is_bias(node: Any, constants: Mapping[str, TensorProto]) -> bool:

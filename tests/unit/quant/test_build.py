@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -259,9 +260,44 @@ def test_errors_are_clear() -> None:
         plan_of(nan_net())
     with pytest.raises(SchemeError, match="does not have"):
         plan_of(conv_relu_net(), exclude_nodes=("nowhere",))
-    huge = Samples({"input": np.full_like(random_feeds(conv_relu_net(), 2)["input"], 1e9)})
-    with pytest.raises(ModelError, match="does not fit into float16"):
-        plan_of(conv_relu_net(), huge)
+
+
+def test_layers_on_tensors_too_wide_for_a_scale_stay_float() -> None:
+    b = Builder(0)
+    power = b.node("Mul", [b.linear("a", "x", 4, 4), "a"], "power")
+    x = b.node("MatMul", [power, b.weight("w", 4, 4)], "mel")
+    x = b.node("Relu", [b.node("Mul", [x, b.constant("down", 1e-9)], "small")], "r")
+    b.linear("y", x, 4, 4)
+    model = b.model({"x": ["N", 4]}, {"y": ["N", 4]})
+    _, plan = plan_of(model, Samples({"x": random_feeds(model, 4)["x"] * np.float32(5e4)}))
+    assert plan.quantized_nodes == ("a_node", "y_node")
+    assert re.match(r"power reaches \d\.\d+e\+10, more than 127 steps", plan.float_nodes["mel_node"])
+    assert "a" not in plan.tensors
+
+
+@pytest.mark.parametrize("value", [1e8, np.inf, np.nan])
+def test_a_layer_with_weights_too_large_for_a_scale_stays_float(value: float) -> None:
+    b = Builder(0)
+    b.node("Gemm", ["x", b.constant("w", np.asarray([[1.0, value]]))], "y")
+    graph, _ = canonical_graph(b.model({"x": ["N", 1]}, {"y": ["N", 2]}))
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    assert "its weight reaches" in constant_vetoes(graph_summary(graph), constants)["y_node"]
+
+
+@pytest.mark.parametrize("name", ["S1", "S2"])
+def test_a_layer_whose_output_is_too_wide_stays_float(name: str) -> None:
+    b = Builder(0)
+    x = b.node("Relu", [b.conv("wide", "x", 3, 3)], "fused")
+    x = b.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
+    x = b.node("Mul", [b.conv("next", x, 3, 3), b.constant("down", np.full(1, 1e-9))], "small")
+    b.conv("y", b.node("Sigmoid", [x], "s"), 3, 3)
+    model = b.model({"x": ["N", 3, 8, 8]}, {"y": ["N", 3, 4, 4]})
+    huge = Samples({"x": random_feeds(model, 4)["x"] * np.float32(2e7)})
+    canonical, plan = plan_of(model, huge, name=name)
+    assert plan.quantized_nodes == ("y_node",)
+    assert "reaches" in plan.float_nodes["wide_node"]
+    assert plan.float_nodes["fused_node"].startswith("its input comes from wide_node")
+    write_qdq(canonical, plan, SIMULATED)
 
 
 @pytest.mark.data
