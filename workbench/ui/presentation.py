@@ -25,6 +25,9 @@ TITLE_PX, LEAD_PX, BODY_PX, SMALL_PX = 34, 34, 22, 16
 SHRINKS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 """A slide that is too full is set in the first of these sizes that fits."""
 ENLARGED = 1.3
+MARGINS, GAP_PX = (28, 18, 28, 20), 22
+CLOSE_MARGINS, CLOSE_GAP_PX, CLOSE_FROM = (24, 7, 24, 8), 8, 4
+"""From so many verdicts on a slide their cards lie close."""
 BASE_SIZE = (1280, 800)
 LEAST, MOST = 0.8, 3.0
 """Sizes hold for BASE_SIZE and grow with the screen, within these limits."""
@@ -137,9 +140,11 @@ class Presentation(QDialog):
         inside.addStretch(1)
         absent = [sentence for sentence in sheet.sentences if sentence.word == ABSENT]
         together = absent if len(absent) > 1 else []
+        is_close = len(sheet.sentences) - len(together) >= CLOSE_FROM
+        inside.setSpacing(CLOSE_GAP_PX if is_close else GAP_PX)
         for sentence in sheet.sentences:
             if sentence not in together:
-                inside.addWidget(self._verdict(sentence))
+                inside.addWidget(self._verdict(sentence, is_close=is_close))
         if together:
             names = ", ".join(sentence.lead.removesuffix(f": {ABSENT}.") for sentence in together)
             inside.addWidget(self._large(f"{ABSENT.capitalize()}: {names}.", BODY_PX))
@@ -148,10 +153,10 @@ class Presentation(QDialog):
         inside.addStretch(2)
         return slide
 
-    def _verdict(self, sentence: Sentence) -> QWidget:
-        """One runtime's verdict: who and what in large type, why below it."""
-        frame, inside = card(spacing=4)
-        inside.setContentsMargins(28, 18, 28, 20)
+    def _verdict(self, sentence: Sentence, *, is_close: bool) -> QWidget:
+        """One runtime's verdict: who and what in large type, why below it; among many, the type has the room."""
+        frame, inside = card(spacing=0 if is_close else 4)
+        inside.setContentsMargins(*(CLOSE_MARGINS if is_close else MARGINS))
         lead = RichLine(self._theme, sentence.lead, "", sentence.state)
         self._sized.append((lead, LEAD_PX, QFont.Weight.DemiBold))
         inside.addWidget(lead)
@@ -211,7 +216,7 @@ def _slide() -> tuple[QWidget, QVBoxLayout]:
     slide = QWidget()
     inside = QVBoxLayout(slide)
     inside.setContentsMargins(0, 0, 0, 0)
-    inside.setSpacing(22)
+    inside.setSpacing(GAP_PX)
     return slide, inside
 
 

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from workbench.execution.result import Result
 from workbench.report.sheet import build_sheet, first_line
-from workbench.ui.presentation import LEAST, MOST, Presentation, scale_of
+from workbench.ui.pages.compare_parts import RichLine
+from workbench.ui.presentation import LEAD_PX, LEAST, MOST, Presentation, scale_of
 from workbench.ui.theme import Theme
 
 
@@ -65,6 +66,15 @@ def test_long_sentences_are_fitted_the_first_time(qtbot: QtBot, theme: Theme) ->
     made._fit_slides()
     assert layout.totalHeightForWidth(room.width()) == first
     assert cut_off(made.slides.widget(0)) == []
+
+
+def test_six_verdicts_are_still_set_large(qtbot: QtBot, theme: Theme) -> None:
+    made = _open(qtbot, theme, six_runtimes())
+    made.resize(1920, 1080)
+    QApplication.processEvents()
+    leads = made.slides.widget(0).findChildren(RichLine)
+    assert len(leads) == 6
+    assert min(lead.font().pixelSize() for lead in leads) >= LEAD_PX
 
 
 def test_the_picture_is_painted_in_the_themes_colours(qtbot: QtBot, theme: Theme) -> None:
