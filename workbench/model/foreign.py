@@ -126,6 +126,25 @@ def find_foreign(path: Path) -> Foreign | None:
     return _of_head(head) or _of_zip(path, head) or (None if _is_pytorch(head) else _of_name(path, head))
 
 
+def lost_download(head: bytes) -> Foreign | None:
+    """Return what stands in place of a file of any kind that was not fetched; None when it seems to be there.
+
+    Args:
+        head: its first bytes, `HEAD_BYTES` of them are enough.
+    """
+    found = _of_head(head)
+    return found if found in (EMPTY, LFS_POINTER, WEB_PAGE) else None
+
+
+def lost_file(path: Path) -> Foreign | None:
+    """Return `lost_download` of a file; None when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return lost_download(stream.read(HEAD_BYTES))
+    except OSError:
+        return None
+
+
 def refuse_foreign(path: Path) -> None:
     """Raise ModelError, with the way to mend it, when `path` is a known file that is not taken."""
     found = find_foreign(path)

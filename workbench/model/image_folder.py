@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from workbench.errors import DataError
+from workbench.model.foreign import HEAD_BYTES, lost_download
 from workbench.model.labels import class_indices, read_label_csv
 from workbench.model.pixels import eight_bit_image, remarks_of
 
@@ -96,6 +97,9 @@ def _decoded(data: bytes, *, draft: bool) -> Image.Image:
             image.draft(None, (1, 1))
         image.load()
     except UnidentifiedImageError as error:
+        lost = lost_download(data[:HEAD_BYTES])
+        if lost is not None:
+            raise DataError(f"not an image but {lost.title}", why=lost.why, how=lost.how) from error
         raise DataError("not an image of a known format") from error
     except _DECODER_ERRORS as error:
         raise DataError(str(error) or type(error).__name__) from error

@@ -19,6 +19,7 @@ import numpy as np
 from workbench.errors import DataError
 from workbench.files import sha256_of_bytes, sha256_of_file
 from workbench.model.array_file import RowArray, open_arrays
+from workbench.model.foreign import lost_file
 from workbench.model.labels import class_indices, refuse_mixed_labels
 from workbench.model.pixel_cache import LARGEST_IMAGE_BYTES, Pixels, PixelWriter
 from workbench.model.sample_index import ArraySpec, SampleIndex
@@ -296,6 +297,9 @@ def _status(path: Path) -> os.stat_result:
         )  # fmt: skip
     if not path.is_file():
         raise DataError(f"the array file {path.name} does not exist", how="Mend data path: an .npz or .npy file.")
+    lost = lost_file(path)
+    if lost is not None:
+        raise DataError(f"{path.name} is {lost.title}", why=lost.why, how=lost.how)
     return path.stat()
 
 

@@ -232,6 +232,19 @@ def test_a_file_in_place_of_a_folder_of_images_is_told_from_a_missing_one(tmp_pa
         scan(DataSpec("images", tmp_path / name))
 
 
+def test_files_that_were_not_fetched_are_told_from_damaged_ones(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 123\n"
+    (tmp_path / "x.npz").write_bytes(pointer)
+    with pytest.raises(DataError, match=r"x\.npz is a Git LFS pointer.*git lfs pull"):
+        scan(DataSpec("arrays", tmp_path / "x.npz"))
+    folder = image_folder(tmp_path / "images", 2)
+    (folder / "ant" / "p.png").write_bytes(pointer)
+    (folder / "ant" / "w.png").write_bytes(b"<!DOCTYPE html><html>")
+    reasons = dict(scan(DataSpec("images", folder)).undecodable)
+    assert reasons["ant/p.png"].endswith("Run: git lfs pull")
+    assert reasons["ant/w.png"].startswith("not an image but a web page")
+
+
 def test_missing_array_files_and_csv_for_arrays_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"absent\.npz does not exist"):
         scan(DataSpec("arrays", tmp_path / "absent.npz"))
