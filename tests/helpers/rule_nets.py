@@ -214,6 +214,21 @@ def pad_with_one() -> onnx.ModelProto:
     return pad(1.0)
 
 
+def branch_that_reads_codes() -> onnx.ModelProto:
+    """Two Convs with a ReLU between them, whose output and a constant an If's branches read too."""
+    b = Builder(0)
+    b.conv("output", b.node("Relu", [b.conv("first", "x", 4, 8)], "act"), 8, 4)
+    factor = b.constant("factor", 2.0)
+    is_any = b.node("Greater", [b.node("ReduceMean", ["x"], "mean", keepdims=0), b.constant("zero", -9.0)], "is_any")
+    branches = [
+        helper.make_graph([helper.make_node("Mul", ["act", factor], [name])], name, [], [output])
+        for name in ("yes", "no")
+        for output in [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]
+    ]
+    b.node("If", [is_any], "doubled", then_branch=branches[0], else_branch=branches[1])
+    return model_of(b, IMAGE, ("output", "doubled"))
+
+
 def output_inside() -> onnx.ModelProto:
     """A tensor that is a graph output, quantized, and read by the next layer."""
 

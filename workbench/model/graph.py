@@ -36,6 +36,7 @@ class NodeSummary:
         attributes: ONNX attributes as plain Python values; tensors and subgraphs are left out.
         macs: multiply-accumulates per sample; 0 for ops that do not multiply-accumulate.
         constant_inputs: indices of inputs that are initializers.
+        outer_reads: tensors that its subgraphs (If, Loop, Scan) take from outside, and it itself does not.
     """
 
     name: str
@@ -45,6 +46,7 @@ class NodeSummary:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     macs: int = 0
     constant_inputs: tuple[int, ...] = ()
+    outer_reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
 from workbench.model.load import tensor_spec
 from workbench.model.macs import macs_of
-from workbench.model.protos import array_of, light_copy, opset_of, refresh_shapes, shape_of, value_infos
+from workbench.model.protos import array_of, light_copy, opset_of, read_names, refresh_shapes, shape_of, value_infos
 
 SMALL = 16
 _NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64}
@@ -86,6 +86,7 @@ def _node(node: NodeProto, shapes: Mapping[str, Shape], weights: set[str], batch
         attributes=attributes,
         macs=macs // batch,
         constant_inputs=tuple(index for index, name in enumerate(node.input) if name in weights),
+        outer_reads=tuple(dict.fromkeys(name for name in read_names(node) if name not in node.input)),
     )
 
 

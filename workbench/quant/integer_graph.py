@@ -19,6 +19,7 @@ from onnx import NodeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from workbench.errors import ModelError, PlanError
+from workbench.model.protos import read_names
 from workbench.quant.affine import (
     Float32,
     Rounding,
@@ -43,6 +44,7 @@ from workbench.quant.integer_ops import (
 from workbench.quant.plan import QuantPlan, TensorParameters, WeightParameters
 
 INT32_LIMIT = 2**31
+NOTHING: Mapping[str, npt.NDArray[Any]] = {}
 MOVES = frozenset(
     {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Identity"}
     | {"Slice", "Split", "Pad", "Expand", "Tile"}
@@ -124,7 +126,7 @@ class IntegerGraph:
         self._constants = _constants(canonical.graph, plan)
         self._float_nodes: dict[str, ReferenceEvaluator] = {}
         self._float_made = plan.float_made({name: node.name for node in canonical.graph.node for name in node.output})
-        self._last_reader = {name: node.name for node in canonical.graph.node for name in node.input}
+        self._last_reader = {name: node.name for node in canonical.graph.node for name in read_names(node)}
         self.output_names = tuple(value.name for value in canonical.graph.output)
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], names: Iterable[str] = ()) -> dict[str, npt.NDArray[Any]]:
@@ -147,19 +149,23 @@ class IntegerGraph:
         values: dict[str, Value] = dict(feeds)
         for node in self._graph.node:
             inputs = [self._input(node, index, name, values) for index, name in enumerate(node.input)]
-            outputs = self._compute(node, inputs)
+            outer = {name: _real(self._value(name, values)) for name in read_names(node) if name not in node.input}
+            outputs = self._evaluate(node, list(map(_real, inputs)), outer) if outer else self._compute(node, inputs)
             values.update((name, self._made(name, value)) for name, value in zip(node.output, outputs, strict=False))
-            for name in node.input:
+            for name in read_names(node):
                 if self._last_reader[name] == node.name and name not in wanted:
                     values.pop(name, None)
-        return {name: values[name] if name in values else self._constants[name] for name in wanted}
+        return {name: self._value(name, values) for name in wanted}
+
+    def _value(self, name: str, values: Mapping[str, Value]) -> Value:
+        return values[name] if name in values else self._constants[name]
 
     def _input(self, node: NodeProto, index: int, name: str, values: Mapping[str, Value]) -> Value:
         if name in self._plan.weights and index in self._plan.edges.get(node.name, ()):
             return self._plan.weights[name]
         if not name:
             return None
-        value = values[name] if name in values else self._constants[name]
+        value = self._value(name, values)
         return self._planned(name, value) if index in self._plan.edges.get(node.name, ()) else value
 
     def _made(self, name: str, value: Value) -> Value:
@@ -213,9 +219,14 @@ class IntegerGraph:
                 return found
         return None
 
-    def _evaluate(self, node: NodeProto, inputs: Sequence[npt.NDArray[Any] | None]) -> list[Any]:
-        """Run one node as ONNX's own reference does."""
-        feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
+    def _evaluate(
+        self,
+        node: NodeProto,
+        inputs: Sequence[npt.NDArray[Any] | None],
+        outer: Mapping[str, npt.NDArray[Any]] = NOTHING,
+    ) -> list[Any]:
+        """Run one node as ONNX's own reference does; `outer`: what its subgraphs take from outside."""
+        feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name} | dict(outer)
         try:
             if node.name not in self._float_nodes:
                 self._float_nodes[node.name] = ReferenceEvaluator(_graph_of(node), opsets=self._opsets)
@@ -323,6 +334,6 @@ def _constants(graph: onnx.GraphProto, plan: QuantPlan) -> dict[str, npt.NDArray
 
 def _graph_of(node: NodeProto) -> onnx.GraphProto:
     """Return a graph of one node; shapes and types are left open."""
-    inputs = [helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(node.input) if name]
+    inputs = [helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(read_names(node))]
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
     return helper.make_graph([node], node.name or "node", inputs, outputs)

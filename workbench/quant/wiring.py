@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from workbench.model.graph import COMPUTE_OPS, GraphSummary, NodeSummary
 
 UNPADDED = ("NOTSET", "VALID")
+IN_SUBGRAPH = -1
+"""In place of an input's index where a node's subgraphs read a tensor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class Wiring:
     _before_compute: frozenset[str]
 
     def readers(self, tensor: str) -> tuple[tuple[NodeSummary, int], ...]:
-        """Return (node, input index) of every reader of a tensor."""
+        """Return (node, input index) of every reader of a tensor; IN_SUBGRAPH for what is inside of a node."""
         return self._readers.get(tensor, ())
 
     def is_only_reader(self, node: NodeSummary, tensor: str) -> bool:
@@ -48,7 +50,7 @@ class Wiring:
         found: set[str] = set()
         for node in reversed(self.graph.nodes):
             if node.name in nodes or any(name in found for name in node.outputs):
-                found.update(name for name in node.inputs if name)
+                found.update(name for name in (*node.inputs, *node.outer_reads) if name)
         return frozenset(found)
 
     def clip_bounds(self, node: NodeSummary) -> tuple[float | None, float | None]:
@@ -87,6 +89,8 @@ def wire(graph: GraphSummary) -> Wiring:
         for index, name in enumerate(node.inputs):
             if name:
                 readers.setdefault(name, []).append((node, index))
+        for name in node.outer_reads:
+            readers.setdefault(name, []).append((node, IN_SUBGRAPH))
         for name in filter(None, node.outputs):
             producer[name] = node
             tensors.append(name)

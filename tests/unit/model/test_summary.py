@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 from helpers.onnx_models import Builder, conv_relu_net, depthwise_net, encoder_like, lstm_net
+from helpers.rule_nets import branch_that_reads_codes
 from onnx import TensorProto, helper
 
 from workbench.model.canonical import canonical_graph
@@ -145,3 +146,10 @@ def test_small_constants_are_plain_values() -> None:
         """
     )
     assert graph_summary(model).constants == {"low": (0.0,), "high": (6.0,)}
+
+
+def test_what_subgraphs_take_from_outside_is_told() -> None:
+    summary = graph_summary(branch_that_reads_codes())
+    (branch,) = [node for node in summary.nodes if node.op_type == "If"]
+    assert (branch.inputs, branch.outer_reads) == (("is_any",), ("act", "factor"))
+    assert {node.outer_reads for node in summary.nodes if node is not branch} == {()}

@@ -236,3 +236,12 @@ def test_what_a_float_node_made_is_codes_for_integer_readers_alone() -> None:
         assert np.mean(np.abs(found[name] - expected[name]) > 0.01 * step) < 0.01, name
     np.testing.assert_array_equal(found["total"], found["branch"] + found["act"])
     assert np.any(found["act"] / np.float32(plan.tensors["act"].scale) % 1)
+
+
+def test_subgraphs_read_what_the_codes_stand_for() -> None:
+    canonical, plan = rule_nets.planned(rule_nets.branch_that_reads_codes())
+    feeds = random_feeds(canonical, 2, seed=3)
+    names = ["act", "doubled"]
+    found = IntegerGraph(canonical, plan).run(feeds, names)
+    np.testing.assert_array_equal(found["doubled"], 2 * found["act"])
+    np.testing.assert_array_equal(found["act"] / plan.tensors["act"].scale % 1, 0)

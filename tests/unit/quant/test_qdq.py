@@ -9,10 +9,9 @@ from itertools import product
 import numpy as np
 import onnx
 import pytest
-from helpers.onnx_models import Builder, concat_net, depthwise_net, random_feeds, resnet_like
+from helpers.onnx_models import concat_net, depthwise_net, random_feeds, resnet_like
 from helpers.plans import make_plan, run_graph
-from helpers.rule_nets import IMAGE, RULES, example_feeds, model_of, planned, planned_rule
-from onnx import TensorProto, helper
+from helpers.rule_nets import RULES, branch_that_reads_codes, example_feeds, planned, planned_rule
 
 from workbench.errors import PlanError
 from workbench.model.canonical import canonical_graph
@@ -88,21 +87,6 @@ def test_a_tensor_name_that_is_taken_is_refused() -> None:
         write_qdq(model, plan, X64)
 
 
-def branch_that_reads_codes() -> onnx.ModelProto:
-    """Two Convs with a ReLU between them, whose output and a constant an If's branches read too."""
-    b = Builder(0)
-    b.conv("output", b.node("Relu", [b.conv("first", "x", 4, 8)], "act"), 8, 4)
-    factor = b.constant("factor", 2.0)
-    is_any = b.node("Greater", [b.node("ReduceMean", ["x"], "mean", keepdims=0), b.constant("zero", -9.0)], "is_any")
-    branches = [
-        helper.make_graph([helper.make_node("Mul", ["act", factor], [name])], name, [], [output])
-        for name in ("yes", "no")
-        for output in [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]
-    ]
-    b.node("If", [is_any], "doubled", then_branch=branches[0], else_branch=branches[1])
-    return model_of(b, IMAGE, ("output", "doubled"))
-
-
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_subgraphs_read_the_codes_that_everybody_reads(dialect: Dialect) -> None:
     canonical, plan = planned(branch_that_reads_codes())
@@ -131,3 +115,13 @@ def test_parameters_have_the_names_that_a_file_is_read_back_by() -> None:
     assert {f"{tensor}__{part}" for tensor in plan.tensors for part in ("scale", "zero_point")} <= names
     assert {f"{weight}__{part}" for weight in plan.weights for part in ("codes", "scale", "zero_point")} <= names
     assert {f"{bias}__added" for bias in plan.biases} <= names
+
+
+def test_what_a_subgraph_reads_is_not_equalized() -> None:
+    plain = branch_that_reads_codes()
+    del plain.graph.node[-1], plain.graph.output[-1]
+    scheme = Scheme(equalize_activations=True)
+    for model, tensors in ((plain, ["act"]), (branch_that_reads_codes(), [])):
+        _, plan = planned(model, scheme)
+        (note,) = [note for note in plan.transforms if note["kind"] == "equalize_activations"]
+        assert list(note["tensors"]) == tensors

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.model.graph import GraphSummary, NodeSummary, TensorSpec
-from workbench.quant.wiring import wire
+from workbench.quant.wiring import IN_SUBGRAPH, wire
 
 NODES = (
     NodeSummary("a", "Conv", ("x", "W"), ("ta",), constant_inputs=(1,)),
@@ -74,3 +74,29 @@ def test_a_pool_over_the_whole_plane(attributes: dict[str, Any], is_whole: bool)
     shapes = {"x": ("N", 8, 7, 7)}
     assert wire(GraphSummary((pool,), (), (), shapes)).pools_whole_plane(pool) is is_whole
     assert not wire(GraphSummary((pool,), (), ())).pools_whole_plane(pool)
+
+
+def test_a_subgraph_reads_what_it_takes_from_outside() -> None:
+    branch = NodeSummary("f", "If", ("te",), ("tf",), outer_reads=("tc", "W"))
+    reader = NodeSummary("g", "Gemm", ("tf", "U"), ("tg",), constant_inputs=(1,))
+    wiring = wire(GraphSummary((*NODES, branch, reader), GRAPH.inputs, GRAPH.outputs))
+    assert [(node.name, index) for node, index in wiring.readers("tc")] == [("d", 0), ("f", IN_SUBGRAPH)]
+    assert wiring.only_reader("tc") is None
+    assert not wiring.is_only_reader(NODES[3], "tc")
+    assert wire(GRAPH).only_reader("tc") == NODES[3]
+    assert wiring.tensors_before({"g"}) >= {"tf", "te", "tc", "W", "x"}
+    assert wiring.leads_to_compute(NODES[4])
+
+
+def test_only_reader_is_none_for_several_for_none_and_for_a_graph_output() -> None:
+    both = NodeSummary("s", "Add", ("ta", "ta"), ("ts",))
+    wiring = wire(GraphSummary((*NODES[:2], both), GRAPH.inputs, GRAPH.outputs))
+    assert [wiring.only_reader(name) for name in ("ta", "tb", "ts")] == [None, None, None]
+
+
+def test_a_value_to_pad_with_may_be_an_attribute() -> None:
+    wiring = wire(GRAPH)
+    for value, is_zero in ((0.0, True), (1.0, False)):
+        old = NodeSummary("k", "Pad", ("ta",), ("o",), {"pads": [1, 1], "value": value})
+        assert wiring.pads_with_zero(old) is is_zero
+    assert wiring.clip_bounds(NodeSummary("k", "Clip", ("ta", ""), ("o",), {"min": 0.0})) == (0.0, None)
