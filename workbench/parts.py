@@ -1,10 +1,11 @@
-"""What pip has to install for an optional part: the program's own metadata says it, by its parts' names.
+"""What pip has to install for a part of the program: its own metadata says it, by the parts' names and versions.
 
 The program itself is on no package index, so that a line with its own name would find nothing, or something else.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 
@@ -16,13 +17,29 @@ def install_line(extra: str) -> str:
 
     Where the program runs without being installed, the line is one for the checkout's folder.
     """
-    return f"{sys.executable} -m pip install " + " ".join(f'"{item}"' for item in _wanted(extra) or [f".[{extra}]"])
+    wanted = [text for text, marker in _listed() if marker == f'extra == "{extra}"']
+    return _line(wanted or [f".[{extra}]"])
 
 
-def _wanted(extra: str) -> list[str]:
+def package_line(name: str) -> str:
+    """Return the line that adds one package, in a version that the program takes where it says so."""
+    found = [text for text, marker in _listed() if "extra" not in marker and _name(text) == name]
+    return _line(found[:1] or [name])
+
+
+def _line(wanted: list[str]) -> str:
+    return f"{sys.executable} -m pip install " + " ".join(f'"{item}"' for item in wanted)
+
+
+def _listed() -> list[tuple[str, str]]:
+    """Return requirement and marker of everything that pyproject.toml names."""
     try:
-        listed = requires(PROGRAM) or []
+        lines = requires(PROGRAM) or []
     except PackageNotFoundError:
         return []
-    parted = (line.partition(";") for line in listed)
-    return [requirement.strip() for requirement, _, marker in parted if marker.strip() == f'extra == "{extra}"']
+    parted = (line.partition(";") for line in lines)
+    return [(requirement.strip(), marker.strip()) for requirement, _, marker in parted]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]

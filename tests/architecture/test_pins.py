@@ -69,6 +69,14 @@ def test_plugins_name_the_pinned_versions(manifest: Path) -> None:
             assert version_of(requirement) == version_of(pinned[canonicalize_name(requirement.name)])
 
 
+def test_the_doctor_looks_for_every_dependency_that_is_no_runtimes_own() -> None:
+    from workbench.cli.setup_commands import PARTS
+
+    manifests = [tomllib.loads(path.read_text(encoding="utf-8")) for path in ROOT.glob("plugins/*/plugin.toml")]
+    of_runtimes = {Requirement(line).name for manifest in manifests for line in manifest.get("requirements", ())}
+    assert sorted(PARTS) == sorted({Requirement(line).name for line in project()["dependencies"]} - of_runtimes)
+
+
 SYSTEMS = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
 NAMES = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 

@@ -33,6 +33,9 @@ def test_where_it_is_not_installed_the_line_is_for_the_checkout(monkeypatch: pyt
     assert parts.install_line("torch").endswith('-m pip install ".[torch]"')
 
 
-def test_the_program_is_asked_by_its_own_name() -> None:
-    assert parts._wanted("gui")
-    assert parts._wanted("no such extra") == []
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("llvmlite", '"llvmlite<1,>=0.50"'), ("torch", '"torch"'), ("no-such-package", '"no-such-package"')],
+)
+def test_a_package_that_is_needed_has_its_versions(name: str, expected: str) -> None:
+    assert parts.package_line(name) == f"{sys.executable} -m pip install {expected}"

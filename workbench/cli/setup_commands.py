@@ -17,8 +17,11 @@ from typing import Any
 from workbench.cli.common import add_json, aligned, print_json, print_text
 from workbench.cli.onnx_source import onnx_of
 from workbench.execution.probing import RuntimeState, probe_all
+from workbench.parts import install_line, package_line
 
-PARTS = ("numpy", "onnx", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "tomli-w")
+PARTS = (
+    "numpy", "onnx", "llvmlite", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "tomli-w",
+)  # fmt: skip
 
 OPTIONAL = (
     ("torch", "torch", "PyTorch models can be imported", "only needed to import PyTorch models"),
@@ -128,13 +131,13 @@ def _package(name: str) -> Finding:
     try:
         return Finding(True, name, version(name))
     except PackageNotFoundError:
-        return Finding(False, name, "not installed", f"{sys.executable} -m pip install {name}")
+        return Finding(False, name, "not installed", package_line(name))
 
 
 def _optional(part: tuple[str, str, str, str]) -> Finding:
     module, extra, with_it, without = part
     found = importlib.util.find_spec(module) is not None
-    remedy = "" if found else f'{sys.executable} -m pip install "int8-workbench[{extra}]"'
+    remedy = "" if found else install_line(extra)
     return Finding(found, f"{extra} (optional)", with_it if found else without, remedy, needed=False)
 
 
