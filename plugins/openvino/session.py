@@ -19,6 +19,10 @@ from workbench.errors import ContractError, ModelError
 from workbench.spi import Arrays, OpenOptions, Placement, Prepared, RuntimeUnavailableError
 
 KNOWN_SETTINGS = ("cpu_pinning",)
+FIX_SHAPES = (
+    "Where axes of its inputs have no fixed size, fixing them may help: python -m "
+    "onnxruntime.tools.make_dynamic_shape_fixed --input_name NAME --input_shape 1,3,224,224 MODEL.onnx FIXED.onnx"
+)
 _PROFILED_RUNS = 5
 _READ_BACK = (
     "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS",
@@ -126,7 +130,8 @@ class OpenVinoSession:
                 compiled = core.compile_model(model, "CPU", {**config, **WITHOUT_SUBGRAPHS})
             request = compiled.create_infer_request()
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot compile {self._artifact.name}", why=_last_line(error)) from error
+            what = f"OpenVINO cannot compile {self._artifact.name}"
+            raise ModelError(what, why=_last_line(error), how=FIX_SHAPES) from error
         graph = self._artifact_graph()
         inputs = tuple((_name_of(port, graph.inputs), port.element_type.to_dtype()) for port in compiled.inputs)
         outputs = tuple((name, _number_of(name, compiled.outputs)) for name in graph.outputs)

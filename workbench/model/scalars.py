@@ -16,6 +16,8 @@ from onnx import numpy_helper
 
 from workbench.errors import DataError
 from workbench.model.array_file import open_arrays
+from workbench.model.branches import inline_branches
+from workbench.model.folding import fold_constants
 from workbench.model.graph import TensorSpec
 from workbench.model.load import Model
 from workbench.model.protos import copy_without
@@ -43,7 +45,10 @@ def scalar_values(inputs: Sequence[TensorSpec], files: Sequence[Path]) -> dict[s
 
 
 def bind_inputs(model: Model, values: Mapping[str, Array]) -> Model:
-    """Return the model with these inputs as constants, and a note about each; the model itself without any."""
+    """Return the model with these inputs as constants, and a note about each; the model itself without any.
+
+    Ifs that are settled by them become the branch they take: some runtimes cannot compile the others.
+    """
     if not values:
         return model
     proto = copy_without(model.proto, ())
@@ -51,6 +56,9 @@ def bind_inputs(model: Model, values: Mapping[str, Array]) -> Model:
     del proto.graph.input[:]
     proto.graph.input.extend(kept)
     proto.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    fold_constants(proto)
+    while inline_branches(proto.graph):
+        fold_constants(proto)
     notes = [f"Input {name} is {value} in all samples: it is a constant here." for name, value in values.items()]
     inputs = tuple(spec for spec in model.inputs if spec.name not in values)
     return replace(model, proto=proto, inputs=inputs, notes=(*model.notes, *notes))

@@ -17,6 +17,7 @@ from workbench.model.graph import TensorSpec
 from workbench.model.load import Model, load_model, save_proto
 from workbench.model.scalars import bind_inputs, scalar_values
 
+OPS = ("Neg", "Abs")
 RATE = TensorSpec("rate", "int64", ())
 
 
@@ -58,6 +59,22 @@ def test_one_value_over_all_files_becomes_a_constant(tmp_path: Path) -> None:
     x = np.asarray([[1.0, 2.0]], np.float32)
     assert np.array_equal(run_graph(bound.proto, {"x": x}, optimized=False)["y"], x * 16000)
     assert [value.name for value in model.proto.graph.input] == ["rate", "x"]
+
+
+def test_a_branch_that_a_value_settles_stands_in_its_place(tmp_path: Path) -> None:
+    model = rated(tmp_path)
+    value = helper.make_tensor_value_info("t", TensorProto.FLOAT, None)
+    branches = [helper.make_graph([helper.make_node(op, ["x"], ["t"], name="n")], op, [], [value]) for op in OPS]
+    del model.proto.graph.node[:]
+    model.proto.graph.node.extend(
+        [
+            helper.make_node("Equal", ["rate", "rate"], ["same"], name="equal"),
+            helper.make_node("If", ["same"], ["y"], name="if", then_branch=branches[0], else_branch=branches[1]),
+        ]
+    )
+    bound = bind_inputs(model, {"rate": np.asarray(8000)})
+    onnx.checker.check_model(bound.proto, full_check=True)
+    assert [node.op_type for node in bound.proto.graph.node] == ["Neg"]
 
 
 def test_without_such_inputs_or_their_arrays_nothing_changes(tmp_path: Path) -> None:

@@ -238,6 +238,7 @@ def test_a_file_that_openvino_cannot_compile_is_one_line(tmp_path: Path) -> None
     with pytest.raises(ModelError, match="OpenVINO cannot compile") as caught, opened(saved(model, tmp_path)):
         pass
     assert "\n" not in str(caught.value)
+    assert "make_dynamic_shape_fixed" in caught.value.how
 
 
 @pytest.mark.data
