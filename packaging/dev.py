@@ -1,7 +1,7 @@
 """Set-up and start in one command, standard library only.
 
     python3 packaging/dev.py demo      set up, then open the window on the bundled study, or run it without a display
-    python3 packaging/dev.py test      set up, then the whole test run in two processes (with arguments: one pytest)
+    python3 packaging/dev.py test      set up, then the whole test run, a process per core (with arguments: one pytest)
     python3 packaging/dev.py run ...   set up, then int8-workbench with these arguments
 
 Makes `.venv` beside the code, installs an exact pinned set and stamps it, so that the next start takes seconds.
@@ -16,7 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,11 +42,17 @@ DISPLAY_LIBRARIES = (
     "libxkbcommon-x11-0",
     "libxcb-shape0",
 )
-HALVES = (
-    ("tests/architecture", "tests/contract", "tests/e2e", "tests/gpu", "tests/mac"),
-    ("tests/ui", "tests/unit", "tests/conformance"),
+PARTS = (
+    ("tests/e2e",),
+    ("tests/unit/execution",),
+    ("tests/unit/ui", "tests/ui"),
+    ("tests/unit/plugins", "tests/conformance"),
+    ("tests/contract", "tests/architecture", "tests/gpu", "tests/mac"),
+    ("tests/unit", "--ignore=tests/unit/execution", "--ignore=tests/unit/ui", "--ignore=tests/unit/plugins"),
 )
-"""Folders of tests that two processes run at once; a test holds that none is left out."""
+"""What one process of the test run is given, the longest first; a test holds that no file of tests is left out."""
+MOST_AT_ONCE = 4
+"""Processes of tests; a container may count more cores than it may use."""
 WITHOUT_WINDOW = ("--headless", "-o", "--output", "--json", "-h", "--help")
 
 
@@ -89,8 +95,8 @@ def failure(error: subprocess.CalledProcessError | OSError) -> str:
 
 def start(command: str, rest: list[str]) -> int:
     """Start what was asked for and return its exit code."""
-    if command == "test" and not rest and (os.cpu_count() or 1) > 1:
-        return run_halves()
+    if command == "test" and not rest:
+        return run_parts()
     try:
         return subprocess.call(command_line(command, rest), cwd=ROOT if command == "test" else None)
     except KeyboardInterrupt:
@@ -106,23 +112,32 @@ def command_line(command: str, rest: list[str]) -> list[str]:
     return [str(venv_python()), "-m", "workbench", *rest]
 
 
-def run_halves() -> int:
-    """Run the tests in two processes at once, each in a fixed order; the second's words follow the first's.
+def run_parts() -> int:
+    """Run the tests in processes of their own, one per core and `MOST_AT_ONCE` at most; each is shown at its end.
 
     Returns:
         The first exit code that is not 0.
     """
-    first = subprocess.Popen(command_line("test", list(HALVES[0])), cwd=ROOT)
-    with tempfile.TemporaryFile("w+") as words:
-        command = command_line("test", list(HALVES[1]))
-        second = subprocess.Popen(command, cwd=ROOT, stdout=words, stderr=subprocess.STDOUT)
-        try:
-            codes = [first.wait(), second.wait()]
-        except KeyboardInterrupt:
-            codes = [130, first.wait(), second.wait()]
-        words.seek(0)
-        print(f"The other half: {' '.join(HALVES[1])}\n{words.read()}", flush=True)
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    print(f"The tests in {len(PARTS)} parts, {at_once} at once, each shown at its end ...", flush=True)
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        codes = list(pool.map(run_part, PARTS))
+    except KeyboardInterrupt:
+        codes = [130]
+    finally:
+        pool.shutdown(cancel_futures=True)
     return next((code for code in codes if code), 0)
+
+
+def run_part(part: tuple[str, ...]) -> int:
+    """Run one part in its fixed order, print what it said, and return its exit code."""
+    command = command_line("test", list(part))
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+    )
+    print(f"{' '.join(part)}\n{done.stdout}", flush=True)
+    return done.returncode
 
 
 def missing_for_set_up() -> str:

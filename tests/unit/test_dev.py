@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -62,29 +63,52 @@ def test_each_command_starts_its_program(dev: ModuleType) -> None:
     assert dev.command_line("test", ["-x"]) == [python, "-m", "pytest", "-x"]
 
 
-def test_every_folder_of_tests_is_in_one_half(dev: ModuleType) -> None:
-    halves = [folder for half in dev.HALVES for folder in half]
-    with_tests = {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in (ROOT / "tests").rglob("test_*.py")}
-    assert sorted(halves) == sorted(with_tests)
+def test_every_file_of_tests_is_in_one_part(dev: ModuleType) -> None:
+    taken: list[Path] = []
+    for part in dev.PARTS:
+        left_out = [ROOT / word.removeprefix("--ignore=") for word in part if word.startswith("--ignore=")]
+        folders = [ROOT / word for word in part if not word.startswith("--")]
+        files = [path for folder in folders for path in folder.rglob("test_*.py")]
+        taken += [path for path in files if not any(path.is_relative_to(folder) for folder in left_out)]
+    assert sorted(taken) == sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-@pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 3), 3), ((-6, 0), -6)])
-def test_both_halves_run_and_a_failed_one_is_not_lost(
+@pytest.mark.parametrize("cores", [1, 2, 64])
+@pytest.mark.parametrize(("failing", "expected"), [({}, 0), ({1: 1}, 1), ({3: 3}, 3), ({0: -6}, -6), ({1: 2, 4: 1}, 2)])
+def test_all_parts_run_and_a_failed_one_is_not_lost(
     dev: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    codes: tuple[int, int],
+    cores: int,
+    failing: dict[int, int],
     expected: int,
 ) -> None:
-    def command(_command: str, half: list[str]) -> list[str]:
-        which = [list(folders) for folders in dev.HALVES].index(half)
-        leave = f"os.abort() if {codes[which]} < 0 else sys.exit({codes[which]})"
-        return [sys.executable, "-c", f"import os, sys; print('half', {which}, flush=True); {leave}"]
+    def command(_command: str, part: list[str]) -> list[str]:
+        which = [list(one) for one in dev.PARTS].index(part)
+        code = failing.get(which, 0)
+        leave = "os.abort()" if code < 0 else f"sys.exit({code})"
+        return [sys.executable, "-S", "-c", f"import os, sys; print('part', {which}, flush=True); {leave}"]
 
     monkeypatch.setattr(dev, "command_line", command)
-    assert dev.run_halves() == expected
+    monkeypatch.setattr(dev.os, "cpu_count", lambda: cores)
+    assert dev.start("test", []) == expected
     printed = capfd.readouterr().out
-    assert printed.index("half 0") < printed.index("half 1")
+    for number, part in enumerate(dev.PARTS):
+        assert f"{' '.join(part)}\npart {number}\n" in printed
+
+
+def test_after_ctrl_c_no_further_part_begins(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+
+    def interrupted(part: object) -> int:
+        begun.append(part)
+        time.sleep(len(begun) - 1)  # time to notice the first one
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dev, "run_part", interrupted)
+    monkeypatch.setattr(dev.os, "cpu_count", lambda: 1)
+    assert dev.run_parts() == 130
+    assert len(begun) < len(dev.PARTS)
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["walk"], 2), (["--help"], 0), (["-h"], 0)])
