@@ -115,7 +115,7 @@ def _refuse_different(sheets: Sequence[Sheet]) -> None:
         if key == "evaluation.sha256" and not all(is_disclosed(value) for value in values):
             raise SheetError("These sheets cannot be compared", why=f"the {words} is {NOT_DISCLOSED} in one of them")
         if any(value != values[0] for value in values):
-            shown = " and ".join(_short(value) for value in dict.fromkeys(map(_short, values)))
+            shown = " and ".join(dict.fromkeys(map(_short, _differing_parts(values))))
             raise SheetError(
                 "These sheets cannot be compared",
                 why=f"the {words} differs: {shown}",
@@ -139,9 +139,18 @@ def _refuse_other_labels(sheets: Sequence[Sheet]) -> None:
             )
 
 
+def _differing_parts(values: Sequence[Any]) -> list[Any]:
+    """Return the values, tables without the keys in which all agree."""
+    if not all(isinstance(value, dict) for value in values):
+        return list(values)
+    keys = {key for value in values for key in value}
+    differing = {key for key in keys if any(value.get(key) != values[0].get(key) for value in values)}
+    return [{key: found for key, found in value.items() if key in differing} for value in values]
+
+
 def _short(value: Any) -> str:
-    text = str(value)
-    return numbers.shorten(text, 24)
+    text = ", ".join(f"{key} = {found}" for key, found in value.items()) if isinstance(value, dict) else str(value)
+    return numbers.shorten(text or "nothing", 40)
 
 
 def _versions_differ(sheets: Sequence[Sheet]) -> bool:

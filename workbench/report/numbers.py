@@ -75,18 +75,21 @@ def ratio_digits(value: float, pair: Pair) -> int:
 def percent(share: float, digits: int = 1) -> str:
     """Return a fraction 0..1 as per cent; a share short of 1 never rounds up to 100 %, one above 0 never to 0 %."""
     value = 100.0 * share
-    rounded = round(value, digits)
-    while digits < 6 and ((rounded == 100 and share < 1) or (rounded == 0 and share > 0)):
+    return f"{number(value, 0 if value in (0.0, 100.0) else share_digits(share, digits))} %"
+
+
+def share_digits(share: float, digits: int = 1) -> int:
+    """Return the decimals, `digits` to 6, that keep a fraction short of 1 from 100 % and one above 0 from 0 %."""
+    while digits < 6 and round(100.0 * share, digits) in (0.0, 100.0) and share not in (0.0, 1.0):
         digits += 1
-        rounded = round(value, digits)
-    digits = 0 if value in (0.0, 100.0) else digits
-    return f"{number(value, digits)} %"
+    return digits
 
 
 def percent_with_interval(share: float, pair: Pair | None, digits: int = 1) -> str:
-    """Return a proportion with its interval in per cent, such as "76.4 % [74.5, 78.2]"."""
+    """Return a proportion with its interval in per cent, such as "76.4 % [74.5, 78.2]"; 0 and 100 as in `percent`."""
     if pair is None:
         return NOT_SHOWN
+    digits = share_digits(share, digits)
     return f"{number(100 * share, digits)} % {interval((100 * pair[0], 100 * pair[1]), digits)}"
 
 
@@ -169,7 +172,7 @@ def shorten(text: str, limit: int) -> str:
     """Return `text` with its middle left out where it is longer than `limit` characters."""
     if len(text) <= limit:
         return text
-    head = (limit - 1 + 1) // 2
+    head = limit // 2
     return text[:head].rstrip() + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - (limit - 1 - head) :].lstrip()
 
 

@@ -41,7 +41,7 @@ def test_machines_stand_apart_and_the_title_says_so() -> None:
     both = compare_sheets([FIRST, changed(other_machine)])
     assert both.title.endswith("what differs: the machine")
     groups = comparison(both).groups
-    assert [group.title.split(" ")[1] for group in groups[:2]] == ["#1", "#2"]
+    assert [group.title.split(" ")[-1] for group in groups[:2]] == ["#1", "#2"]
     assert "AMD EPYC" in groups[1].title
 
 
@@ -161,3 +161,18 @@ def test_numbers_behind_labels_are_told_with_time_and_sheet() -> None:
     both = compare_sheets([FIRST, second])
     assert both.chips[1].text == f"#2: 2026-11-28 06:09 UTC, sheet {second.sheet_sha256[:12]}"
     assert f"Put together from the sheets {FIRST.sheet_sha256[:12]}, {second.sheet_sha256[:12]}." in both.notes
+
+
+def test_the_key_that_differs_is_told_and_not_those_before_it() -> None:
+    def other_std(document: dict[str, Any]) -> None:
+        document["preprocess"].update(std=[63.0])
+
+    def more(document: dict[str, Any]) -> None:
+        document["preprocess"].update(resize_short=300)
+
+    was = FIRST.study["preprocess"]
+    with pytest.raises(SheetError, match=r"preprocessing differs: std = .* and std = \[63\.0\]"):
+        compare_sheets([FIRST, changed(other_std)])
+    before = f"resize_short = {was['resize_short']}" if "resize_short" in was else "nothing"
+    with pytest.raises(SheetError, match=f"preprocessing differs: {before} and resize_short = 300"):
+        compare_sheets([FIRST, changed(more)])

@@ -57,6 +57,13 @@ def test_percent_close_to_all() -> None:
     assert numbers.percent(1.0) == "100 %"
 
 
+def test_a_share_with_its_interval_is_all_or_none_only_where_it_is() -> None:
+    assert numbers.percent_with_interval(0.9997, (0.9991, 0.9999)) == "99.97 % [99.91, 99.99]"
+    assert numbers.percent_with_interval(0.0003, (0.0001, 0.0009)) == "0.03 % [0.01, 0.09]"
+    assert numbers.percent_with_interval(1.0, (0.98, 1.0)) == "100.0 % [98.0, 100.0]"
+    assert numbers.percent_with_interval(0.764, (0.745, 0.782)) == "76.4 % [74.5, 78.2]"
+
+
 @pytest.mark.parametrize(("value", "expected"), [(1154.2, "1,154"), (0.8666, "0.867"), (2.432, "2.43"), (0, "0")])
 def test_significant(value: float, expected: str) -> None:
     assert numbers.significant(value) == expected
