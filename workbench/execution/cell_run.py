@@ -56,6 +56,11 @@ class CellJob:
     key: Mapping[str, Any]
     samples_limit_s: float = 24 * 3600.0
 
+    @property
+    def answers_key(self) -> dict[str, Any]:
+        """What the answers alone depend on: for how long a cell is timed afterwards is nothing to them."""
+        return {name: value for name, value in self.key.items() if name not in ("profile", "seconds")}
+
 
 @dataclass
 class OpenCell:
@@ -110,7 +115,7 @@ def run_group(stages: Stages, jobs: Sequence[CellJob], profile: str, seconds: fl
 
 def _begun(stages: Stages, job: CellJob, folder: Path) -> OpenCell:
     """Empty a cell's folder, but for answers that can be kept."""
-    answers = stages.store.answers(folder, job.key)
+    answers = stages.store.answers(folder, job.answers_key)
     stages.store.begin(folder, answers_files(answers) if answers else ())
     return OpenCell(job, folder, Worker(partial(stages.hear, job.cell)), answers)
 
@@ -141,7 +146,7 @@ def _answers(stages: Stages, opened: OpenCell) -> None:
     else:
         value = {key: opened.record[key] for key in KEPT}
         value["outputs"] = _relative(opened.record["outputs"])
-        stages.store.keep_answers(opened.folder, opened.job.key, value)
+        stages.store.keep_answers(opened.folder, opened.job.answers_key, value)
 
 
 def _keep(stages: Stages, opened: OpenCell, n: int, limit_s: float) -> str:

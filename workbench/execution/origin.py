@@ -85,8 +85,9 @@ def plugin_sha256(manifest: Manifest) -> str:
         StudyError: a file cannot be read.
     """
     own, shared = manifest.folder, package_folder(PLUGIN_PACKAGE)
-    folder = shared if own.is_relative_to(shared) else own
-    return _files_sha256(folder, folder.rglob("*"))
+    if not own.is_relative_to(shared):
+        return _files_sha256(own, own.rglob("*"))
+    return _files_sha256(shared, (path for path in shared.rglob("*") if path.suffix in (".py", ".toml")))
 
 
 def _files_sha256(folder: Path, paths: Iterable[Path]) -> str:

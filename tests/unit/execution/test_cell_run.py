@@ -233,6 +233,22 @@ def test_what_was_measured_outlives_a_session_that_cannot_be_closed(
     assert found["hang"].reasons["peak_rss_bytes"] == "its worker ended without a last word"
 
 
+@pytest.mark.usefixtures("known_plugins")
+def test_a_longer_measurement_keeps_the_answers(tmp_path: Path) -> None:
+    rows = [{"id": "echo", "name": "echo", "precisions": ["fp32"]}]
+    path = studies.write_study(tmp_path / "study", document(rows))
+    first, _ = studies.run(path, tmp_path / "run")
+    before = _outputs(tmp_path / "run")
+    assert first.runs[0].throughput_per_s is None
+    studies.write_study_file(path, document(rows, measure={"profile": "quick", "budget_s": 0.2}))
+    result, events = studies.run(path, tmp_path / "run")
+    assert _outputs(tmp_path / "run") == before
+    assert result.runs[0].outputs_sha256 == first.runs[0].outputs_sha256
+    assert result.runs[0].facts["answers_kept"].startswith(CHECKED)
+    assert result.runs[0].throughput_per_s is not None
+    assert studies.states(events, "Run echo")[-1] == "done"
+
+
 def test_no_stage_record_names_an_absolute_path(finished: Any) -> None:
     """A study folder may be moved; only where the user's own data lie is absolute."""
     for path in finished.folder.rglob("stage.json"):
