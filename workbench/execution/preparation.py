@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from workbench.errors import DataError
 from workbench.execution.bundle import bundle_json, tensor_spec_from_json
+from workbench.execution.import_check import report_line
 from workbench.execution.origin import IMPORTERS, library_versions
 from workbench.execution.stages import Stages
 from workbench.execution.study import Candidate, Study
@@ -126,7 +127,7 @@ def load_for(study: Study, path: Path) -> tuple[Model, dict[str, Any]]:
     """
     model = load_model(path)
     specs = [study.data_spec("calibration"), study.data_spec("evaluation")]
-    files = [spec.path for spec in specs if spec is not None and spec.kind == "arrays"]
+    files = [spec.path for spec in specs if spec is not None and spec.kind == "arrays" and spec.path.is_file()]
     values = scalar_values(model.inputs, files)
     return bind_inputs(model, values), {name: value.item() for name, value in values.items()}
 
@@ -180,12 +181,7 @@ def _import_facts(report: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
     """Return the facts of a model that was imported: its format, and how near it is to torch."""
     if not report:
         return {}
-    sqnr_db, agreement = report["sqnr_db"], report["agreement"]
-    near = "equal to torch bit for bit" if sqnr_db is None else f"SQNR {sqnr_db:.1f} dB against torch"
-    answers = "" if agreement is None else f", {100 * agreement:.1f} % equal answers"
-    source = f"imported from {report['kind']} with torch {report['torch_version']}"
-    line = f"{source}: {near}{answers} on {report['samples']} samples"
-    return {"format": f"{report['kind']} as ONNX", "notes": [line, *report["notes"], *notes]}
+    return {"format": f"{report['kind']} as ONNX", "notes": [report_line(report), *report["notes"], *notes]}
 
 
 def _write_graphs(model: Model, compare: str, place: Path) -> dict[str, Any]:
