@@ -37,7 +37,9 @@ def refuse_code(source: str) -> CodeNotAllowedError:
     """Return the error for a source that may not run code."""
     name = Path(source).name
     return CodeNotAllowedError(
-        f"{name} is code", why="loading it may run anything its author wrote", how="Allow it with --allow-code."
+        f"{name} is code",
+        why="loading it may run anything its author wrote",
+        how="Allow it with --allow-code; in the window on the Run page.",
     )
 
 
