@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -24,6 +24,8 @@ CHOOSE_MODEL, USE_PROPOSAL = "choose a model", "use the proposal"
 """Names of two steps of the undo stack that pages ask for."""
 CALIBRATION_MISSING = "Choose calibration data first: the scheme takes its ranges from samples."
 STUDY_VERSION = 1
+FaultyStep = Literal["model", "data"]
+FAULTY_STEPS: tuple[FaultyStep, ...] = ("model", "data")
 NO_DATA = {"evaluation": {"kind": "arrays", "path": "-"}}
 """Stands for data not yet chosen where only the model and the scheme matter."""
 
@@ -45,6 +47,7 @@ class Document(QObject):
         self.path: Path | None = None
         self.undo_stack = QUndoStack(self)
         self._values: Values = {"schema_version": STUDY_VERSION}
+        self._faults: dict[str, tuple[Any, str]] = {}
 
     @property
     def values(self) -> Values:
@@ -118,20 +121,42 @@ class Document(QObject):
 
     def problem(self) -> str:
         """Return in one line why it cannot be run yet, "" when it can."""
-        if not (self._values.get("model") or self._values.get("candidates")):
-            return "Choose a model first."
-        if missing := missing_set(self._values):
-            words = {"evaluation": "Choose evaluation data first.", "calibration": CALIBRATION_MISSING}
-            return words[missing]
-        if not self._values.get("runtimes"):
-            return "Choose at least one runtime first."
+        if missing := self._missing():
+            return missing
         if lost := gone(self._values):
             return lost[0].line
+        if step := self.faulty_step:
+            return self.fault(step)
         try:
             self.study()
         except UserError as error:
             return str(error)
         return ""
+
+    def _missing(self) -> str:
+        if not (self._values.get("model") or self._values.get("candidates")):
+            return "Choose a model first."
+        if missing := missing_set(self._values):
+            words = {"evaluation": "Choose evaluation data first.", "calibration": CALIBRATION_MISSING}
+            return words[missing]
+        return "" if self._values.get("runtimes") else "Choose at least one runtime first."
+
+    def note_fault(self, step: FaultyStep, fault: str) -> None:
+        """Note what a command found wrong with a step's table as it is now, "" for nothing; what is new is told."""
+        before = self.fault(step)
+        self._faults[step] = (self.value(step), fault)
+        if fault != before:
+            self.changed.emit()
+
+    def fault(self, step: FaultyStep) -> str:
+        """Return what was found wrong with a step's table, "" for nothing, or where it has changed since."""
+        table, fault = self._faults.get(step, (None, ""))
+        return fault if table == self.value(step) else ""
+
+    @property
+    def faulty_step(self) -> FaultyStep | None:
+        """The first step whose table something is wrong with."""
+        return next((step for step in FAULTY_STEPS if self.fault(step)), None)
 
     def new(self) -> None:
         """Start an empty study; nothing to undo."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QVBoxLayout, QWidget
 
 from workbench.measure.gates import GATES, Gate
+from workbench.report.numbers import TIMES
 from workbench.ui.desk import Desk
 from workbench.ui.widgets import button, clear, label, row, without_buttons
 
@@ -50,7 +51,8 @@ class LimitField(QDoubleSpinBox):
 
     def name_unit(self, unit: str) -> None:
         """Show the unit behind the figure, one point without its s."""
-        self.setSuffix(unit.removesuffix("s") if self.value() == 1 and unit == " points" else unit)
+        shown = TIMES if unit == "x" else unit
+        self.setSuffix(unit.removesuffix("s") if self.value() == 1 and unit == " points" else shown)
 
 
 class GateEditor(QWidget):

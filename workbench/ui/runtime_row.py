@@ -40,6 +40,7 @@ class RuntimeRow(QFrame):
 
     def _set_up(self, table: dict[str, Any], title: str) -> None:
         self._name.setText(table.get("name") or "")
+        self._name.setCursorPosition(0)
         self._name.setPlaceholderText(str(table.get("id", title)))
         self._python.setText(table.get("python") or "")
         self._python.setPlaceholderText("this program's own")

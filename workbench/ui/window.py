@@ -292,9 +292,10 @@ class Window(QMainWindow):
 
     def _refresh(self) -> None:
         """Bring rail and title up to date with document and result."""
-        values = self.desk.document.values
-        for key, (text, kind) in states.of(values, self.result).items():
-            self.rail.set_state(key, text, kind)
+        document = self.desk.document
+        for key, (text, kind) in states.of(document.values, self.result).items():
+            is_faulty = key == document.faulty_step and kind != "bad"
+            self.rail.set_state(key, "cannot be read" if is_faulty else text, "bad" if is_faulty else kind)
         if "run" not in self._pages:
             problem = self._problem()
             self.rail.set_state("run", "not ready" if problem else "ready", "" if problem else "ok")

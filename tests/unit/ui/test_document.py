@@ -140,3 +140,18 @@ def test_removing_what_was_set_leaves_nothing_behind(changes: list[tuple[list[st
         values = with_value(values, {"v": value} if value else None, ("x", "y", "-".join(keys)))
     assert with_value(values, None, ("x",)) == {"keep": 1}
     assert {} not in values.values()
+
+
+def test_what_a_command_found_wrong_holds_until_the_table_changes(edited: Document, qtbot: QtBot) -> None:
+    edited.set("model", {"path": "a.onnx"}, "model")
+    with qtbot.waitSignal(edited.changed):
+        edited.note_fault("model", "a.onnx cannot be read")
+    assert edited.faulty_step == "model"
+    with qtbot.assertNotEmitted(edited.changed):
+        edited.note_fault("model", "a.onnx cannot be read")
+    edited.set("other", {"path": "b.onnx"}, "model")
+    assert edited.faulty_step is None
+    edited.undo_stack.undo()
+    assert edited.fault("model") == "a.onnx cannot be read"
+    edited.note_fault("model", "")
+    assert edited.faulty_step is None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
 from workbench.files import write_text_atomic
 from workbench.ui.commands import Command, Finished
@@ -69,6 +69,7 @@ class DataPage(Page):
         for part in PARTS:
             if part in self._scanned:
                 self._parts[part].show_scan(parts.get(part))
+        self._desk.document.note_fault("data", fault_of(parts))
         self._show_overlap(document["overlap"])
         rows = lost_rows(parts)
         self._lost.set_rows(LOST_HEADINGS, rows)
@@ -87,6 +88,12 @@ class DataPage(Page):
         if urls:
             self._parts[target].take(Path(urls[0].toLocalFile()))
             event.acceptProposedAction()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Look again at sets that could not be read."""
+        super().showEvent(event)
+        if self._desk.document.fault("data") and self._command is None:
+            self._timer.start()
 
     def _arrange(self) -> None:
         self.body.addWidget(Halves(*(self._parts[part] for part in PARTS), narrow_px=SETS_PX))
@@ -162,6 +169,12 @@ class DataPage(Page):
                 self._sample.set_files(Path(self._scanned[part]["path"]), found["files"])
                 return
         self._sample.set_files(Path(), [])
+
+
+def fault_of(parts: dict[str, Any]) -> str:
+    """Return why a set cannot be read, in a line that names it, "" where both can."""
+    errors = ((part, (parts.get(part) or {}).get("error", "")) for part in PARTS)
+    return next((f"{TITLES[part]}: {error}" for part, error in errors if error), "")
 
 
 def lost_rows(parts: dict[str, Any]) -> list[TableRow]:

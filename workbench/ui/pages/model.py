@@ -19,6 +19,7 @@ from workbench.ui.halves import Halves, half
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, proposal_notes, share_line
 from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
+from workbench.ui.run_place import is_code
 from workbench.ui.tables.rows import Heading
 from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
 
@@ -154,13 +155,15 @@ class ModelPage(Page):
         self._show_adopted()
 
     def announce(self) -> None:
-        """Look again whether the file is there; one that came back is read again."""
+        """Look again at the file: one that is back, or could not be read, is read again."""
         self._show_gone()
+        if self._desk.document.fault("model") and self._running is None:
+            self._inspect(self._desk.document.value("model", default={}))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
         """Look again whenever the page is shown."""
         super().showEvent(event)
-        self._show_gone()
+        self.announce()
 
     def _show_gone(self) -> None:
         """Say where the model's file is not there any more."""
@@ -191,6 +194,8 @@ class ModelPage(Page):
             self.show_inspection(done.document)
         else:
             say(self._note, done.error, "bad")
+        # What is code may be read once it is allowed to run.
+        self._desk.document.note_fault("model", "" if done.ok or is_code(self._desk.document.values) else done.error)
 
     def _adopt_where_nothing_is_said(self) -> None:
         """Start a model that was just chosen with the proposal; the Data page calls it a guess until it is changed."""

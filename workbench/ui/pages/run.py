@@ -69,7 +69,7 @@ class RunPage(Page):
         self._timer = QTimer(self, interval=PAINT_MS)
         self._timer.timeout.connect(self._paint)
         self._arrange()
-        self._next.clicked.connect(lambda _on=False: self.goto.emit(missing_step(desk.document.values)))
+        self._next.clicked.connect(lambda _on=False: self.goto.emit(self._step_to_mend()))
         self._options.changed.connect(self._refresh)
         desk.document.replaced.connect(self._forget)
         desk.document.changed.connect(self._refresh)
@@ -178,11 +178,16 @@ class RunPage(Page):
         self.state.emit("ready" if plan else "not ready", "ok" if plan else "")
 
     def _show_expected(self, problem: str, plan: Planned | None) -> None:
-        step = missing_step(self._desk.document.values)
+        step = self._step_to_mend()
         self._next.setVisible(bool(step))
         self._next.setText(f"Go to {step.title()}")
         self._next.setAccessibleName(f"Go to {step.title()}")
         say(self._expected, plan.text if plan else problem, "muted" if plan else "warn")
+
+    def _step_to_mend(self) -> str:
+        """Return the step without which nothing can run, "" where nothing is in the way."""
+        document = self._desk.document
+        return missing_step(document.values) or document.faulty_step or ""
 
     def _forget(self) -> None:
         """Another study: nothing of the last run is shown."""

@@ -191,7 +191,7 @@ class TunePage(Page):
     def _missing_step(self) -> str:
         """Return the step without which nothing can be tuned, "" where none is missing."""
         values = self._desk.document.values
-        return missing_step(values) or ("" if tunable(values) else "scheme")
+        return missing_step(values) or self._desk.document.faulty_step or ("" if tunable(values) else "scheme")
 
     def _refresh(self) -> None:
         """Show what the document says, whether it can be tuned, and what was found."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.pages.data import DataPage, lost_rows, scan_study
+from workbench.ui.pages.data import DataPage, fault_of, lost_rows, scan_study
 from workbench.ui.window import Window
 
 
@@ -49,3 +49,10 @@ def test_the_scan_gets_the_data_tables_alone() -> None:
 def test_lost_files_of_both_sets_are_rows() -> None:
     parts = {"evaluation": {"undecodable": [["a.png", "cut off"]]}, "calibration": None}
     assert [cell.text for cell in lost_rows(parts)[0].cells] == ["Evaluation set", "a.png", "cut off"]
+
+
+def test_a_set_that_cannot_be_read_is_named() -> None:
+    assert fault_of({"evaluation": {"n": 1}, "calibration": {"error": "no image lies in c"}}) == (
+        "Calibration set: no image lies in c"
+    )
+    assert fault_of({"evaluation": {"n": 1}, "calibration": None}) == ""

@@ -9,6 +9,7 @@ pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", e
 from pathlib import Path
 
 from helpers.onnx_models import conv_relu_net
+from helpers.studies import write_study
 from pytestqt.qtbot import QtBot
 
 from workbench.model.load import save_proto
@@ -81,3 +82,26 @@ def test_another_model_ends_the_first_reading(page: ModelPage, window: Window, q
     qtbot.waitUntil(lambda: page._document is not None and window.desk.bridge.running == 0, timeout=WAIT_MS)
     assert page._document is not None
     assert page._document["name"] == "b"
+
+
+def test_a_file_that_is_no_model_is_no_ready_study_until_it_can_be_read(
+    page: ModelPage, window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.desk.document.load(write_study(tmp_path))
+    model = Path(window.desk.document.value("model", "path"))
+    good = model.read_bytes()
+    qtbot.waitUntil(lambda: page._document is not None, timeout=WAIT_MS)
+    assert window.rail.buttons["run"].state == "ready"
+    model.write_bytes(b"no model")
+    window.desk.document.new()
+    window.desk.document.load(tmp_path / "study.toml")
+    qtbot.waitUntil(lambda: window.rail.buttons["model"].state == "cannot be read", timeout=WAIT_MS)
+    assert window.desk.document.problem() == page._note.text()
+    assert window.rail.buttons["run"].state == "not ready"
+    window.show_page("run")
+    run = window.page("run")
+    assert not run._start.isEnabled()  # type: ignore[attr-defined]
+    model.write_bytes(good)
+    run._next.click()  # type: ignore[attr-defined]
+    assert window.rail.buttons["model"].isChecked()
+    qtbot.waitUntil(lambda: window.rail.buttons["run"].state == "ready", timeout=WAIT_MS)
