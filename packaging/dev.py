@@ -113,13 +113,13 @@ def command_line(command: str, rest: list[str]) -> list[str]:
 
 
 def run_parts() -> int:
-    """Run the tests in processes of their own, one per core and `MOST_AT_ONCE` at most; each is shown at its end.
+    """Run the tests in processes of their own, one per core and `MOST_AT_ONCE` at most.
 
     Returns:
         The first exit code that is not 0.
     """
     at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
-    print(f"The tests in {len(PARTS)} parts, {at_once} at once, each shown at its end ...", flush=True)
+    print(f"The tests in {len(PARTS)} parts, {at_once} at once; what each says stands at its end ...", flush=True)
     pool = ThreadPoolExecutor(at_once)
     try:
         codes = list(pool.map(run_part, PARTS))
@@ -131,13 +131,24 @@ def run_parts() -> int:
 
 
 def run_part(part: tuple[str, ...]) -> int:
-    """Run one part in its fixed order, print what it said, and return its exit code."""
-    command = command_line("test", list(part))
-    done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
-    )
-    print(f"{' '.join(part)}\n{done.stdout}", flush=True)
-    return done.returncode
+    """Run one part in its fixed order and return its exit code; its progress is shown at once, the rest at its end."""
+    python, *arguments = command_line("test", list(part))
+    rest = []
+    with subprocess.Popen(
+        [python, "-u", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            if line.endswith("%]\n"):
+                print(line, end="", flush=True)
+            else:
+                rest.append(line)
+    print(f"\n{' '.join(part)}\n{''.join(rest)}", flush=True)
+    return process.returncode
 
 
 def missing_for_set_up() -> str:

@@ -87,14 +87,16 @@ def test_all_parts_run_and_a_failed_one_is_not_lost(
         which = [list(one) for one in dev.PARTS].index(part)
         code = failing.get(which, 0)
         leave = "os.abort()" if code < 0 else f"sys.exit({code})"
-        return [sys.executable, "-S", "-c", f"import os, sys; print('part', {which}, flush=True); {leave}"]
+        said = f"print('test_{which}.py ... [ 50%]'); print('part', {which}, flush=True)"
+        return [sys.executable, "-S", "-c", f"import os, sys; {said}; {leave}"]
 
     monkeypatch.setattr(dev, "command_line", command)
     monkeypatch.setattr(dev.os, "cpu_count", lambda: cores)
     assert dev.start("test", []) == expected
     printed = capfd.readouterr().out
     for number, part in enumerate(dev.PARTS):
-        assert f"{' '.join(part)}\npart {number}\n" in printed
+        assert f"\ntest_{number}.py ... [ 50%]\n" in printed
+        assert f"\n{' '.join(part)}\npart {number}\n" in printed
 
 
 def test_after_ctrl_c_no_further_part_begins(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
