@@ -147,7 +147,7 @@ def settle(graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], range
     """
     refused = dict(vetoes)
     selection = choose(graph, scheme, refused)
-    while found := refused_concats(selection, ranges) or _on_wide_tensors(graph, selection, scheme, ranges):
+    while found := refused_concats(selection, ranges) or _on_lost_tensors(graph, selection, scheme, ranges):
         refused.update(found)
         selection = choose(graph, scheme, refused)
     reasons = dict(selection.float_nodes)
@@ -157,31 +157,40 @@ def settle(graph: GraphSummary, scheme: Scheme, vetoes: Mapping[str, str], range
     return replace(selection, float_nodes=reasons)
 
 
-def _on_wide_tensors(graph: GraphSummary, selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, str]:
-    """Return quantized nodes on a tensor for which no float16 scale is large enough -> why they stay in float.
+def _on_lost_tensors(graph: GraphSummary, selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, str]:
+    """Return quantized nodes on a tensor that can have no scale -> why they stay in float.
 
-    All readers of its group go first, so that no tensor needs a range that was not observed: without them a Gemm or
-    MatMul may give out floats. Where there are none, the maker goes.
+    No float16 scale is large enough, or its range was not observed, because it has one of its own only since nodes
+    before or behind it stay in float. All readers of its group go first: without them a Gemm or MatMul may give out
+    floats. Where there are none, the maker goes.
     """
-    wide = {
+    lost = {
+        name: f"the range of {name} was not observed: nodes beside it stay in float"
+        for name in selection.sources
+        if name not in ranges
+    } or _too_wide(selection, scheme, ranges)
+    nodes = [node for node in graph.nodes if node.name in selection.roles]
+    readers = {
+        node.name: lost[node.inputs[index]]
+        for node in nodes
+        for index in selection.edges[node.name]
+        if node.inputs[index] in lost
+    }
+    return readers or _makers(nodes, selection, lost)
+
+
+def _too_wide(selection: Selection, scheme: Scheme, ranges: Ranges) -> dict[str, str]:
+    return {
         name: f"{name} reaches {threshold(limits):.3g}, {TOO_WIDE}"
         for name, limits in shared_ranges(selection, ranges).items()
         if _parameters(limits, scheme) is None
     }
-    nodes = [node for node in graph.nodes if node.name in selection.roles]
-    readers = {
-        node.name: wide[node.inputs[index]]
-        for node in nodes
-        for index in selection.edges[node.name]
-        if node.inputs[index] in wide
-    }
-    return readers or _makers(nodes, selection, wide)
 
 
-def _makers(nodes: Sequence[NodeSummary], selection: Selection, wide: Mapping[str, str]) -> dict[str, str]:
-    """Return the node that computes each tensor of `wide`, looked up through its bias and its fused activation."""
+def _makers(nodes: Sequence[NodeSummary], selection: Selection, lost: Mapping[str, str]) -> dict[str, str]:
+    """Return the node that computes each tensor of `lost`, looked up through its bias and its fused activation."""
     found: dict[str, str] = {}
-    reasons = dict(wide)
+    reasons = dict(lost)
     for node in reversed(nodes):
         reason = next((reasons[name] for name in node.outputs if name in reasons), "")
         if reason and selection.roles[node.name] in ("bias", "fused"):

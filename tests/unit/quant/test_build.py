@@ -324,3 +324,19 @@ def test_power_of_two_scales_hold_everywhere(name: str) -> None:
     scales += [float(scale) for weight in plan.weights.values() for scale in weight.scale]
     assert scales
     assert all(np.frexp(scale)[0] == 0.5 for scale in scales)
+
+
+@pytest.mark.parametrize("name", ["S1", "S2"])
+def test_what_needs_a_range_only_because_nodes_before_it_stay_in_float_stays_there_too(name: str) -> None:
+    """The range of the mean was observed, that of the same values as a row was not: it was to have the same scale."""
+    model = conv_relu_net()
+    edits = {"conv1_b": lambda values: values + np.float32(1e8), "conv2_w": lambda values: values * np.float32(1e-9)}
+    for tensor in model.graph.initializer:
+        if tensor.name in edits:
+            changed = edits[tensor.name](numpy_helper.to_array(tensor))
+            tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
+    canonical, plan = plan_of(model, name=name)
+    assert plan.quantized_nodes == ()
+    assert "reaches" in plan.float_nodes["conv2_node"]
+    assert plan.float_nodes["logits_node"] == "the range of flat was not observed: nodes beside it stay in float"
+    write_qdq(canonical, plan, SIMULATED)
