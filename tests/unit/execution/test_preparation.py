@@ -229,3 +229,6 @@ def test_inputs_without_axes_become_constants_with_the_value_of_all_samples(tmp_
     np.savez(tmp_path / "evaluation.npz", gain=np.full(studies.N, 3.0, np.float32))
     with pytest.raises(DataError, match="the input gain has 2 values"):
         preparation.load_for(study, tmp_path / "gained.onnx")
+    for part in ("calibration", "evaluation"):
+        (tmp_path / f"{part}.npz").unlink()
+    assert preparation.load_for(study, tmp_path / "gained.onnx")[1] == {}
