@@ -96,6 +96,7 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
         arguments["notes"],
     )
     options = _options(arguments, channel.work_dir)
+    before = _states(prepared.artifact)
     start = perf_counter()
     with session_of(plugin_id, runtime, prepared, options) as session:
         load_s = perf_counter() - start
@@ -109,6 +110,7 @@ def run_cell(plugin_id: str, runtime: Runtime, arguments: Mapping[str, Any], cha
             "answers_checked": 0,
             "answers_differing": 0,
         }
+        _refuse_changed(plugin_id, before, _states(prepared.artifact))
         channel.event("accuracy_done", **result)
         if arguments["speed"]:
             result |= _timed(session, samples, options.batch, files, channel)
@@ -121,6 +123,21 @@ def session_of(plugin_id: str, runtime: Runtime, prepared: Prepared, options: Op
     if missing := [name for name in SESSION_METHODS if not callable(getattr(session, name, None))]:
         raise ContractError(f"{plugin_id}: what open returned, {type(session).__name__}, lacks {', '.join(missing)}")
     return session
+
+
+def _states(artifact: Path) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of each file of an artifact; {} where there is none."""
+    files = [artifact] if artifact.is_file() else sorted(path for path in artifact.rglob("*") if path.is_file())
+    states = ((path, path.stat()) for path in files)
+    return {path.relative_to(artifact.parent).as_posix(): (it.st_size, it.st_mtime_ns) for path, it in states}
+
+
+def _refuse_changed(plugin_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Raise ContractError where a session wrote to its artifact: what ran is then not what was verified."""
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if changed:
+        where = "caches and profiles belong into options.work_dir"
+        raise ContractError(f"{plugin_id}: the session wrote to its artifact ({changed[0]}); {where}")
 
 
 def batches_of(samples: Samples, batch: int) -> Generator[Batch]:

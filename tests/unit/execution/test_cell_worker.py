@@ -70,7 +70,8 @@ def cell(files: Files, runtime: Fake, tmp_path: Path, commands: tuple[dict[str, 
     channel = Channel(io.StringIO(), tmp_path)
     for command in commands:
         channel.take(command)
-    arguments = files.cell_arguments(files.model, tmp_path / "outputs", **{"speed": bool(commands), **changes})
+    artifact = changes.pop("artifact", files.model)
+    arguments = files.cell_arguments(artifact, tmp_path / "outputs", **{"speed": bool(commands), **changes})
     value = run_cell("fake", runtime, arguments, channel)  # type: ignore[arg-type]
     stream = channel._out
     assert isinstance(stream, io.StringIO)
@@ -124,6 +125,22 @@ def test_a_wrong_answer_is_named_where_it_was_given(
     setattr(runtime, method, lambda *_: value)
     with pytest.raises(ContractError, match=re.escape(text)):
         cell(files, runtime, tmp_path)
+
+
+def test_a_session_that_writes_to_its_artifact_is_named(files: Files, tmp_path: Path) -> None:
+    artifact = tmp_path / "engine"
+    artifact.mkdir()
+    (artifact / "a.bin").write_bytes(b"1")
+
+    class Writing(Fake):
+        def run(self, feeds: Any) -> dict[str, Any]:
+            (artifact / "cache.bin").write_bytes(b"1")
+            return super().run(feeds)
+
+    with pytest.raises(ContractError, match=r"fake: the session wrote to its artifact \(engine/cache\.bin\); caches"):
+        cell(files, Writing(files.model), tmp_path, artifact=artifact)
+    value, _ = cell(files, Fake(files.model), tmp_path, artifact=artifact)
+    assert value["n"] == 10
 
 
 def test_timed_answers_are_checked_against_the_accuracy_pass(files: Files, tmp_path: Path) -> None:
@@ -308,7 +325,7 @@ def recurrent(folder: Path, step: float, commands: tuple[dict[str, Any], ...] = 
     np.savez(folder / "x.npz", x=x)
     spec = DataSpec("arrays", folder / "x.npz")
     arguments = {
-        "artifact": str(folder),
+        "artifact": str(folder / "engine"),
         "deviations": [],
         "notes": {},
         "precision": "fp32",
