@@ -21,6 +21,7 @@ _READ_ERRORS = (
     pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError, TypeError, OverflowError,
     MemoryError, RecursionError, UnicodeDecodeError, OSError, zipfile.BadZipFile, NotImplementedError,
 )  # fmt: skip
+_WRAPPER_PREFIXES = ("module.", "_orig_mod.")
 _TENSOR_MAKERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_qtensor")
 
 
@@ -33,12 +34,16 @@ class PickleContent:
         key: of a checkpoint, where the weights or the module lie; else "".
         words: what it holds, for a person.
         holds_module: whether the object, or what lies under `key`, is a whole module.
+        prefix: what every weight's name begins with, put there by a wrapper around the network; else "".
+        is_lightning: a checkpoint of PyTorch Lightning.
     """
 
     kind: str
     key: str
     words: str
     holds_module: bool = False
+    prefix: str = ""
+    is_lightning: bool = False
 
 
 class _Stand:
@@ -78,8 +83,8 @@ class _Reader(pickle.Unpickler):
         return type("Stand", (_Stand,), {"origin": f"{module}.{name}"})
 
     def persistent_load(self, pid: Any) -> Any:
-        """Return a stand-in for a tensor's storage."""
-        return _Stand()
+        """Return a stand-in for a tensor's storage; a class stored with its source, which old files do, is itself."""
+        return pid[1] if isinstance(pid, tuple) and pid[:1] == ("module",) else _Stand()
 
 
 def describe_pickle(path: Path) -> PickleContent | None:
@@ -93,16 +98,26 @@ def describe_pickle(path: Path) -> PickleContent | None:
 
 def how_to_load(content: PickleContent | None, path: Path) -> str:
     """Return the lines of a factory that makes a model of it, with the example input still to be filled in."""
-    place = f'["{content.key}"]' if content and content.key else ""
-    if content and content.holds_module:
-        body = f"return torch.load({str(path)!r}, weights_only=False){place}, (torch.zeros(1, 3, 224, 224),)"
-    else:
-        load = f"net.load_state_dict(torch.load({str(path)!r}, weights_only=True){place})"
-        body = f"net = YourNet(); {load}; return net, (torch.zeros(1, 3, 224, 224),)"
     return (
-        f"Write make.py with: import torch; def model(): {body}; with your own input's shape,"
-        ' and give factory = "make:model" in [model] in place of path.'
+        "Write make.py with the two lines `import torch` and"
+        f" `def model(): {_factory_body(content, str(path))}, (torch.zeros(1, 3, 224, 224),)`, with your own input's"
+        ' shape, and give factory = "make:model" in [model] in place of path.'
     )
+
+
+def _factory_body(content: PickleContent | None, path: str) -> str:
+    """Return statements that end in the module; weights come to the CPU wherever they were saved."""
+    if content is None:
+        content = PickleContent("other", "", "")
+    place = f'["{content.key}"]' if content.key else ""
+    if content.is_lightning:
+        return f'return YourModule.load_from_checkpoint({path!r}, map_location="cpu")'
+    if content.holds_module:
+        return f'return torch.load({path!r}, map_location="cpu", weights_only=False){place}'
+    weights = f'torch.load({path!r}, map_location="cpu", weights_only=True){place}'
+    if content.prefix:
+        weights = f'{{name.removeprefix("{content.prefix}"): w for name, w in {weights}.items()}}'
+    return f"net = YourNet(); net.load_state_dict({weights}); return net"
 
 
 def _root(path: Path) -> Any:
@@ -128,6 +143,8 @@ def _last_of(stream: IO[bytes]) -> Any:
 
 
 def _described(found: Any) -> PickleContent:
+    if _is_tensor(found):
+        return PickleContent("other", "", "one tensor")
     if isinstance(found, _Stand):
         return PickleContent(
             "module", "", f"a whole module of class {found.origin}, which only its own code can run", True
@@ -135,14 +152,26 @@ def _described(found: Any) -> PickleContent:
     if not isinstance(found, Mapping) or not found:
         return PickleContent("other", "", "Python objects")
     if _are_weights(found):
-        return PickleContent("weights", "", f"{len(found)} tensors ({_some(found)})")
+        return PickleContent("weights", "", f"{len(found)} tensors ({_some(found)})", prefix=_prefix(found))
     key = _weights_key(found)
     words = f"a checkpoint with the keys {_some(found)}"
     if not key:
         return PickleContent("checkpoint", "", words)
     is_module = isinstance(found[key], _Stand)
     inside = f"a whole module of class {found[key].origin}" if is_module else "the weights"
-    return PickleContent("checkpoint", key, f"{words}; {inside} under {key!r}", is_module)
+    return PickleContent(
+        "checkpoint",
+        key,
+        f"{words}; {inside} under {key!r}",
+        is_module,
+        "" if is_module else _prefix(found[key]),
+        any("lightning_version" in str(name) for name in found),
+    )
+
+
+def _prefix(weights: Mapping[Any, Any]) -> str:
+    """Return what DataParallel or torch.compile put before every name, if it is so."""
+    return next((text for text in _WRAPPER_PREFIXES if all(str(name).startswith(text) for name in weights)), "")
 
 
 def _weights_key(found: Mapping[Any, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -86,6 +87,38 @@ def test_a_checkpoint_tells_where_its_weights_lie(
     assert found is not None
     assert (found.kind, found.key, found.holds_module) == ("checkpoint", key, holds_module)
     assert (f'["{key}"]' in how_to_load(found, Path("c.ckpt"))) is bool(key)
+
+
+def test_the_lines_fit_what_wrote_the_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "c.ckpt"
+    lightning = {"pytorch-lightning_version": "2.6", "state_dict": {"model.a": tensor()}}
+    assert "YourModule.load_from_checkpoint" in how_to_load(describe_pickle(written(path, lightning)), path)
+    for prefix in ("module.", "_orig_mod."):
+        content = {"state_dict": {f"{prefix}a": tensor(), f"{prefix}b": tensor()}}
+        line = how_to_load(describe_pickle(written(path, content)), path)
+        assert f'name.removeprefix("{prefix}")' in line
+        compile(line.split("`")[3], "make.py", "exec")
+    assert "removeprefix" not in how_to_load(
+        describe_pickle(written(path, {"module.a": tensor(), "b": tensor()})), path
+    )
+    found = describe_pickle(written(path, tensor()))
+    assert found is not None
+    assert found.words == "one tensor"
+
+
+def test_real_files_of_torch_are_told(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed; it comes with the extra [torch]")
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    for zipped in (True, False):
+        for content, kind in ((net, "module"), (net.state_dict(), "weights"), ({"net": net, "epoch": 1}, "checkpoint")):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of sources that cannot be stored
+                torch.save(content, tmp_path / "real.pt", _use_new_zipfile_serialization=zipped)
+            found = describe_pickle(tmp_path / "real.pt")
+            assert found is not None
+            assert found.kind == kind
+            assert ("Sequential" in found.words) is (kind != "weights")
+            compile(how_to_load(found, tmp_path / "real.pt").split("`")[3], "make.py", "exec")
 
 
 def test_a_whole_module_is_told_by_its_class(tmp_path: Path) -> None:
