@@ -33,7 +33,9 @@ from workbench.ui.tokens import GAP_PX
 COPIED_MS = 1500
 BoxT = TypeVar("BoxT", bound=QBoxLayout)
 SpinT = TypeVar("SpinT", bound=QAbstractSpinBox)
-PAGE_WIDTH_PX = 1180
+UNBOUNDED_PX = (1 << 24) - 1
+FORM_PX = 1480
+"""Width at which a page of fields stops growing: beyond it a field and its button are too far apart."""
 KEPT_LETTERS = 24
 LONG_WORD = re.compile(r"\S{65,}")
 """What is longer than a SHA-256."""
@@ -219,11 +221,13 @@ def facts(pairs: list[tuple[str, str]], role: str = "") -> QGridLayout:
 class Page(QScrollArea):
     """A page of the window: title, one line below it, actions at the right, then its body; scrolls when short.
 
+    `widest_px`: where it stops growing with the window; by default it never does.
+
     Attributes:
         body: layout for the page's cards. buttons: layout at the right of the title.
     """
 
-    def __init__(self, title: str, subtitle: str = "") -> None:
+    def __init__(self, title: str, subtitle: str = "", *, widest_px: int = UNBOUNDED_PX) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -234,6 +238,7 @@ class Page(QScrollArea):
         self.buttons, self.body = row(spacing=8), column()
         content = QWidget()
         content.setProperty("role", "page")
+        content.setMaximumWidth(widest_px)
         outside = QVBoxLayout(content)
         outside.setContentsMargins(24, 18, 24, 18)
         outside.setSpacing(GAP_PX)

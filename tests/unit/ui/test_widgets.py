@@ -14,6 +14,7 @@ from shiboken6 import isValid
 
 from workbench.ui.theme import Theme
 from workbench.ui.widgets import (
+    FORM_PX,
     Page,
     button,
     card,
@@ -114,3 +115,16 @@ def test_a_word_too_long_to_wrap_loses_its_middle(theme: Theme, qtbot: QtBot) ->
     assert QLabel.text(made) == f"{'n' * 24}…{'n' * 24} stays float, {'a' * 64}"
     made.setText("short")
     assert (made.text(), made.toolTip()) == ("short", "")
+
+
+def test_a_page_of_fields_stops_growing(qtbot: QtBot, theme: Theme) -> None:
+    page, wide = Page("A", widest_px=FORM_PX), Page("B")
+    for made in (page, wide):
+        qtbot.addWidget(made)
+        made.resize(2560, 800)
+        made.show()
+    inside, free = page.widget(), wide.widget()
+    assert inside is not None
+    assert free is not None
+    assert (inside.x(), inside.width()) == (0, FORM_PX)
+    assert free.width() == wide.viewport().width()

@@ -18,7 +18,7 @@ from workbench.ui.preprocess_editor import PreprocessEditor
 from workbench.ui.sample_view import SampleView
 from workbench.ui.tables.rows import Heading, TableRow, text_row
 from workbench.ui.tables.view import TablePanel
-from workbench.ui.widgets import Page, card, column, label, say
+from workbench.ui.widgets import FORM_PX, Page, card, column, label, say
 
 PARTS: tuple[Part, ...] = ("evaluation", "calibration")
 WAIT_MS = 500
@@ -47,7 +47,9 @@ class DataPage(Page):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
-            "Data", "Two sets of samples and what is done to them before the model. Every file is read once."
+            "Data",
+            "Two sets of samples and what is done to them before the model. Every file is read once.",
+            widest_px=FORM_PX,
         )
         self._desk = desk
         self._scanned: dict[str, Any] = {}

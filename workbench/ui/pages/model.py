@@ -21,7 +21,7 @@ from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
 from workbench.ui.run_place import is_code
 from workbench.ui.tables.rows import Heading
-from workbench.ui.widgets import Page, button, card, clear, column, facts, label, row, say, themed_icon
+from workbench.ui.widgets import FORM_PX, Page, button, card, clear, column, facts, label, row, say, themed_icon
 
 MODEL_FILTER = "Models (*.onnx *.pt2 *.pt);;All files (*)"
 TABLE_MOST_PX = 460
@@ -44,7 +44,9 @@ class ModelPage(Page):
     open_requested = Signal(object)
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__("Model", "What is quantized and measured. Nothing is run until you press Run.")
+        super().__init__(
+            "Model", "What is quantized and measured. Nothing is run until you press Run.", widest_px=FORM_PX
+        )
         self._desk = desk
         self._source = ""
         self._details: QWidget | None = None

@@ -28,7 +28,7 @@ from workbench.ui.run_place import (
 )
 from workbench.ui.run_state import RunState, duration
 from workbench.ui.study_card import StudyCard
-from workbench.ui.widgets import Page, button, card, label, say, themed_icon
+from workbench.ui.widgets import FORM_PX, Page, button, card, label, say, themed_icon
 
 PAINT_MS = 150
 MEASURING_MS = 1000
@@ -52,7 +52,9 @@ class RunPage(Page):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
-            "Run", "Everything runs on this machine, one runtime after the other. Broken off, it goes on where it was."
+            "Run",
+            "Everything runs on this machine, one runtime after the other. Broken off, it goes on where it was.",
+            widest_px=FORM_PX,
         )
         self._desk = desk
         self._command: Command | None = None

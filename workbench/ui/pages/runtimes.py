@@ -15,7 +15,7 @@ from workbench.ui.elsewhere import can_be_bundled, make_bundle
 from workbench.ui.run_place import result_folder
 from workbench.ui.runtime_probe import RuntimeProbe
 from workbench.ui.runtime_row import RuntimeRow
-from workbench.ui.widgets import Page, button, card, clear, column, copy_button, label, row, say, themed_icon
+from workbench.ui.widgets import FORM_PX, Page, button, card, clear, column, copy_button, label, row, say, themed_icon
 
 
 class RuntimesPage(Page):
@@ -28,7 +28,8 @@ class RuntimesPage(Page):
     failed = Signal(str, object)
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__("Runtimes", "Each row is measured; two rows may use the same runtime with other settings.")
+        words = "Each row is measured; two rows may use the same runtime with other settings."
+        super().__init__("Runtimes", words, widest_px=FORM_PX)
         self._desk = desk
         self._titles: dict[str, str] = {}
         self._probes: dict[str, RuntimeProbe] = {}

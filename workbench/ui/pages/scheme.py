@@ -25,7 +25,7 @@ from workbench.ui.forecast import Forecast
 from workbench.ui.native_editor import NativeEditor
 from workbench.ui.native_tools import candidate_of, known_tools, menu_text, title_of, tools_among
 from workbench.ui.scheme_editor import SchemeEditor
-from workbench.ui.widgets import Page, button, card, label, row, say, themed_icon
+from workbench.ui.widgets import FORM_PX, Page, button, card, label, row, say, themed_icon
 
 WAIT_MS = 250
 TAB_LETTERS, TAB_MARGIN_LETTERS, ROW_LETTERS = 40, 4, 90
@@ -44,7 +44,9 @@ class SchemePage(Page):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
-            "Scheme", "One logical scheme, the same for every runtime. Several candidates are compared side by side."
+            "Scheme",
+            "One logical scheme, the same for every runtime. Several candidates are compared side by side.",
+            widest_px=FORM_PX,
         )
         self._desk = desk
         self._answer: dict[str, Any] = {}
