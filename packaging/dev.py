@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PINS = ROOT / "packaging" / "pins"
-SIZES = {"base": "about 1.5 GB", "test": "about 2.6 GB, on Linux several more where pip finds only PyTorch with CUDA"}
+SIZES = {"base": "about 1.7 GB", "test": "about 2.8 GB, on Linux several more where pip finds only PyTorch with CUDA"}
 """What a set takes on disk."""
 MINIMUM = (3, 11)
 QT_LIBRARIES = {
