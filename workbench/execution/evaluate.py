@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,22 @@ class Judge:
     labels: npt.NDArray[np.int64] | None
     frames: int = 1
     state_outputs: frozenset[str] = frozenset()
+    _known: dict[tuple[Any, ...], Divergence] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
         """Rows that an output per sample has."""
         return self.index.n * self.frames
+
+    def distance(self, reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> Divergence:
+        """Return `divergence` of two outputs; of two stored ones once, since several runs ask for the same pair."""
+        files = [getattr(values, "filename", None) for values in (reference, output)]
+        if None in files:
+            return divergence(reference, output)
+        key = (*files, reference.shape, output.shape)
+        if key not in self._known:
+            self._known[key] = divergence(reference, output)
+        return self._known[key]
 
     def name_of(self, row: int) -> str:
         """Return what a row of the outputs is called."""
@@ -117,7 +128,7 @@ def output_figures(judge: Judge, outputs: Outputs) -> dict[str, Any]:
 
     Classification takes the headline from its first output, other tasks from the output with the least SQNR.
     """
-    distances = {name: divergence(judge.reference[name], outputs[name]) for name in judge.reference}
+    distances = {name: judge.distance(judge.reference[name], outputs[name]) for name in judge.reference}
     name = headline(judge, distances)
     head = distances[name]
     intervals = error_intervals(judge, head, judge.reference[name], outputs[name])
@@ -202,10 +213,10 @@ def error_split(
     """
     reference = judge.reference[name]
     return records.Divergence(
-        scheme_nmse=divergence(reference, simulated[name]).nmse if simulated else None,
-        execution_nmse=divergence(simulated[name], run[name]).nmse if simulated else None,
-        platform_nmse=divergence(reference, own_float[name]).nmse if own_float else None,
-        total_nmse=divergence(reference, run[name]).nmse,
+        scheme_nmse=judge.distance(reference, simulated[name]).nmse if simulated else None,
+        execution_nmse=judge.distance(simulated[name], run[name]).nmse if simulated else None,
+        platform_nmse=judge.distance(reference, own_float[name]).nmse if own_float else None,
+        total_nmse=judge.distance(reference, run[name]).nmse,
     )
 
 

@@ -21,6 +21,7 @@ from workbench.execution.evaluate import (
     output_figures,
     task_figures,
 )
+from workbench.measure.divergence import divergence
 from workbench.model.sample_index import SampleIndex
 
 N = 40
@@ -52,6 +53,31 @@ def _judge(task: str = "classification", labels: list[int] | None = None) -> Jud
 def _nmse(f: Array, q: Array) -> float:
     f, q = f.astype(np.float64), q.astype(np.float64)
     return float(((f - q) ** 2).sum() / (f**2).sum())
+
+
+def test_a_pair_of_stored_outputs_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stored(name: str, values: Array) -> dict[str, Array]:
+        np.save(tmp_path / f"{name}.npy", values)
+        return open_outputs(tmp_path, {"outputs": [{"name": "logits", "path": f"{name}.npy"}]})
+
+    asked: list[tuple[str, str]] = []
+
+    def counted(f: Any, q: Any) -> Any:
+        asked.append((Path(f.filename).stem, Path(q.filename).stem))
+        return divergence(f, q)
+
+    monkeypatch.setattr("workbench.execution.evaluate.divergence", counted)
+    names = ("reference", "simulated", "own", "one", "two")
+    files = {name: stored(name, _logits(place, 0.1 * place)) for place, name in enumerate(names)}
+    judge = judge_of("classification", 0, files["reference"], _index(None))
+    for name in ("one", "two"):
+        figures = output_figures(judge, stored(name, np.array(files[name]["logits"])))
+        split = error_split(judge, "logits", files[name], files["simulated"], files["own"])
+        assert split.total_nmse == figures["nmse"] == pytest.approx(_nmse(_logits(0), files[name]["logits"]), rel=1e-12)
+    assert sorted(asked) == [
+        ("reference", "one"), ("reference", "own"), ("reference", "simulated"), ("reference", "two"),
+        ("simulated", "one"), ("simulated", "two"),
+    ]  # fmt: skip
 
 
 def test_the_error_split_is_four_plain_distances() -> None:
