@@ -12,6 +12,7 @@ from workbench.errors import ModelError
 from workbench.model.batch_norm import fold_batch_norms
 from workbench.model.branches import inline_branches
 from workbench.model.channel_affine import fold_scale_layers
+from workbench.model.clips import clips_to_relus
 from workbench.model.folding import fold_constants
 from workbench.model.pass_through import is_pass_through, remove_pass_through
 from workbench.model.protos import copy_without, read_names, refresh_shapes, value_infos
@@ -27,11 +28,11 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
     """Return the canonical form of a loaded model and what was done to it.
 
     Identity, inference Dropout and Casts that change no type go; constants and shape arithmetic become initializers;
-    an If on a constant is the branch it takes; a Sum of two is an Add; BatchNormalizations and arithmetic with a
-    constant per channel are folded into the Conv, ConvTranspose or Gemm before them; initializers whose roles differ
-    are separated; such layers without a bias get one of zeros; nodes that no output needs go; nodes are in topological
-    order. Names of nodes and tensors that stay are kept, those of graph inputs and outputs always. The answers are
-    those of `proto` up to float rounding, and the same input gives the same bytes.
+    an If on a constant is the branch it takes; a Sum of two is an Add, a Clip at 0 alone a Relu; BatchNormalizations
+    and arithmetic with a constant per channel are folded into the Conv, ConvTranspose or Gemm before them; initializers
+    whose roles differ are separated; such layers without a bias get one of zeros; nodes that no output needs go; nodes
+    are in topological order. Names of nodes and tensors that stay are kept, those of graph inputs and outputs always.
+    The answers are those of `proto` up to float rounding, and the same input gives the same bytes.
 
     Returns:
         The new proto (the argument is not changed) and the transforms, each {"kind": ..., ...}, ready for JSON.
@@ -45,6 +46,7 @@ def canonical_graph(proto: ModelProto) -> tuple[ModelProto, tuple[dict[str, Any]
         transforms += branches + remove_pass_through(graph) + fold_constants(result)
     transforms += remove_pass_through(graph)
     transforms += sums_to_adds(graph)
+    transforms += clips_to_relus(graph)
     transforms += _fold_affine_layers(graph)
     transforms += separate_shared(graph)
     transforms += add_zero_biases(graph)
