@@ -19,7 +19,7 @@ from workbench.model.protos import array_of, constants_of, fresh_name, reader_co
 
 Float64 = npt.NDArray[np.float64]
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm")
-_SCALE_OPS = ("Mul", "Div", "Add", "Sub")
+SCALE_OPS = ("Mul", "Div", "Add", "Sub")
 
 
 @dataclass
@@ -50,7 +50,7 @@ def fold_scale_layers(graph: GraphProto) -> list[dict[str, Any]]:
     index = index_of(graph)
     transforms, kept = [], []
     for node in list(graph.node):
-        target = _target(index, node) if node.op_type in _SCALE_OPS and not node.domain else None
+        target = _target(index, node) if node.op_type in SCALE_OPS and not node.domain else None
         if target is None:
             kept.append(node)
             continue
@@ -92,7 +92,7 @@ def attribute_of(node: NodeProto, name: str, default: Any) -> Any:
 
 def _target(index: Index, node: NodeProto) -> NodeProto | None:
     """Return the node to fold a scale layer into, or None where the result would differ."""
-    tensor, constant = _operands(index, node)
+    tensor, constant = constant_operand(index, node)
     producer = index.producers.get(tensor)
     if producer is None or producer.op_type not in WEIGHTED or producer.input[1] not in index.constants:
         return None
@@ -110,7 +110,7 @@ def _is_row(dims: list[int], channels: int) -> bool:
     return math.prod(dims) == 1 or dims in ([channels], [1, channels])
 
 
-def _operands(index: Index, node: NodeProto) -> tuple[str, str]:
+def constant_operand(index: Index, node: NodeProto) -> tuple[str, str]:
     """Return (tensor, constant), or ("", "") where there is no such pair; a Div or Sub has its constant second."""
     first, second = node.input
     if second in index.constants and first not in index.constants:
@@ -130,7 +130,7 @@ def _channels(node: NodeProto, weight: list[int]) -> tuple[int, int]:
 
 def _affine(index: Index, node: NodeProto, target: NodeProto) -> tuple[Float64, Float64]:
     """Return factor and shift of a scale layer, float64 [channels]."""
-    constant = array_of(index.constants[_operands(index, node)[1]]).astype(np.float64).reshape(-1)
+    constant = array_of(index.constants[constant_operand(index, node)[1]]).astype(np.float64).reshape(-1)
     channels, _ = _channels(target, list(index.constants[target.input[1]].dims))
     values = np.broadcast_to(constant, (channels,))
     if node.op_type in ("Add", "Sub"):
