@@ -14,6 +14,7 @@ from workbench.model.branches import inline_branches
 from workbench.model.channel_affine import fold_scale_layers
 from workbench.model.clips import clips_to_relus
 from workbench.model.folding import fold_constants
+from workbench.model.moved_scales import move_scale_layers
 from workbench.model.pass_through import is_pass_through, remove_pass_through
 from workbench.model.protos import copy_without, read_names, refresh_shapes, value_infos
 from workbench.model.sharing import separate_shared
@@ -122,7 +123,7 @@ def _logits_of(output: str, producers: dict[str, NodeProto]) -> str:
 
 def _fold_affine_layers(graph: GraphProto) -> list[dict[str, Any]]:
     """Fold BatchNormalizations and scale layers until none is left to fold: one may hide the other from its layer."""
-    transforms: list[dict[str, Any]] = []
+    transforms = move_scale_layers(graph)
     while found := fold_batch_norms(graph) + fold_scale_layers(graph):
         transforms += found
     return transforms
