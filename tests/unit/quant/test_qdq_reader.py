@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from helpers import rule_nets
 from helpers.onnx_models import concat_net, random_feeds, resnet_like
 from helpers.plans import make_plan
 from onnx import numpy_helper
@@ -14,6 +15,7 @@ from onnx import numpy_helper
 from workbench.errors import ModelError
 from workbench.model.canonical import canonical_graph
 from workbench.quant.dialect import Dialect
+from workbench.quant.parity import compare_with_plan
 from workbench.quant.plan import TensorParameters
 from workbench.quant.qdq import write_qdq
 from workbench.quant.qdq_reader import read_qdq
@@ -168,3 +170,26 @@ def test_a_float_model_has_no_parameters(tmp_path):
     assert not found.tensors
     assert not found.weights
     assert not found.biases
+
+
+def test_the_bias_of_a_float_layer_that_reads_codes_is_not_one_of_the_plans(tmp_path):
+    canonical, plan = rule_nets.planned(rule_nets.shared_weight(), Scheme(exclude_nodes=("y_node",)))
+    model = write_qdq(canonical, plan, Dialect())
+    (layer,) = [node for node in model.graph.node if node.name == "y_node"]
+    dequantized = {name for node in model.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    assert [name in dequantized for name in layer.input] == [True, False, False]
+    found = read_qdq(saved(model, tmp_path))
+    assert set(found.biases) == set(plan.biases)
+    assert compare_with_plan(plan, found)[1] == []
+
+
+def test_parameters_without_our_suffix_are_named_after_what_they_quantize(tmp_path):
+    plan, model = written(dialect=Dialect())
+    name = list(plan.tensors)[1]
+    for old in (f"{name}__scale", f"{name}__zero_point"):
+        for item in model.graph.initializer:
+            if item.name == old:
+                item.name = f"odd_{old.removeprefix(name)}x"
+        for node in model.graph.node:
+            node.input[:] = [f"odd_{old.removeprefix(name)}x" if each == old else each for each in node.input]
+    assert read_qdq(saved(model, tmp_path)).tensors[name] == plan.tensors[name]
