@@ -93,7 +93,8 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     """Make a plan (or take a ready one), its simulated graph, and the figures on representation.
 
     Arguments: canonical, model_sha256, transforms, scheme, calibration and evaluation (bundles or null), out (plan
-    path), ready (whether `out` already holds the plan).
+    path), ready (whether `out` already holds the plan), ranges (folder that keeps the ranges of this model on these
+    samples; null or left out: none).
     """
     import onnx  # noqa: PLC0415  (only here)
 
@@ -103,6 +104,7 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     from workbench.quant.dialect import SIMULATED  # noqa: PLC0415  (with the above)
     from workbench.quant.plan import load_plan, save_plan  # noqa: PLC0415  (with the above)
     from workbench.quant.qdq import write_qdq  # noqa: PLC0415  (loads onnx)
+    from workbench.quant.ranges import KeptRanges, find_ranges  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import scheme_from_json  # noqa: PLC0415  (with the above)
 
     out = Path(arguments["out"])
@@ -120,6 +122,7 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
             samples,
             channel.progress,
             channel.check_cancelled,
+            KeptRanges(canonical, Path(arguments["ranges"])) if arguments.get("ranges") else find_ranges,
         )
         save_plan(plan, out)
     calibrate_s = perf_counter() - start
@@ -137,28 +140,25 @@ def import_model(plugin: PluginRef | None, arguments: dict[str, Any], channel: C
     """Turn a PyTorch model into ONNX and check it against torch, in the end on the user's samples.
 
     Arguments: source, out, allow_code, bundle (its inputs empty: nobody knows them yet) or null, search_path.
-    A first import on seeded random values tells the inputs; where the source holds no shapes, the samples' own do.
+    A source that tells no shapes takes those of the samples.
     """
     from workbench.execution import importers  # noqa: PLC0415  (torch, later)
     from workbench.model.load import load_model  # noqa: PLC0415  (loads onnx)
 
-    out, bundle = Path(arguments["out"]), arguments["bundle"]
+    bundle = arguments["bundle"]
     folders = [Path(folder) for folder in arguments["search_path"]]
 
-    def convert(feeds: list[dict[str, Any]] | None) -> dict[str, Any]:
-        channel.check_cancelled()
-        return importers.import_model(arguments["source"], out, feeds, arguments["allow_code"], folders).to_json()
+    def own() -> list[dict[str, Any]]:
+        return [] if bundle["state"] else _first_feeds(bundle, _own_inputs(bundle), 1)
 
-    try:
-        report = convert(None)
-    except ModelError:
-        if bundle is None or bundle["state"]:
-            raise
-        return convert(_first_feeds(bundle, _own_inputs(bundle), 1))
-    if bundle is None:
-        return report
-    model = load_model(out)
-    return convert(_first_feeds(bundle, model.inputs, model.fixed_batch or 1))
+    def of(written: Path) -> list[dict[str, Any]]:
+        channel.check_cancelled()
+        model = load_model(written)
+        return _first_feeds(bundle, model.inputs, model.fixed_batch or 1)
+
+    data = None if bundle is None else importers.SampleFeeds(own, of)
+    out = Path(arguments["out"])
+    return importers.import_model(arguments["source"], out, data, arguments["allow_code"], folders).to_json()
 
 
 def _first_feeds(bundle: Mapping[str, Any], inputs: Sequence[TensorSpec], batch: int) -> list[dict[str, Any]]:

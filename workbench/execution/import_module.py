@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import ModelError
 from workbench.execution.import_words import NO_TENSOR
 
 MAX_BATCH = 1 << 16
@@ -171,6 +172,20 @@ def in_float32(torch: Any, module: Any) -> tuple[Any, tuple[str, ...]]:
     if not found:
         return module, ()
     return module.float(), (f"Its {' and '.join(found)} weights are taken as they are, and computed with in float32.",)
+
+
+def half_program_notes(torch: Any, weights: Iterable[Any]) -> tuple[str, ...]:
+    """Return what a person should know of a saved program in float16, whose number formats cannot be changed any more.
+
+    Raises:
+        ModelError: it computes in bfloat16.
+    """
+    found = {tensor.dtype for tensor in weights}
+    again = "export it in float32: torch.export.export(model.float(), example_inputs)"
+    if torch.bfloat16 in found:
+        why = "ONNX Runtime has no such kernels for CPUs"
+        raise ModelError("The program computes in bfloat16", why=why, how=f"E{again[1:]}.")
+    return (f"The program computes in float16, of which nothing becomes INT8; {again}.",) * (torch.float16 in found)
 
 
 def _named_outputs_forward(torch: Any, module: Any) -> list[str]:

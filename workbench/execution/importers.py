@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from workbench.execution.import_check import (
     under_names_of,
 )
 from workbench.execution.import_file import strip_traces
-from workbench.execution.import_module import Source, in_float32, source_of_module
+from workbench.execution.import_module import Source, half_program_notes, in_float32, source_of_module
 from workbench.execution.import_source import Kind, find_kind, refuse_code
 from workbench.execution.import_words import failure_words
 from workbench.parts import install_line
@@ -63,8 +63,25 @@ _CODE_ERRORS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SampleFeeds:
+    """The user's samples as an import takes them, read when they are needed.
+
+    Attributes:
+        own: -> feeds by the samples' own names and shapes, for a source that tells neither; empty where there are none.
+        of: the written ONNX file -> feeds under its inputs, to compare on; empty where there are none.
+    """
+
+    own: Callable[[], Sequence[Feeds]]
+    of: Callable[[Path], Sequence[Feeds]]
+
+
 def import_model(
-    source: str, out: Path, feeds: Sequence[Feeds] | None, allow_code: bool, search_path: Sequence[Path] = ()
+    source: str,
+    out: Path,
+    feeds: Sequence[Feeds] | SampleFeeds | None,
+    allow_code: bool,
+    search_path: Sequence[Path] = (),
 ) -> ImportReport:
     """Write `source` as one ONNX file and compare it with torch.
 
@@ -72,7 +89,8 @@ def import_model(
         source: path of a .pt2 or TorchScript file, or `package.module:function`; the function returns a module or
             (module, example_inputs).
         out: the ONNX file to write; weights lie inside it below 1.9 GB.
-        feeds: input name -> array, batch first; None means seeded random inputs of the example's shapes.
+        feeds: input name -> array, batch first, or the samples that give them; None means seeded random inputs of the
+            example's shapes.
         allow_code: loading the source may run code of its author.
         search_path: folders where a factory's package is looked for, before the working folder and `sys.path`.
 
@@ -87,9 +105,9 @@ def import_model(
         raise refuse_code(source)
     torch = _load_torch()
     with _quiet(torch):
-        given = tuple(feeds[0]) if feeds else ()
-        model = _code_errors(name, "cannot be loaded", lambda: _load(torch, kind, source, search_path, given))
-        return _import(_Job(torch, model, kind, name, out, _examples(torch, model, feeds, name), feeds))
+        data = feeds if isinstance(feeds, SampleFeeds) else SampleFeeds(lambda: feeds or (), lambda _: feeds or ())
+        model = _code_errors(name, "cannot be loaded", lambda: _load(torch, kind, source, search_path, data))
+        return _import(_Job(torch, model, kind, name, out, _examples(torch, model, data, name), data))
 
 
 def _import(job: _Job) -> ImportReport:
@@ -114,7 +132,7 @@ class _Job:
     name: str
     out: Path
     examples: tuple[Any, ...]
-    feeds: Sequence[Feeds] | None
+    data: SampleFeeds
 
 
 def _attempt(job: _Job, dynamic: bool, notes: tuple[str, ...]) -> ImportReport:
@@ -125,7 +143,7 @@ def _attempt(job: _Job, dynamic: bool, notes: tuple[str, ...]) -> ImportReport:
         examples = [_tiled(tensor, _EXPORT_BATCH) for tensor in job.examples] if dynamic else list(job.examples)
         _code_errors(job.name, "cannot be exported to ONNX", lambda: job.model.export(examples, written, dynamic))
         is_dynamic = strip_traces(written)
-        cases, origin = _cases(job, is_dynamic)
+        cases, origin = _cases(job, job.data.of(written), is_dynamic)
         report = _compared(
             job, written, cases, is_dynamic, (*job.model.notes, *notes, origin, *_batch_note(job, is_dynamic))
         )
@@ -184,9 +202,10 @@ def _both(job: _Job, session: ReferenceSession, case: Sequence[Any]) -> tuple[Ou
     return expected, list(session.run(under_names_of(arrays, session.input_names, job.name)).values())
 
 
-def _examples(torch: Any, model: Source, feeds: Sequence[Feeds] | None, name: str) -> tuple[Any, ...]:
+def _examples(torch: Any, model: Source, data: SampleFeeds, name: str) -> tuple[Any, ...]:
     if model.examples:
         return model.examples
+    feeds = data.own()
     if not feeds:
         raise ModelError(
             f"The input shapes of {name} are not known",
@@ -195,10 +214,10 @@ def _examples(torch: Any, model: Source, feeds: Sequence[Feeds] | None, name: st
     return tuple(torch.from_numpy(np.array(array)) for array in in_call_order(feeds[0], model.names, name))
 
 
-def _cases(job: _Job, is_dynamic: bool) -> tuple[list[list[Any]], str]:
+def _cases(job: _Job, feeds: Sequence[Feeds], is_dynamic: bool) -> tuple[list[list[Any]], str]:
     """Inputs to compare on, and a sentence on where they come from."""
-    if job.feeds:
-        cases = [case for feed in job.feeds for case in _given(job, feed, is_dynamic)]
+    if feeds:
+        cases = [case for feed in feeds for case in _given(job, feed, is_dynamic)]
         if cases and is_dynamic:
             cases.append([_tiled(tensor, _CHECK_BATCH) for tensor in cases[0]])  # another batch than the exported one
         if cases:
@@ -252,12 +271,12 @@ def _load_torch() -> Any:
     return torch
 
 
-def _load(torch: Any, kind: Kind, source: str, search_path: Sequence[Path], given: Collection[str]) -> Source:
+def _load(torch: Any, kind: Kind, source: str, search_path: Sequence[Path], data: SampleFeeds) -> Source:
     if kind == "torch.export":
         return _from_program(torch, torch.export.load(source))
     if kind == "TorchScript":
         return _from_script(torch, torch.jit.load(source, map_location="cpu").eval())
-    return _from_factory(torch, _call_factory(source, search_path), given)
+    return _from_factory(torch, _call_factory(source, search_path), data)
 
 
 def _from_program(torch: Any, program: Any) -> Source:
@@ -273,11 +292,6 @@ def _from_program(torch: Any, program: Any) -> Source:
     def export(_: Sequence[Any], path: Path, __: bool) -> None:
         _write_onnx(torch, program, path, _bytes_of(program.state_dict.values()))
 
-    if any(tensor.dtype == torch.bfloat16 for tensor in program.state_dict.values()):
-        raise ModelError(
-            "The program computes in bfloat16", why="ONNX Runtime has no such kernels for CPUs",
-            how="Export it in float32: torch.export.export(model.float(), example_inputs).",
-        )  # fmt: skip
     return Source(
         names=tuple(program.graph_signature.user_inputs),
         examples=tuple(flatten(program.example_inputs)[0]) if program.example_inputs else (),
@@ -285,6 +299,7 @@ def _from_program(torch: Any, program: Any) -> Source:
         export=export,
         opset=OPSETS["torch.export"],
         batch_is_decided=True,
+        notes=half_program_notes(torch, program.state_dict.values()),
     )
 
 
@@ -307,11 +322,8 @@ def _from_script(torch: Any, module: Any, examples: tuple[Any, ...] = ()) -> Sou
     return Source(names, examples, call, export, OPSETS["TorchScript"], notes=notes)
 
 
-def _from_factory(torch: Any, made: Any, given: Collection[str]) -> Source:
-    """Return what a factory made: a module, or a tuple of it and its example inputs, or a program of torch's own kinds.
-
-    `given` are the names of the arrays of the user's data.
-    """
+def _from_factory(torch: Any, made: Any, data: SampleFeeds) -> Source:
+    """Return what a factory made: a module, a tuple of it and its example inputs, or a program of torch's own kinds."""
     module, *examples = made if isinstance(made, tuple) and made else (made,)
     if isinstance(module, torch.jit.ScriptModule):
         return _from_script(torch, module.eval(), tuple(torch.utils._pytree.tree_flatten(examples)[0]))
@@ -319,6 +331,9 @@ def _from_factory(torch: Any, made: Any, given: Collection[str]) -> Source:
         return _from_program(torch, module)
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"the factory returned {type(module).__name__}, not a torch.nn.Module")
+
+    first = () if examples else data.own()
+    given = tuple(first[0]) if first else ()
 
     def write(program: Any, path: Path, weight_bytes: int, outputs: Sequence[str]) -> None:
         _write_onnx(torch, program, path, weight_bytes, outputs)

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from workbench.execution.import_module import call_of, flat_outputs, in_float32, source_of_module
+from workbench.errors import ModelError
+from workbench.execution.import_module import (
+    call_of,
+    flat_outputs,
+    half_program_notes,
+    in_float32,
+    source_of_module,
+)
 
 torch = pytest.importorskip("torch", reason="torch is not installed; it comes with the extra [torch]")
 
@@ -109,6 +116,13 @@ def test_half_weights_are_computed_with_in_float32_and_said(dtype: str) -> None:
     assert source.call(source.examples)[0].dtype == torch.float32
     assert torch.equal(module.layer.weight, weights.float())
     assert in_float32(torch, Net())[1] == ()
+
+
+def test_a_saved_program_in_half_precision_is_said_or_refused() -> None:
+    assert half_program_notes(torch, [X]) == ()
+    assert "nothing becomes INT8" in half_program_notes(torch, [X, X.half()])[0]
+    with pytest.raises(ModelError, match=r"bfloat16.*Export it in float32: torch\.export"):
+        half_program_notes(torch, [X, X.bfloat16()])
 
 
 def test_output_names_reach_the_writer_and_never_repeat_an_input() -> None:
