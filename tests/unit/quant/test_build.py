@@ -28,11 +28,12 @@ from workbench.errors import ContractError, DataError, ModelError, SchemeError
 from workbench.model.canonical import canonical_graph
 from workbench.model.summary import graph_summary
 from workbench.quant.affine import affine_parameters, fp16_up, quantize_weight, symmetric_parameters
-from workbench.quant.build import build_plan, calibrated_tensors, constant_vetoes
+from workbench.quant.build import build_plan, calibrated_tensors, constant_vetoes, quantized_constants
 from workbench.quant.dialect import SIMULATED
 from workbench.quant.plan import QuantPlan
 from workbench.quant.qdq import write_qdq
 from workbench.quant.scheme import Scheme
+from workbench.quant.select import WeightUse
 from workbench.reference import ReferenceSession
 
 MODELS = [conv_relu_net, resnet_like, depthwise_net, concat_net, encoder_like, detection_head_net, multi_io_net]
@@ -340,3 +341,11 @@ def test_what_needs_a_range_only_because_nodes_before_it_stay_in_float_stays_the
     assert "reaches" in plan.float_nodes["conv2_node"]
     assert plan.float_nodes["logits_node"] == "the range of flat was not observed: nodes beside it stay in float"
     write_qdq(canonical, plan, SIMULATED)
+
+
+def test_a_scale_is_lifted_from_just_below_the_smallest_one_on() -> None:
+    smallest = 127.0 * 2.0**-14
+    for value, lifted in ((smallest, []), (smallest * 0.99, [{"kind": "scale_floor", "tensor": "w", "channels": 1}])):
+        constants = {"w": numpy_helper.from_array(np.asarray([[value], [1.0], [0.0]], np.float32), "w")}
+        weights, biases, notes = quantized_constants([WeightUse("n", "w", 0, "", 1)], constants, {})
+        assert (list(weights), biases, notes) == (["w"], {}, lifted)

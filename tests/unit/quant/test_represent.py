@@ -12,6 +12,7 @@ from helpers.onnx_models import conv_relu_net, random_feeds
 
 from workbench.errors import DataError, JobCancelledError
 from workbench.model.canonical import canonical_graph
+from workbench.model.summary import graph_summary
 from workbench.quant.affine import real_range
 from workbench.quant.build import build_plan
 from workbench.quant.plan import QuantPlan
@@ -116,3 +117,23 @@ def test_no_samples_are_an_error() -> None:
     canonical, plan = planned()
     with pytest.raises(DataError, match="too few"):
         representation(canonical, plan, inputs(0), lambda *_: None, lambda: None)
+
+
+def test_every_value_of_every_tensor_counts_once_in_the_whole() -> None:
+    canonical, plan = planned(method="percentile", percentile=99.0)
+    got = representation(canonical, plan, inputs(4, 3.0, seed=2), lambda *_: None, lambda: None)
+    shapes = graph_summary(canonical).shapes
+    sizes = [int(np.prod(shapes[row.name])) for row in got.tensors]  # type: ignore[arg-type]
+    assert len(set(sizes)) > 2
+    for kind in ("beyond_clip", "beyond_observed"):
+        shares = [getattr(row, kind) for row in got.tensors]
+        assert sum(share > 0 for share in shares) > 1
+        assert getattr(got, kind) == pytest.approx(np.average(shares, weights=sizes))
+    first = got.tensors[0]
+    assert got.to_json()["tensors"][0] == {
+        "name": first.name,
+        "beyond_clip": first.beyond_clip,
+        "beyond_observed": first.beyond_observed,
+        "min": first.minimum,
+        "max": first.maximum,
+    }
