@@ -24,18 +24,28 @@ class ReferenceSession:
         optimized: True runs ONNX Runtime's graph optimizations (float reference, calibration); False runs every
             node as written (ORT_DISABLE_ALL), which is how a simulated Q/DQ graph must run.
         shares_memory: take working memory from the pool that all such sessions of the process use in turn.
+        weights: contiguous arrays for initializers that the model declares without their values, as external data.
+            Nobody may write to them while the session is open.
 
     Raises:
         ModelError: ONNX Runtime refuses the model; the message is its first line.
     """
 
     def __init__(
-        self, model: Path | bytes, threads: int = 1, optimized: bool = True, shares_memory: bool = False
+        self,
+        model: Path | bytes,
+        threads: int = 1,
+        optimized: bool = True,
+        shares_memory: bool = False,
+        weights: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> None:
         options = _options(threads, optimized)
         if shares_memory:
             _make_shared_pool()
             options.add_session_config_entry("session.use_env_allocators", "1")
+        if weights:
+            options.add_external_initializers(list(weights), [_shared(values) for values in weights.values()])
+        self._weights: Any = weights  # ONNX Runtime does not keep the arrays alive
         self._session: Any = _open(model, options)
         self._run_options = _run_options()
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
@@ -74,7 +84,7 @@ class ReferenceSession:
 
     def close(self) -> None:
         """Free the session; may be called twice."""
-        self._session = None
+        self._session = self._weights = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +129,13 @@ def _make_shared_pool() -> None:
     place = ort.OrtMemoryInfo("Cpu", arena, 0, ort.OrtMemType.DEFAULT)
     same_as_requested, default = 1, -1
     ort.create_and_register_allocator(place, ort.OrtArenaCfg(0, same_as_requested, default, default))
+
+
+def _shared(values: npt.NDArray[Any]) -> Any:
+    """Return an array as ONNX Runtime's own type, in the same memory."""
+    import onnxruntime as ort  # noqa: PLC0415  (as in _options)
+
+    return ort.OrtValue.ortvalue_from_numpy(values)
 
 
 def _run_options() -> Any:

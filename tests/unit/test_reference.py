@@ -39,6 +39,24 @@ def test_runs_a_file_and_gives_all_outputs(tmp_path: Path) -> None:
         assert list(session.run({"x": np.ones((1, 2), np.float32)})) == ["y", "z"]
 
 
+@pytest.mark.parametrize("optimized", [True, False])
+def test_weights_given_beside_the_model_are_its_own(optimized: bool) -> None:
+    weight = np.random.default_rng(0).normal(size=(300,)).astype(np.float32)
+    declared = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=weight.shape, data_location=TensorProto.EXTERNAL)
+    declared.external_data.add(key="location", value="w")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [300])
+    node = helper.make_node("Mul", ["x", "w"], ["y"])
+    graph = helper.make_graph(
+        [node], "g", [x], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [300])], [declared]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10).SerializeToString()
+    ones = np.ones(300, np.float32)
+    with ReferenceSession(model, optimized=optimized, weights={"w": weight}) as session:
+        np.testing.assert_array_equal(session.run({"x": ones})["y"], weight)
+    with pytest.raises(ModelError):
+        ReferenceSession(model, optimized=optimized)
+
+
 def test_no_outputs_asked_gives_none() -> None:
     with ReferenceSession(doubling().SerializeToString()) as session:
         assert session.run({"x": np.ones((1, 2), np.float32)}, []) == {}

@@ -23,18 +23,17 @@ from workbench.quant.affine import (
     quantize_weight,
     symmetric_parameters,
 )
-from workbench.quant.calibrate import SampleSource, Watch, observe, used_samples
+from workbench.quant.calibrate import SampleSource, Watch, used_samples
 from workbench.quant.equalize import equalize
 from workbench.quant.folded import with_folded_values
-from workbench.quant.observers import Histogram
 from workbench.quant.plan import CalibrationRecord, QuantPlan, TensorParameters, WeightParameters
+from workbench.quant.ranges import FindRanges, TensorRange, find_ranges
 from workbench.quant.refine import refine
 from workbench.quant.scales import power_of_two_tensor, power_of_two_weight
 from workbench.quant.scheme import ScaleRounding, Scheme
 from workbench.quant.select import Selection, WeightUse, choose
 from workbench.quant.sharing import Ranges, float_concat_inputs, mixed_ranges, refused_concats, shared_ranges, threshold
 from workbench.quant.smoothing import smooth
-from workbench.quant.thresholds import clip_range
 
 Floats = npt.NDArray[np.float32]
 TOO_WIDE = "more than 127 steps of the largest float16 scale"
@@ -48,12 +47,14 @@ def build_plan(
     samples: SampleSource | None,
     progress: Callable[[int, int, str], None],
     check_cancelled: Callable[[], None],
+    find: FindRanges = find_ranges,
 ) -> QuantPlan:
     """Decide every number of a scheme on a model.
 
     Args:
         canonical: the canonical graph; transforms: what made it so, taken into the plan.
         samples: calibration samples; None only for a scheme without activations.
+        find: where the ranges come from; they must be what `find_ranges` finds.
 
     Raises:
         DataError: activations are quantized and there are no samples.
@@ -77,15 +78,15 @@ def build_plan(
     canonical, plan = equalize(canonical, plan, shared, samples, watch)
     constants = constants_of(canonical.graph)
     names = calibrated_tensors(graph, scheme, vetoes, canonical)
-    histograms = observe(canonical, names, samples, watch)
-    ranges = {name: clip_range(histogram, scheme) for name, histogram in histograms.items()}
+    found = find(canonical, names, scheme, samples, watch)
+    ranges = {name: (tensor.low, tensor.high) for name, tensor in found.items()}
     selection = settle(graph, scheme, vetoes, ranges)
     n = used_samples(canonical, samples)
     plan = replace(
         plan,
         calibration=CalibrationRecord(scheme.method, scheme.parameters(), n, samples.sha256),
         tensors=tensor_parameters(selection, scheme, ranges),
-        ranges={name: _observed(histograms[name], ranges[name], scheme) for name in selection.sources},
+        ranges={name: _observed(found[name], scheme) for name in selection.sources},
     )
     plan = refine(canonical, _with_constants(plan, selection, constants), selection.weights, samples, watch)
     return with_folded_values(canonical, plan)
@@ -274,9 +275,9 @@ def _with_constants(plan: QuantPlan, selection: Selection, constants: Mapping[st
     )
 
 
-def _observed(histogram: Histogram, limits: tuple[float, float], scheme: Scheme) -> dict[str, float]:
-    values = {"min": histogram.minimum, "max": histogram.maximum, "threshold": threshold(limits)}
-    return values | {"low": limits[0], "high": limits[1]} if scheme.name == "S2" else values
+def _observed(tensor: TensorRange, scheme: Scheme) -> dict[str, float]:
+    values = {"min": tensor.minimum, "max": tensor.maximum, "threshold": threshold((tensor.low, tensor.high))}
+    return values | {"low": tensor.low, "high": tensor.high} if scheme.name == "S2" else values
 
 
 def _floor_note(name: str, weight: WeightParameters, constants: Mapping[str, TensorProto]) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def is_nearer(before: Sequence[float], after: Sequence[float]) -> bool:
 
 def exact_sum(rows: Sequence[Float64]) -> Float64:
     """Return the sum of float64 arrays [C], each element rounded once, whatever the order."""
-    return np.asarray([math.fsum(column) for column in np.stack(rows).T])
+    return np.asarray([math.fsum(column) for column in np.stack(rows).T.tolist()])
 
 
 def _mean_shift(expected: Sequence[Float32], found: Sequence[Float32]) -> Float64:

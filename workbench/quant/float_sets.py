@@ -12,17 +12,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 
 from workbench.files import read_versioned_json, write_json_atomic
 from workbench.model.feedback import Feedback
 from workbench.quant.build import build_plan
+from workbench.quant.ranges import KeptRanges
 from workbench.quant.refine import shares_of_error
 from workbench.quant.scheme import Scheme
 from workbench.quant.sensitivity import Nodes
-from workbench.quant.staged import answers, simulated_model
+from workbench.quant.shared_start import SharedStart
+from workbench.quant.staged import Graph, answers, float_graph, simulated_graph
 
 Feeds = Mapping[str, npt.NDArray[Any]]
 MEASURED_VERSION = 1
@@ -70,10 +71,12 @@ class FloatSets:
     before: Callable[[int], None]
     check_cancelled: Callable[[], None]
     _errors: dict[str, float] = field(init=False)
-    _expected: list[tuple[npt.NDArray[Any], ...]] = field(init=False, default_factory=list)
+    _expected: Sequence[Sequence[npt.NDArray[Any]]] = field(init=False, default=())
+    _find: KeptRanges = field(init=False)
+    _start: SharedStart | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._errors = _read(self.kept)
+        self._errors, self._find = _read(self.kept), KeptRanges(self.canonical)
 
     def plain(self, nodes: Nodes) -> float:
         """Return the NMSE without bias correction and with weights rounded to nearest: for ranking, in less time."""
@@ -101,16 +104,25 @@ class FloatSets:
     def _measured(self, scheme: Scheme) -> float:
         """Return the mean over outputs of sum (f - q)^2 / sum f^2 over all runs."""
         plan = build_plan(
-            self.model_sha256, self.canonical, (), scheme, self.samples, lambda *_: None, self.check_cancelled
+            self.model_sha256,
+            self.canonical,
+            (),
+            scheme,
+            self.samples,
+            lambda *_: None,
+            self.check_cancelled,
+            self._find,
         )
         if not self._expected:
-            self._expected = self._answers(self.canonical, optimized=True)
-        found = self._answers(simulated_model(self.canonical, plan), optimized=False)
+            whole = answers(float_graph(self.canonical), self.samples.runs, self.outputs, optimized=True)
+            self._expected = list(zip(*whole, strict=True))
+        found = self._simulated(simulated_graph(self.canonical, plan))
         return math.fsum(shares_of_error(self._expected, found))
 
-    def _answers(self, model: onnx.ModelProto, *, optimized: bool) -> list[tuple[npt.NDArray[Any], ...]]:
-        runs = list(answers(model, self.samples.runs, self.outputs, optimized=optimized))
-        return [tuple(np.asarray(values) for values in output) for output in zip(*runs, strict=True)]
+    def _simulated(self, graph: Graph) -> list[list[npt.NDArray[Any]]]:
+        if self._start is None:
+            self._start = SharedStart(graph, self.samples.runs)
+        return self._start.answers(graph, self.outputs)
 
 
 def _read(path: Path) -> dict[str, float]:

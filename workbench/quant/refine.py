@@ -31,7 +31,7 @@ from workbench.quant.plan import QuantPlan
 from workbench.quant.rounding import gptq_codes, hessian
 from workbench.quant.rows import as_rows, columns, from_rows
 from workbench.quant.select import WeightUse
-from workbench.quant.staged import Staged, answers, simulated_model
+from workbench.quant.staged import Staged, answers, float_graph, simulated_graph
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
@@ -88,8 +88,8 @@ class _Walk:
     def __init__(self, canonical: onnx.ModelProto, plan: QuantPlan, held: Sequence[Feeds], samples: int) -> None:
         self._canonical, self._plan, self._held, self._samples = canonical, plan, held, samples
         self._constants = constants_of(canonical.graph)
-        self._float = Staged(canonical, held, optimized=True)
-        self._simulated = Staged(simulated_model(canonical, plan), held, optimized=False)
+        self._float = Staged(float_graph(canonical), held, optimized=True)
+        self._simulated = Staged(simulated_graph(canonical, plan), held, optimized=False)
         self._weights, self._biases = dict(plan.weights), dict(plan.biases)
         self._rounded: list[str] = []
         self._shifted: dict[str, int] = {}
@@ -121,7 +121,7 @@ class _Walk:
         names = _judged_outputs(self._canonical)
         expected = [self._float.values(name) for name in names]
         after = shares_of_error(expected, [self._simulated.values(name) for name in names])
-        without = answers(simulated_model(self._canonical, plain), self._held, names, optimized=False)
+        without = answers(self._simulated.graph, self._held, names, optimized=False)
         before = shares_of_error(expected, list(zip(*without, strict=True)))
         is_kept = is_nearer(before, after)
         note = {
@@ -166,7 +166,8 @@ class _Walk:
         self._shifted[layer.node.name] = int(np.count_nonzero(shift))
         shape = [-1 if index == axis else 1 for index in range(found[0].ndim)]
         step = shift.astype(np.float32).reshape(shape)
-        self._simulated.set_values(output, [values + step for values in found])
+        for values in found:
+            np.add(values, step, out=values)
         moved = (self._biases[layer.bias] + shift).astype(np.float32)
         self._biases[layer.bias], _ = quantize_bias(moved, grid)
 

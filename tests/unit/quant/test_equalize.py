@@ -27,7 +27,7 @@ from workbench.quant.equalize import (
 )
 from workbench.quant.plan import QuantPlan
 from workbench.quant.scheme import Scheme
-from workbench.quant.staged import answers, simulated_model
+from workbench.quant.staged import Graph, answers, float_graph, simulated_graph
 
 PLAIN = Scheme(bias_correction=False, method="minmax")
 EVEN = replace(PLAIN, equalize_activations=True)
@@ -51,11 +51,11 @@ def note_of(plan: QuantPlan) -> dict[str, str]:
     return dict(note["tensors"])
 
 
-def outputs(model: onnx.ModelProto, seed: int, *, optimized: bool) -> Any:
-    feeds = rule_nets.example_feeds(model, 24, seed)
+def outputs(graph: Graph, seed: int, *, optimized: bool) -> Any:
+    feeds = rule_nets.example_feeds(graph.model, 24, seed)
     runs = [{name: array[i : i + 1] for name, array in feeds.items()} for i in range(24)]
     return np.concatenate(
-        [values[0] for values in answers(model, runs, [model.graph.output[0].name], optimized=optimized)]
+        [values[0] for values in answers(graph, runs, [graph.model.graph.output[0].name], optimized=optimized)]
     )
 
 
@@ -65,10 +65,12 @@ def test_the_float_function_stays_and_the_simulation_comes_nearer(groups: int, c
     canonical, plan = rule_nets.planned(uneven(clip, groups), EVEN)
     _, plain = rule_nets.planned(uneven(clip, groups), PLAIN)
     assert set(note_of(plan)) == {"between"}
-    expected = outputs(canonical, 1, optimized=True)  # the calibration samples themselves
-    np.testing.assert_allclose(outputs(equalized(canonical, plan), 1, optimized=True), expected, rtol=1e-3, atol=1e-4)
+    expected = outputs(float_graph(canonical), 1, optimized=True)  # the calibration samples themselves
+    np.testing.assert_allclose(
+        outputs(float_graph(equalized(canonical, plan)), 1, optimized=True), expected, rtol=1e-3, atol=1e-4
+    )
     errors = [
-        float(np.sum((outputs(simulated_model(canonical, one), 1, optimized=False) - expected) ** 2))
+        float(np.sum((outputs(simulated_graph(canonical, one), 1, optimized=False) - expected) ** 2))
         for one in (plan, plain)
     ]
     assert errors[0] < 0.96 * errors[1]
@@ -152,8 +154,10 @@ def test_linear_layers_are_pairs_too() -> None:
     b.node("MatMul", [x, b.weight("two_w", 5, 3)], "y")
     canonical, plan = rule_nets.planned(rule_nets.model_of(b, {"x": ["N", 6]}, ["y"]), EVEN)
     assert [pair.tensor for pair in pairs_of(graph_summary(canonical), None)] == ["r"]
-    expected = outputs(canonical, 1, optimized=True)
-    np.testing.assert_allclose(outputs(equalized(canonical, plan), 1, optimized=True), expected, rtol=1e-3, atol=1e-5)
+    expected = outputs(float_graph(canonical), 1, optimized=True)
+    np.testing.assert_allclose(
+        outputs(float_graph(equalized(canonical, plan)), 1, optimized=True), expected, rtol=1e-3, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("make", [conv_relu_net, depthwise_net, resnet_like, encoder_like])
@@ -163,7 +167,7 @@ def test_it_goes_with_everything_else_and_is_the_same_every_time(make: Any) -> N
     canonical, plan = rule_nets.planned(make(), scheme, feeds)
     assert rule_nets.planned(make(), scheme, feeds)[1].sha256 == plan.sha256
     note_of(plan)
-    simulated = outputs(simulated_model(canonical, plan), 1, optimized=False)
+    simulated = outputs(simulated_graph(canonical, plan), 1, optimized=False)
     assert np.all(np.isfinite(simulated))
 
 

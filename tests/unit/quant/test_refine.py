@@ -31,7 +31,7 @@ from workbench.quant.plan import QuantPlan
 from workbench.quant.refine import HELD_SAMPLES, held_runs, shares_of_error
 from workbench.quant.rows import as_rows, columns
 from workbench.quant.scheme import Scheme
-from workbench.quant.staged import answers, simulated_model
+from workbench.quant.staged import answers, float_graph, simulated_graph
 
 PLAIN = Scheme(bias_correction=False)
 """What correction is compared with."""
@@ -47,8 +47,8 @@ def error(canonical: onnx.ModelProto, plan: QuantPlan) -> float:
     feeds = rule_nets.example_feeds(canonical, 48, seed=9)
     runs = [{name: array[i : i + 1] for name, array in feeds.items()} for i in range(48)]
     names = [canonical.graph.output[0].name]
-    expected = [values[0] for values in answers(canonical, runs, names, optimized=True)]
-    found = [values[0] for values in answers(simulated_model(canonical, plan), runs, names, optimized=False)]
+    expected = [values[0] for values in answers(float_graph(canonical), runs, names, optimized=True)]
+    found = [values[0] for values in answers(simulated_graph(canonical, plan), runs, names, optimized=False)]
     return sum(shares_of_error([expected], [found]))
 
 
@@ -183,7 +183,7 @@ def test_runs_of_a_recurrent_model_carry_the_float_models_state() -> None:
     runs = held_runs(model, samples)
     assert len(runs) == 5
     assert not np.any(runs[0]["state"])
-    (expected,) = next(answers(model, [runs[0]], ["next"], optimized=True))
+    (expected,) = next(answers(float_graph(model), [runs[0]], ["next"], optimized=True))
     np.testing.assert_array_equal(runs[1]["state"], expected)
 
 

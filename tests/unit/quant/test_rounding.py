@@ -88,3 +88,12 @@ def test_the_hessian_of_codes_is_exact_in_any_order() -> None:
     np.testing.assert_array_equal(hessian(blocks[::-1]), exact)
     with pytest.raises(ValueError, match="no columns"):
         hessian([])
+
+
+@pytest.mark.parametrize("largest", [1, 255, 600])
+def test_the_hessian_is_exact_where_every_product_is_as_large_as_can_be(largest: int) -> None:
+    """At 255 float32 holds the sums of 258 columns, at 600 those of too few: one more column would be odd by one."""
+    block = np.full((1, 2, 5001), largest, np.float32)
+    block[0, 0, 0] = largest - 1
+    whole = block.astype(np.int64)
+    np.testing.assert_array_equal(hessian([block, block]), 2 * whole @ whole.transpose(0, 2, 1))
