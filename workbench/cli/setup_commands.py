@@ -218,7 +218,10 @@ def inspect_text(document: dict[str, Any]) -> str:
         *([["output", _tensor(value)] for value in document["outputs"]]),
         ["compared", ", ".join(document["compared_outputs"])],
         ["batch", "any" if document["fixed_batch"] is None else f"fixed at {document['fixed_batch']}"],
-        ["size", f"{document['parameters']:,} parameters, {document['macs']:,} multiply-accumulates per sample"],
+        [
+            "size",
+            f"{document['parameters']:,} parameters, {document['macs']:,} multiply-accumulates {_counted(document)}",
+        ],
         ["ops", ", ".join(f"{name} {count}" for name, count in document["op_counts"].items())],
         [
             "INT8",
@@ -229,6 +232,13 @@ def inspect_text(document: dict[str, Any]) -> str:
     head = "stays float under S1:" if document["float_nodes"] else "everything can be INT8 under S1"
     lines = [aligned(rows), "", head, *_float_lines(document["float_nodes"])]
     return "\n".join([*lines, "", *_proposal(document["proposed"])])
+
+
+def _counted(document: dict[str, Any]) -> str:
+    """Return what the multiply-accumulates are counted for: without samples an axis of any size has no other than 1."""
+    axes = [axis for value in document["inputs"] for axis in value["shape"][1:] if isinstance(axis, str)]
+    of_any_size = f" with {', '.join(dict.fromkeys(axes))} at 1; a study takes its samples' sizes" if axes else ""
+    return f"per sample{of_any_size}"
 
 
 def _float_lines(nodes: dict[str, dict[str, str]]) -> list[str]:

@@ -101,6 +101,16 @@ def test_inspect_tells_what_stays_float_and_why(tmp_path: Path) -> None:
     assert "LayerNormalization" in text
 
 
+def test_inspect_tells_for_which_sizes_it_counts(tmp_path: Path) -> None:
+    model = conv_relu_net()
+    onnx.save(model, str(tmp_path / "fixed.onnx"))
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "width"
+    onnx.save(model, str(tmp_path / "free.onnx"))
+    fixed, free = (inspect_text(inspect_document(tmp_path / f"{name}.onnx")) for name in ("fixed", "free"))
+    assert "multiply-accumulates per sample\n" in fixed
+    assert "per sample with width at 1; a study takes its samples' sizes\n" in free
+
+
 def test_inspect_promises_no_int8_that_a_plan_cannot_give(tmp_path: Path) -> None:
     onnx.save(half_precision(conv_relu_net()), str(tmp_path / "m.onnx"))
     document = inspect_document(tmp_path / "m.onnx")
