@@ -1,6 +1,7 @@
 """What a PyTorch pickle holds, read without running any of it, and how to make a model of it.
 
 Every class and function that the pickle names is replaced by an inert stand-in, so that nothing is imported or called.
+Python's own reader in Python is used: that in C takes as much memory as a few damaged bytes ask for.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
-MAX_PICKLE_BYTES = 64 << 20
+MAX_PICKLE_BYTES = 8 << 20
 _SHOWN_KEYS = 6
 _LEGACY_PICKLES = 4
 """Magic number, protocol, system and the object: what torch.save wrote one after another before it wrote zips."""
@@ -73,8 +74,17 @@ class _Stand:
         """Take one item of a set-like class and forget it."""
 
 
-class _Reader(pickle.Unpickler):
+_PythonUnpickler: Any = vars(pickle)["_Unpickler"]
+_ALLOCATES_AT_ONCE = pickle.BYTEARRAY8[0]
+"""The one code whose reader takes the memory it is told of before it looks whether the file has so much."""
+
+
+class _Reader(_PythonUnpickler):  # type: ignore[misc]
     """Builds plain containers and stand-ins only."""
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: read for code, read in _PythonUnpickler.dispatch.items() if code != _ALLOCATES_AT_ONCE
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a container, or a stand-in that remembers the name; nothing is imported."""

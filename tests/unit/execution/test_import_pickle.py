@@ -43,6 +43,11 @@ class Writer(_PythonPickler):  # type: ignore[misc]
         super().save(obj, save_persistent_id)
 
 
+def peak_bytes() -> int:
+    resource = pytest.importorskip("resource", reason="peak memory is asked of POSIX")
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) << 10
+
+
 def tensor() -> Named:
     return Named("torch._utils._rebuild_tensor_v2", 0, 0, (3, 3), (3, 1))
 
@@ -137,11 +142,23 @@ def test_nothing_that_a_pickle_names_is_called(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x80", b"\x80\x02(", b"\x80\x02}q\x00.", b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f"]
+    "content",
+    [
+        b"",
+        b"\x80",
+        b"\x80\x02(",
+        b"\x80\x02}q\x00.",
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"\x80\x02}r\xff\xff\xff\xff.",
+        b"\x80\x05\x96\x00\x00\x00\x00\x00\x01\x00\x00.",
+    ],
+    ids=["empty", "one byte", "open", "empty dict", "a frame too large", "a name beyond 32 GB", "a terabyte promised"],
 )
 def test_damaged_pickles_are_none_or_other(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     path.write_bytes(content)
+    before = peak_bytes()
     found = describe_pickle(path)
     assert found is None or found.kind == "other"
+    assert peak_bytes() - before < 64 << 20
     assert "\n" not in how_to_load(found, path)
