@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import logging
 import os
 import sys
@@ -45,6 +46,7 @@ COMMANDS = (
     add_gui_command,
 )
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 RESUMABLE = ("run", "demo", "tune")
 EXIT_CODES = """\
 exit codes, highest first:
@@ -92,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         command: Command = options.run_command
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except (JobCancelledError, KeyboardInterrupt):
         kept = " What was finished is kept; the same command resumes." if options.command in RESUMABLE else ""
         print(f"\nint8-workbench: cancelled.{kept}", file=sys.stderr)
@@ -100,8 +104,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         return _failed(str(error), error, EXIT_USER, getattr(error, "remote_traceback", ""))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return EXIT_OK
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        _close_output()
+        place = f"{error.filename} cannot be written" if error.filename else "What was found cannot be written"
+        return _failed(f"{place}: {error.strerror}. Make room, or write elsewhere.", error, EXIT_USER)
+
+
+def _close_output() -> None:
+    """Let what is still to be printed go nowhere: its reader is gone, or its disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(line: str, error: BaseException, code: int, remote: str = "") -> int:

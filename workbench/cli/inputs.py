@@ -1,4 +1,4 @@
-"""Whether everything that a study names is there, seen before anything starts: a scan alone may take minutes."""
+"""Whether a study's files are there and its folder is its own, seen before anything starts: a scan may take minutes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from workbench.errors import DataError, ModelError, PlanError, StudyError, UserError
-from workbench.execution.study import Study
+from workbench.errors import DataError, ModelError, OutputError, PlanError, StudyError, UserError
+from workbench.execution.study import Study, load_study
 
 NAMED = 3
 """Missing files that one line names; the rest is counted."""
@@ -36,6 +36,35 @@ def check_inputs(study: Study, plan: Path | None = None) -> None:
         )
     for _, error in found:
         raise error
+
+
+def check_folder_is_its_own(study: Study, folder: Path) -> None:
+    """See that a folder holds no result of a study of another name, another model and other samples.
+
+    A study that was changed resumes in its folder; one with nothing in common would replace what is there.
+
+    Raises:
+        OutputError: it holds such a result.
+    """
+    if not (folder / "result.json").is_file():
+        return
+    try:
+        former = load_study(folder / "study.toml")
+        sources = {candidate.source for candidate in former.candidates}
+    except UserError:
+        return  # nothing tells whose result it is
+    has_model = any(candidate.source in sources for candidate in study.candidates)
+    if former.name == study.name or has_model or _evaluation(former) == _evaluation(study):
+        return
+    raise OutputError(
+        f"{folder} holds the result of another study, {former.name}",
+        why="of another model and other samples; this one would replace it",
+        how="Choose another folder with -o.",
+    )
+
+
+def _evaluation(study: Study) -> Path:
+    return study.resolve(study.file.data.evaluation.path)
 
 
 def missing_inputs(study: Study, plan: Path | None = None) -> Iterator[tuple[Path, UserError]]:

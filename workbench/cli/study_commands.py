@@ -22,7 +22,7 @@ from workbench.cli.common import (
     study_folder,
     terminal_width,
 )
-from workbench.cli.inputs import check_inputs
+from workbench.cli.inputs import check_folder_is_its_own, check_inputs
 from workbench.cli.junit import junit_xml
 from workbench.cli.progress import EventLines, Progress
 from workbench.cli.summary import exit_text, findings_text, gates_text, model_text, problems_text
@@ -71,6 +71,7 @@ def run_run(options: argparse.Namespace) -> int:
     """Run the study and print the comparison; exit code by gates and required runtimes."""
     study = load_study(options.study)
     check_inputs(study, options.plan)
+    check_folder_is_its_own(study, options.output)
     if options.junit:
         check_file_target(options.junit)
     profile = "quick" if options.quick else options.profile

@@ -5,6 +5,7 @@ Unknown keys are refused with the nearest known one; relative paths are relative
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import tomllib
@@ -279,11 +280,27 @@ def load_study(path: Path) -> Study:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StudyError(f"{path.name} cannot be read", why=error.strerror or str(error)) from error
+        raise StudyError(f"{path} cannot be read", why=error.strerror or str(error), how=_other_file(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        how = "Mend that line, or save the study again."
-        raise FileFormatError(f"{path.name} is not a TOML file", why=str(error), how=how) from error
+        raise FileFormatError(f"{path.name} is not a TOML file", why=str(error), how=_toml_remedy(error)) from error
     return study_from_document(document, path.parent.resolve(), path.name)
+
+
+def _other_file(path: Path) -> str:
+    """Return which study file may be meant: one inside the folder that was given, or one beside of a similar name."""
+    if (path / "study.toml").is_file():
+        return f"Give {path / 'study.toml'}."
+    beside = {item.name: item for item in path.parent.glob("*.toml")} if path.parent.is_dir() else {}
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"Did you mean {beside[near[0]]}?" if near else "Give the study file, such as study.toml."
+
+
+def _toml_remedy(error: ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "Give the study file, text in UTF-8 such as study.toml."
+    if "Unescaped" in str(error) or "Invalid hex" in str(error):
+        return "Write paths with / or between single quotes: in double quotes \\ begins an escape."
+    return "Mend that line, or save the study again."
 
 
 def study_from_document(document: dict[str, Any], folder: Path, name: str) -> Study:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.small_studies import run_command, write_workplace
 
-from workbench.cli.inputs import check_inputs
-from workbench.errors import DataError, ModelError, PlanError, StudyError
+from workbench.cli.inputs import check_folder_is_its_own, check_inputs
+from workbench.errors import DataError, ModelError, OutputError, PlanError, StudyError
 from workbench.execution.study import load_study
 
 COMMANDS = {
@@ -76,3 +76,41 @@ def test_labels_and_plans_and_folders_in_place_of_files_are_told(place: Path) ->
 def test_nothing_is_said_where_all_is_there(place: Path) -> None:
     check_inputs(load_study(place / "study.toml"))
     check_inputs(load_study(place / "images.toml"))
+
+
+def test_a_folder_keeps_the_result_of_a_study_that_has_nothing_in_common(place: Path) -> None:
+    folder = place / "out"
+    folder.mkdir()
+    text = (place / "study.toml").read_text()
+    other = text.replace("model.onnx", "former.onnx").replace("evaluation.npz", "former.npz")
+    (folder / "study.toml").write_text(f'name = "former"\n{other}')
+    study = load_study(place / "study.toml")
+    check_folder_is_its_own(study, folder)  # no result yet
+    (folder / "result.json").write_text("{}")
+    with pytest.raises(OutputError, match="out holds the result of another study, former: of another model"):
+        check_folder_is_its_own(study, folder)
+    (folder / "study.toml").write_text(other)  # the same name: a study that was moved
+    check_folder_is_its_own(study, folder)
+    (folder / "study.toml").write_text("no study")
+    check_folder_is_its_own(study, folder)
+
+
+@pytest.mark.parametrize("shared", ["model.onnx", "evaluation.npz"])
+def test_a_study_that_was_changed_resumes_in_its_folder(place: Path, shared: str) -> None:
+    folder = place / "out"
+    folder.mkdir()
+    (folder / "result.json").write_text("{}")
+    text = (place / "study.toml").read_text().replace(f'path = "{shared}"', f'path = "{place / shared}"')
+    changed = {"model.onnx": "evaluation.npz", "evaluation.npz": "model.onnx"}[shared]
+    (folder / "study.toml").write_text('name = "former"\n' + text.replace(changed, "former"))
+    check_folder_is_its_own(load_study(place / "study.toml"), folder)
+
+
+def test_run_refuses_such_a_folder_before_anything(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "out").mkdir()
+    (place / "out" / "result.json").write_text("{}")
+    former = (place / "study.toml").read_text().replace(".onnx", "2.onnx").replace(".npz", "2.npz")
+    (place / "out" / "study.toml").write_text(f'name = "former"\n{former}')
+    assert run_command(["run", "study.toml", "-o", "out"]) == 1
+    assert "Choose another folder with -o." in capsys.readouterr().err
+    assert (place / "out" / "result.json").read_text() == "{}"

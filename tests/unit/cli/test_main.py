@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +93,35 @@ def test_a_bug_is_not_hidden(install: Install) -> None:
     install(ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         cli.main(["probe"])
+
+
+@pytest.mark.parametrize(("name", "said"), [("/data/x", "/data/x"), (None, "What was found")])
+def test_a_full_disk_is_one_line(
+    install: Install,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+    said: str,
+) -> None:
+    monkeypatch.setattr(cli, "_close_output", lambda: None)
+    install(OSError(errno.ENOSPC, "No space left on device", name))
+    assert cli.main(["probe"]) == 1
+    line = f"int8-workbench: {said} cannot be written: No space left on device. Make room, or write elsewhere.\n"
+    assert capsys.readouterr().err == line
+    install(OSError(errno.EINVAL, "Invalid argument"))
+    with pytest.raises(OSError, match="Invalid argument"):
+        cli.main(["probe"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_to_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "claim.toml").write_text('schema_version = 1\nname = "vendor"\n', encoding="utf-8")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "workbench", "check", tmp_path / "claim.toml"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("int8-workbench: What was found cannot be written: No space left on device.")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_cause_is_shown_when_asked(install: Install, caplog: pytest.LogCaptureFixture) -> None:

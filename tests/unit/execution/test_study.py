@@ -149,3 +149,27 @@ def test_an_unnamed_row_is_called_by_its_runtimes_title() -> None:
     named = with_row_names(study, {"ort_cpu": "ONNX Runtime", "openvino": "OpenVINO", "echo": "mine"})
     assert [row.label for row in named.file.runtimes] == ["ONNX Runtime", "mine", "echo"]
     assert with_row_names(named, {}).file == named.file
+
+
+def test_a_study_file_that_is_not_there_or_is_none_says_which_may_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "mobilenet.toml").write_text("")
+    with pytest.raises(
+        StudyError, match=r"mobilnet\.toml cannot be read: No such file.* Did you mean .*mobilenet\.toml\?"
+    ):
+        load_study(tmp_path / "mobilnet.toml")
+    with pytest.raises(StudyError, match=r"Give the study file, such as study\.toml"):
+        load_study(tmp_path / "absent" / "x.toml")
+    (tmp_path / "study.toml").write_text("")
+    with pytest.raises(StudyError, match=r"Is a directory\. Give .*study\.toml\."):
+        load_study(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"\x08\x9f\xff")
+    with pytest.raises(FileFormatError, match="text in UTF-8"):
+        load_study(tmp_path / "model.onnx")
+
+
+def test_a_path_with_backslashes_in_double_quotes_is_told_how_to_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    for place in (r"C:\models\x.onnx", r"C:\xnet.onnx"):
+        path.write_text(f'[model]\npath = "{place}"\n')
+        with pytest.raises(FileFormatError, match="Write paths with / or between single quotes"):
+            load_study(path)
