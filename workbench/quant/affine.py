@@ -122,17 +122,23 @@ def quantize_weight(weight: Float32, axis: int) -> WeightParameters:
     moved = np.moveaxis(np.asarray(weight, np.float64), axis, 0)
     largest = np.abs(moved).reshape(moved.shape[0], -1).max(axis=1, initial=0.0)
     scale = fp16_up(largest / 127.0)
-    shape = [1] * weight.ndim
-    shape[axis] = -1
-    codes = np.clip(np.rint(weight.astype(np.float64) / scale.reshape(shape)), -127, 127).astype(np.int8)
-    return WeightParameters(scale, np.zeros(scale.shape, np.int8), axis, codes)
+    return WeightParameters(scale, np.zeros(scale.shape, np.int8), axis, nearest_codes(weight, scale, axis))
+
+
+def nearest_codes(values: npt.NDArray[np.floating], scale: Float32, axis: int) -> npt.NDArray[np.int8]:
+    """Return int8 codes clip(rint(W / s_w[c]), -127, 127), c along `axis`, divided in float64, ties to even."""
+    steps = np.rint(values.astype(np.float64) / scale.astype(np.float64).reshape(_along(axis, values.ndim)))
+    return np.asarray(np.clip(steps, -127, 127).astype(np.int8))
 
 
 def dequantize_weight(weight: WeightParameters) -> Float32:
     """Return scale[c] * codes[..., c, ...] as float32, the codes' shape."""
-    shape = [1] * weight.codes.ndim
-    shape[weight.axis] = -1
-    return weight.codes.astype(np.float32) * weight.scale.reshape(shape)
+    return weight.codes.astype(np.float32) * weight.scale.reshape(_along(weight.axis, weight.codes.ndim))
+
+
+def _along(axis: int, rank: int) -> list[int]:
+    """Return the shape in which one value per index of `axis` broadcasts."""
+    return [-1 if index == axis % rank else 1 for index in range(rank)]
 
 
 def bias_grid(input_scale: float, weight_scale: Float32, channels: int) -> Float32:

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from workbench.quant.affine import Float32, nearest_codes
 from workbench.quant.plan import TensorParameters, WeightParameters
-
-Float32 = npt.NDArray[np.float32]
 
 
 def power_of_two_up(scale: npt.ArrayLike) -> Float32:
@@ -30,11 +29,3 @@ def power_of_two_weight(weight: WeightParameters, values: Float32) -> WeightPara
     """Return codes clip(rint(W / s), -127, 127) of float32 `values` on the power-of-two grid s_w[c], ties to even."""
     scale = power_of_two_up(weight.scale)
     return replace(weight, scale=scale, codes=nearest_codes(values, scale, weight.axis))
-
-
-def nearest_codes(values: npt.NDArray[np.floating], scale: Float32, axis: int) -> npt.NDArray[np.int8]:
-    """Return int8 codes clip(rint(W / s_w[c]), -127, 127), c along `axis`, divided in float64, ties to even."""
-    shape = [1] * values.ndim
-    shape[axis] = -1
-    steps = np.rint(values.astype(np.float64) / scale.astype(np.float64).reshape(shape))
-    return np.asarray(np.clip(steps, -127, 127).astype(np.int8))

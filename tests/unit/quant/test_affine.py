@@ -21,6 +21,7 @@ from workbench.quant.affine import (
     dequantize_weight,
     fp16_up,
     half_even,
+    nearest_codes,
     quantize,
     quantize_bias,
     quantize_weight,
@@ -209,3 +210,16 @@ def test_a_value_beyond_float32_once_divided_saturates_without_a_warning() -> No
     smallest = symmetric_parameters(0.0)
     values = np.asarray([3e38, -3e38, np.inf, -np.inf], np.float32)
     np.testing.assert_array_equal(quantize(values, smallest), [127, -128, 127, -128])
+
+
+def test_codes_stay_within_127_where_a_scale_is_too_small_for_a_value() -> None:
+    values = np.asarray([[9.0, -9.0], [63.5, -64.0]], np.float32)
+    found = nearest_codes(values, np.asarray([0.01, 0.5], np.float32), 0)
+    np.testing.assert_array_equal(found, [[127, -127], [127, -127]])
+
+
+def test_an_axis_may_be_counted_from_the_end() -> None:
+    weight = np.arange(12, dtype=np.float32).reshape(3, 4) - 5
+    last, second = quantize_weight(weight, -1), quantize_weight(weight, 1)
+    np.testing.assert_array_equal(last.codes, second.codes)
+    np.testing.assert_array_equal(dequantize_weight(last), dequantize_weight(second))
