@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import PlanError, StudyError
+from workbench.execution.origin import program_origin
 from workbench.execution.preparation import PreparedData, PreparedModel
 from workbench.execution.stages import Stages
+from workbench.execution.store import key_sha256
 from workbench.execution.study import Candidate, Study
 from workbench.files import sha256_of_file
 from workbench.quant.plan import QuantPlan, load_plan, save_plan
@@ -21,11 +23,13 @@ def plan_of(
     calibration: PreparedData | None,
     evaluation: PreparedData | None,
     given: Path | None = None,
+    ranges: Path | None = None,
 ) -> tuple[QuantPlan, Path, dict[str, Any]]:
     """Return a candidate's plan, its path in the store, and the record (simulated graph, representation).
 
     Args:
         given: a ready plan that is used as it is, never recalibrated.
+        ranges: folder that keeps ranges for further plans of this model, on these samples, by this program.
 
     Raises:
         PlanError: the given plan belongs to another model.
@@ -43,10 +47,25 @@ def plan_of(
 
     def work(place: Path) -> dict[str, Any]:
         given_plan = _copy_plan(ready, model, place) if ready else False
-        return stages.core_job("calibrate", {**arguments, "out": str(place / "plan.json"), "ready": given_plan}, place)
+        here = {"out": str(place / "plan.json"), "ready": given_plan, "ranges": str(ranges) if ranges else None}
+        return stages.core_job("calibrate", {**arguments, **here}, place)
 
     record = stages.keep(f"Plan {candidate.name}", folder, key, work)
     return load_plan(folder / "plan.json"), folder / "plan.json", record
+
+
+def ranges_folder(
+    stages: Stages, study: Study, candidate: Candidate, model: PreparedModel, calibration: PreparedData
+) -> Path:
+    """Return the folder of the ranges that a tuned candidate's plans share, named after all that ranges depend on."""
+    key = {
+        "graphs": model.graphs_sha256,
+        "calibration": calibration.index.sha256,
+        "preprocess": study.preprocess.to_json(),
+        "state": model.state,
+        "program": program_origin(),
+    }
+    return stages.store.folder("tune", candidate.name, f"ranges-{key_sha256(key)[:16]}")
 
 
 def check_plan_fits(plan: QuantPlan, model_sha256: str, name: str) -> None:

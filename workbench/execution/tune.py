@@ -22,7 +22,8 @@ from workbench.execution.evaluate import Judge, judge_of, open_outputs, output_f
 from workbench.execution.folder_lock import folder_lock
 from workbench.execution.host import run_job
 from workbench.execution.jobs import Job
-from workbench.execution.plans import plan_of
+from workbench.execution.origin import program_origin
+from workbench.execution.plans import plan_of, ranges_folder
 from workbench.execution.preparation import (
     PreparedData,
     PreparedModel,
@@ -259,7 +260,10 @@ def _point(parts: Parts, nodes: Sequence[str]) -> tuple[QuantPlan, Point]:
     """Make the plan with these nodes left in float, run it simulated, and judge it."""
     candidate = _candidate_with(parts.candidate, nodes)
     evaluation = None if nodes else parts.evaluation
-    plan, path, record = plan_of(parts.stages, parts.study, candidate, parts.model, parts.calibration, evaluation)
+    shared = ranges_folder(parts.stages, parts.study, parts.candidate, parts.model, parts.calibration)
+    plan, path, record = plan_of(
+        parts.stages, parts.study, candidate, parts.model, parts.calibration, evaluation, ranges=shared
+    )
     folder, simulated = simulated_outputs(
         parts.stages, parts.study, candidate, parts.model, parts.evaluation, path.parent / record["simulated"]
     )
@@ -325,7 +329,7 @@ def _search_arguments(parts: Parts, nodes: Sequence[str]) -> dict[str, Any]:
         "outputs": [name for name in floats if name not in states] or floats,
         "nodes": list(nodes),
         "samples": SEARCH_SAMPLES,
-        "program": workbench.__version__,
+        "program": program_origin(),
         "graphs": parts.model.graphs_sha256,
         "samples_sha256": parts.calibration.index.sha256,
     }
