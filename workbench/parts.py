@@ -27,6 +27,11 @@ def package_line(name: str) -> str:
     return _line(found[:1] or [name])
 
 
+def into_this_interpreter(remedy: str) -> str:
+    """Return a remedy whose `pip` is that of this interpreter, whichever `pip` stands first on the user's path."""
+    return f"{sys.executable} -m {remedy}" if remedy.startswith("pip install ") else remedy
+
+
 def _line(wanted: list[str]) -> str:
     return f"{sys.executable} -m pip install " + " ".join(f'"{item}"' for item in wanted)
 

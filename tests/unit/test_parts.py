@@ -39,3 +39,9 @@ def test_where_it_is_not_installed_the_line_is_for_the_checkout(monkeypatch: pyt
 )
 def test_a_package_that_is_needed_has_its_versions(name: str, expected: str) -> None:
     assert parts.package_line(name) == f"{sys.executable} -m pip install {expected}"
+
+
+@pytest.mark.parametrize("remedy", ['pip install "nncf==3.4.0"', "Update macOS.", "There: pip install tensorrt", ""])
+def test_only_a_line_for_here_gets_this_interpreter(remedy: str) -> None:
+    expected = f"{sys.executable} -m {remedy}" if remedy.startswith("pip") else remedy
+    assert parts.into_this_interpreter(remedy) == expected

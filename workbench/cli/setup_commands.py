@@ -17,7 +17,7 @@ from typing import Any
 from workbench.cli.common import add_json, aligned, print_json, print_text
 from workbench.cli.onnx_source import onnx_of
 from workbench.execution.probing import RuntimeState, probe_all
-from workbench.parts import install_line, package_line
+from workbench.parts import install_line, into_this_interpreter, package_line
 
 PARTS = (
     "numpy", "onnx", "llvmlite", "pydantic", "scipy", "pillow", "pandas", "jinja2", "typst", "psutil", "tomli-w",
@@ -83,7 +83,7 @@ def runtime_text(state: RuntimeState) -> str:
     if _reason(state):
         lines.append(f"         {_reason(state)}")
     if state.remedy:
-        lines.append(f"         remedy: {state.remedy}")
+        lines.append(f"         remedy: {into_this_interpreter(state.remedy)}")
     return "\n".join(lines)
 
 
@@ -148,7 +148,7 @@ def _runtime(state: RuntimeState) -> Finding:
         else state.reason.replace(state.remedy, "").strip()
     )
     word = "runtime" if state.kind == "runtime" else "tool-chain"
-    return Finding(state.ok, f"{word} {state.id}", text, state.remedy, needed=False)
+    return Finding(state.ok, f"{word} {state.id}", text, into_this_interpreter(state.remedy), needed=False)
 
 
 def run_inspect(options: argparse.Namespace) -> int:
