@@ -126,8 +126,8 @@ def window_count(sizes: Sequence[int], window: Window, *, count_pads: bool) -> I
     return window_sum(grown, Window(window.kernel, window.strides, window.dilations, rest, window.overhang))
 
 
-def windows(values: Integers, window: Window, fill: int) -> npt.NDArray[Any]:
-    """Return a view [N, C, *output, *kernel] of values [N, C, *spatial], padded with `fill` or cropped."""
+def windows(values: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[Any]:
+    """Return a view [N, C, *output, *kernel] of values [N, C, *spatial] of any dtype, padded with `fill` or cropped."""
     edges = zip(window.pads, window.overhang, strict=True)
     widths = [(max(before, 0), max(after, 0) + extra) for (before, after), extra in edges]
     padded = np.pad(values, ((0, 0), (0, 0), *widths), constant_values=fill)
@@ -138,7 +138,7 @@ def windows(values: Integers, window: Window, fill: int) -> npt.NDArray[Any]:
     return np.asarray(view[:, :, *steps])
 
 
-def _ends(window: Window, padded: Integers) -> zip[tuple[tuple[int, int], int]]:
+def _ends(window: Window, padded: npt.NDArray[Any]) -> zip[tuple[tuple[int, int], int]]:
     return zip(window.pads, padded.shape[2:], strict=True)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.model.graph import NodeSummary
+from workbench.quant.integer_ops import window_of, windows
 
 Array = npt.NDArray[Any]
 ROW_OPS = ("Conv", "Gemm", "MatMul")
@@ -47,40 +48,15 @@ def columns(node: NodeSummary, values: Array, kernel: tuple[int, ...]) -> Iterat
     if node.op_type != "Conv":
         yield values.reshape(-1, values.shape[-1]).T[None]
         return
-    windows = _windows(node, values, kernel)  # [N, C, *out, *kernel]
+    views = windows(values, window_of(node.attributes, kernel, values.shape[2:]), 0)  # [N, C, *out, *kernel]
     rank, groups = len(kernel), groups_of(node)
-    row = int(np.prod(windows.shape[3 : 2 + rank], dtype=np.int64)) * windows.shape[0]
+    row = int(np.prod(views.shape[3 : 2 + rank], dtype=np.int64)) * views.shape[0]
     step = max(1, _POSITIONS // max(row, 1))
-    for start in range(0, windows.shape[2], step):
-        part = windows[:, :, start : start + step]
+    for start in range(0, views.shape[2], step):
+        part = views[:, :, start : start + step]
         order = (1, *range(2 + rank, 2 + 2 * rank), 0, *range(2, 2 + rank))
         per_group = part.shape[1] // groups * int(np.prod(kernel, dtype=np.int64))
         yield part.transpose(order).reshape(groups, per_group, -1)
-
-
-def _windows(node: NodeSummary, values: Array, kernel: tuple[int, ...]) -> Array:
-    rank = len(kernel)
-    strides = node.attributes.get("strides") or [1] * rank
-    dilations = node.attributes.get("dilations") or [1] * rank
-    reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
-    padded = np.pad(values, ((0, 0), (0, 0), *_pads(node, values.shape[2:], reach, strides)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=tuple(range(2, 2 + rank)))
-    steps = [slice(None, None, step) for step in (*strides, *dilations)]
-    return np.asarray(windows[(slice(None), slice(None), *steps)])
-
-
-def _pads(node: NodeSummary, space: tuple[int, ...], reach: list[int], strides: list[int]) -> list[tuple[int, int]]:
-    """Return (before, after) per axis; SAME_UPPER and SAME_LOWER give ceil(size / stride) outputs (ONNX Conv)."""
-    mode, rank = str(node.attributes.get("auto_pad", "NOTSET")), len(reach)
-    if not mode.startswith("SAME"):
-        pads = [0] * (2 * rank) if mode == "VALID" else node.attributes.get("pads") or [0] * (2 * rank)
-        return [(int(pads[axis]), int(pads[axis + rank])) for axis in range(rank)]
-    found = []
-    for size, length, stride in zip(space, reach, strides, strict=True):
-        total = max((-(-size // stride) - 1) * stride + length - size, 0)
-        small = total // 2
-        found.append((small, total - small) if mode == "SAME_UPPER" else (total - small, small))
-    return found
 
 
 def _is_row_major(node: NodeSummary) -> bool:
