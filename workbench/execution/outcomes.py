@@ -18,6 +18,8 @@ REMEDIES: Mapping[str, str] = {
     "SIGILL": "It may be built for another processor: look for a build that suits this one.",
 }
 """What helps after a signal; a fault of the runtime itself is nothing that the study could mend."""
+LONGEST = 600
+"""Letters of a worker's error in a result and on a terminal."""
 
 
 def outcome_of(
@@ -58,7 +60,7 @@ def _failed(error: Mapping[str, str], exit_code: int, common: dict[str, Any]) ->
     return Outcome(
         "failed",
         error_kind=error["kind"],
-        message=" ".join(what.split()),
+        message=shortened(what),
         remedy=error["how"],
         exit_code=exit_code,
         remote_traceback=error["traceback"],
@@ -78,6 +80,12 @@ def _died(job: Job, exit_code: int, common: dict[str, Any]) -> Outcome:
     remedy = REMEDIES.get(name, "")
     message = f"{who(job)} was ended by {name}"
     return Outcome("crashed", error_kind="Crash", message=message, remedy=remedy, signal=name, **common)
+
+
+def shortened(text: str) -> str:
+    """Return a text as one line; of a very long one, such as a whole graph that a runtime prints, its beginning."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()} ... ({len(line):,} letters)"
 
 
 def signal_name(number: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workbench.execution.jobs import Job, PluginRef
-from workbench.execution.outcomes import damaged_line, not_started, outcome_of, signal_name
+from workbench.execution.outcomes import LONGEST, damaged_line, not_started, outcome_of, shortened, signal_name
 
 JOB = Job("cell", PluginRef("echo", Path("echo")), {}, Path(), 7.5)
 ERROR = {
@@ -51,6 +51,17 @@ def test_every_end_has_one_meaning(final: dict[str, Any], exit_code: int, stoppe
 def test_a_failure_keeps_kind_and_traceback() -> None:
     outcome = outcome_of(JOB, {"final": "failed", "error": ERROR}, 0, None, COMMON)
     assert (outcome.error_kind, outcome.remote_traceback) == ("ModelError", "T")
+
+
+def test_a_whole_graph_in_an_error_is_cut_off() -> None:
+    graph = "node {\n  op_type: Conv\n}\n" * 1000
+    outcome = outcome_of(
+        JOB, {"final": "failed", "error": {**ERROR, "what": f"No kernel for {graph}"}}, 0, None, COMMON
+    )
+    assert outcome.message.startswith("No kernel for node { op_type: Conv } node {")
+    assert len(outcome.message) < LONGEST + 30
+    assert outcome.message.endswith(" letters)")
+    assert shortened("as it\nis") == "as it is"
 
 
 def test_signals_without_a_name_keep_their_number() -> None:
