@@ -98,6 +98,15 @@ _BY_SUFFIX = {
     ".ort": ORT_FORMAT, ".onnxtxt": ONNX_TEXT, ".safetensors": SAFETENSORS, ".gguf": GGUF, ".pdmodel": PADDLE,
     ".pdiparams": PADDLE,
 }  # fmt: skip
+_FOR_ONE_RUNTIME = {
+    ".mnn": "an MNN model", ".rknn": "a Rockchip RKNN model", ".om": "an Ascend model", ".dlc": "a Qualcomm DLC model",
+    ".pte": "an ExecuTorch program", ".hef": "a Hailo model", ".nb": "a Paddle Lite model", ".param": "an ncnn model",
+    ".caffemodel": "a Caffe model", ".prototxt": "a Caffe model",
+}  # fmt: skip
+_BY_SUFFIX |= {
+    suffix: Foreign(title, "it is of one runtime, and no maintained tool reads ONNX back from it", _ONNX_OF_IT)
+    for suffix, title in _FOR_ONE_RUNTIME.items()
+}
 _BY_HEAD: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"version https://git-lfs.github.com/spec/", LFS_POINTER),
     (4, b"TFL3", TFLITE),
@@ -212,6 +221,8 @@ def _of_folder(path: Path) -> Foreign:
 def _of_name(path: Path, head: bytes) -> Foreign | None:
     """Judge by the suffix; whatever its name, what begins like ONNX and has no known suffix is said to be ONNX."""
     suffix = path.suffix.lower()
+    if path.name == "saved_model.pb":
+        return Foreign("a part of a TensorFlow SavedModel", "", SAVED_MODEL.how.replace("{path}", str(path.parent)))
     if suffix == ".bin" and path.with_suffix(".xml").exists():
         return OPENVINO
     looks_like_onnx = len(head) > 1 and head[0] == _IR_VERSION_TAG and 2 < head[1] < 32 and suffix != ".onnx"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import onnx
 import pytest
 from helpers.onnx_models import conv_relu_net
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx.printer import to_text
 
 from workbench.errors import ModelError
@@ -132,6 +135,31 @@ def test_the_weights_beside_an_openvino_graph_are_its(tmp_path: Path) -> None:
     assert find_foreign(tmp_path / "net.bin") is None
     (tmp_path / "net.xml").write_bytes(b"<net")
     assert find_foreign(tmp_path / "net.bin") == foreign.OPENVINO
+
+
+def test_the_graph_of_a_saved_model_names_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "saved_model.pb").write_bytes(b"\x08\x01\x12\x02")
+    with pytest.raises(ModelError, match=rf"--saved-model {tmp_path}/net --output") as caught:
+        refuse_foreign(tmp_path / "net" / "saved_model.pb")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("suffix", "word"), [(".rknn", "RKNN"), (".MNN", "MNN"), (".caffemodel", "Caffe")])
+def test_models_of_one_runtime_ask_for_what_they_were_made_from(suffix: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / f"net{suffix}").write_bytes(b"\1" * 40)
+    with pytest.raises(ModelError, match=f"{word} model.*made from"):
+        refuse_foreign(tmp_path / f"net{suffix}")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_judged_without_an_error(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("m.onnx", "m", "m.pb"):
+            path = Path(folder) / name
+            path.write_bytes(content)
+            found = find_foreign(path)
+            assert found is None or (found.title and found.how)
 
 
 def test_a_model_of_another_name_still_loads(tmp_path: Path) -> None:
