@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QProgressBar
 
 from workbench.report import numbers
@@ -13,7 +14,7 @@ from workbench.ui.theme import Theme, set_role
 from workbench.ui.widgets import clear, label
 
 STEPS = 1000
-BAR_PX, NAME_PX = 150, 200
+BAR_PX, NAME_PX, CHIP_PX = 150, 200, 72
 CHIPS = {
     "planned": "chip",
     "waiting": "chip",
@@ -74,6 +75,9 @@ class Lanes(QFrame):
             made.bar.setRange(0, STEPS)
             made.bar.setTextVisible(False)
             made.bar.setFixedWidth(BAR_PX)
+            _keep_place(made.bar)
+            made.chip.setMinimumWidth(CHIP_PX)
+            made.chip.setAlignment(Qt.AlignmentFlag.AlignCenter)
             made.bar.setAccessibleName(f"Progress of {shown_name(name)}")
             title = label(shown_name(name), "strong" if name == PREPARATION else "", wrap=True)
             title.setMinimumWidth(NAME_PX)
@@ -102,6 +106,13 @@ class Lanes(QFrame):
             self._grid.addWidget(shown.failure, place, 0, 1, 4)
         shown.failure.show_failure(lane.failure)
         shown.failure.show()
+
+
+def _keep_place(bar: QProgressBar) -> None:
+    """Let nothing move when the bar comes or goes."""
+    policy = bar.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    bar.setSizePolicy(policy)
 
 
 def shown_name(name: str) -> str:

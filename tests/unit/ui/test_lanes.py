@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
 
 from helpers.words import words_of
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.lanes import SAME, STEPS, Lanes, lane_text, shown_name
@@ -83,3 +84,23 @@ def test_precisions_are_spelled_as_everywhere() -> None:
     assert shown_name("ORT · S1 · int8") == "ORT · S1 · INT8"
     assert shown_name(PREPARATION) == PREPARATION
     assert shown_name("int8") == "INT8"
+
+
+def test_nothing_moves_when_a_bar_comes_and_goes(qtbot: QtBot, theme: Theme) -> None:
+    lanes, state = Lanes(theme), RunState()
+    qtbot.addWidget(lanes)
+    lanes.resize(900, 200)
+    state.begin(["A", "B"])
+    lanes.show_state(state)
+    lanes.show()
+    places = []
+    for event in (
+        {"event": "stage", "name": "Plan S1", "state": "start"},
+        {"event": "progress", "done": 3, "total": 9},
+        {"event": "stage", "name": "Plan S1", "state": "done"},
+    ):
+        state.take(event)
+        lanes.show_state(state)
+        QApplication.processEvents()
+        places.append([(row.stage.x(), row.chip.x(), row.chip.width()) for row in lanes.rows.values()])
+    assert places[0] == places[1] == places[2]
