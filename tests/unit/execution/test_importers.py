@@ -15,7 +15,7 @@ import pytest
 
 from workbench.errors import CodeNotAllowedError, MissingPartError, ModelError
 from workbench.execution import importers
-from workbench.execution.importers import ImportReport, import_model
+from workbench.execution.importers import ImportReport, SampleFeeds, import_model
 
 MODELS = """
 import torch
@@ -80,6 +80,21 @@ class TwoInputs(nn.Module):
         return left * 2 + right, left - right
 
 
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x, unused=None, *, gate=None):
+        hidden = self.layer(x)
+        return {"logits": hidden * gate, "nothing": None, "hidden": hidden}
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5)
+
+
 def seeded(model):
     generator = torch.Generator().manual_seed(7)
     for tensor in model.state_dict().values():
@@ -126,6 +141,14 @@ def bare():
 
 def two_inputs():
     return TwoInputs(), (torch.zeros(1, 4), torch.zeros(1, 4))
+
+
+def gated():
+    return seeded(Gated()).bfloat16(), {"x": torch.zeros(1, 4), "gate": torch.zeros(1, 3)}
+
+
+def noisy():
+    return Noisy(), torch.zeros(1, 8)
 
 
 def nothing():
@@ -271,6 +294,38 @@ def test_several_inputs_and_outputs_keep_their_names_and_order(package: Path, tm
     assert report.sqnr_db is None  # bit for bit
 
 
+def test_keywords_in_and_a_dict_out_keep_their_names_and_half_weights_become_float32(
+    package: Path, tmp_path: Path
+) -> None:
+    report = import_model("models_to_import:gated", tmp_path / "out.onnx", None, True, [package])
+    proto = onnx.load(tmp_path / "out.onnx")
+    assert [value.name for value in proto.graph.input] == ["x", "gate"]
+    assert [value.name for value in proto.graph.output] == ["logits", "hidden"]
+    values = (*proto.graph.input, *proto.graph.output)
+    assert {value.type.tensor_type.elem_type for value in values} == {onnx.TensorProto.FLOAT}
+    assert {value.type.tensor_type.shape.dim[0].dim_param for value in values} == {"batch"}
+    assert "bfloat16 weights" in report.notes[0]
+    assert report.sqnr_db is None or report.sqnr_db > 100.0
+
+
+def test_samples_are_asked_once_by_the_files_own_inputs(torch: Any, factories: Any, tmp_path: Path) -> None:
+    source = save_as("TorchScript", "resnet", torch, factories, tmp_path)
+    asked: list[str] = []
+
+    def own() -> list[dict[str, Any]]:
+        asked.append("own")
+        return [{"any": feed["image"]} for feed in feeds_of("resnet", 1)]
+
+    def of(written: Path) -> list[dict[str, Any]]:
+        asked.append(onnx.load(written).graph.input[0].name)
+        return feeds_of("resnet")
+
+    report = import_model(source, tmp_path / "out.onnx", SampleFeeds(own, of), True)
+    assert asked == ["own", "image"]
+    assert report.samples == 7
+    assert "Compared with torch on the given data." in report.notes
+
+
 def test_code_is_not_loaded_unless_allowed(torch: Any, factories: Any, package: Path, tmp_path: Path) -> None:
     for source in (save_as("TorchScript", "resnet", torch, factories, tmp_path), "models_to_import:failing"):
         with pytest.raises(CodeNotAllowedError, match="--allow-code"):
@@ -285,6 +340,7 @@ def test_code_is_not_loaded_unless_allowed(torch: Any, factories: Any, package: 
         ("nothing", "returned int, not a torch.nn.Module"),
         ("absent", "no attribute 'absent'"),
         ("not_a_number", "not finite"),
+        ("noisy", "answers the same inputs otherwise each time"),
     ],
 )
 def test_a_factory_that_fails_is_one_line(function: str, message: str, package: Path, tmp_path: Path) -> None:
