@@ -43,6 +43,18 @@ def test_gates_look_at_int8_runs_and_say_why_they_cannot_tell() -> None:
     assert "measures no speed" in untimed.text
 
 
+@pytest.mark.parametrize(
+    ("right", "limit", "verdict"), [(0.0, 1.0, "CANNOT TELL"), (0.009, 1.0, "CANNOT TELL"), (0.02, 1.0, "PASS"),
+     (0.06, 100.0, "PASS"), (0.04, 100.0, "CANNOT TELL")],
+)  # fmt: skip
+def test_where_fp32_is_never_right_no_drop_is_no_pass(right: float, limit: float, verdict: str) -> None:
+    accuracy = records.Accuracy(metric="top1", value=right, interval=(0.0, 0.1))
+    run = small_run(accuracy=accuracy, accuracy_change_points=_change(0.0, -0.2, 0.2, 4000))
+    (found,) = verdicts_of([run], {"max_accuracy_drop_points": limit})
+    assert found.verdict == verdict
+    assert ("there is no more to lose" in found.text) == (verdict == "CANNOT TELL")
+
+
 _P90 = records.Latency(p50=1, p90=1.5, p99=None, n=100, p90_interval=(1.4, 1.8))
 
 
