@@ -14,9 +14,13 @@ def main() -> int:
         from workbench.ui.start import main as open_window  # noqa: PLC0415  (not the whole command line)
 
         return open_window(arguments[1:])
-    from workbench.cli import main as run_command  # noqa: PLC0415  (not for the window)
+    try:
+        from workbench.cli import main as run_command  # noqa: PLC0415  (not for the window)
 
-    return run_command(arguments)
+        return run_command(arguments)
+    except KeyboardInterrupt:  # while the command line is still being loaded
+        print("\nint8-workbench: cancelled.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

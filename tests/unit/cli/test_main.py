@@ -15,6 +15,7 @@ from helpers.small_studies import run_command
 
 import workbench
 from workbench import cli
+from workbench.__main__ import main as program
 from workbench.errors import (
     JobCancelledError,
     JobFailedError,
@@ -160,3 +161,15 @@ def test_help_explains_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> Non
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"int8-workbench {workbench.__version__}"
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.setattr(sys, "argv", ["int8-workbench", "doctor"])
+    assert program() == 130
+    assert capsys.readouterr().err == "\nint8-workbench: cancelled.\n"
