@@ -57,7 +57,8 @@ def find_kind(source: str) -> Kind:
         return "factory"
     raise ModelError(
         f"{source} is neither a file nor a factory",
-        how="Give an .onnx, .pt2 or TorchScript .pt file, or package.module:function.",
+        why="there is no such file, and a factory is spelled package.module:function",
+        how="Mend the path, or give an .onnx, .pt2 or TorchScript .pt file.",
     )
 
 
