@@ -35,7 +35,8 @@ def onnx_of(source: str, allow_code: bool) -> Iterator[tuple[Path, list[str]]]:
     name = Path(source.rpartition(":")[2]).stem
     with tempfile.TemporaryDirectory(prefix="int8-workbench-") as folder:
         out = Path(folder) / f"{name}.onnx"
-        report = _imported(source, out)
+        whole = str(Path(source).resolve()) if Path(source).exists() else source  # a worker has its own folder
+        report = _imported(whole, out)
         yield out, [report_line(report), *report["notes"]]
 
 

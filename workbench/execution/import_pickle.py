@@ -108,9 +108,10 @@ def describe_pickle(path: Path) -> PickleContent | None:
 
 def how_to_load(content: PickleContent | None, path: Path) -> str:
     """Return the lines of a factory that makes a model of it, with the example input still to be filled in."""
+    body = _factory_body(content, str(path.resolve()))
     return (
-        "Write make.py with the two lines `import torch` and"
-        f" `def model(): {_factory_body(content, str(path.resolve()))}, (torch.zeros(1, 3, 224, 224),)`, with your own input's"
+        f"Write make.py with the two lines `import torch` and `def model(): {body}, (torch.zeros(1, 3, 224, 224),)`,"
+        " with your own input's"
         ' shape, and give factory = "make:model" in [model] in place of path.'
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.small_studies import complaint, run_command
 
+from workbench.cli import onnx_source
 from workbench.cli.onnx_source import onnx_of
 from workbench.errors import CodeNotAllowedError, ModelError
 
@@ -42,6 +43,24 @@ def test_code_needs_leave_and_other_kinds_are_named_first(tmp_path: Path) -> Non
         pass
     with pytest.raises(ModelError, match="neither a file nor"), onnx_of(str(tmp_path / "no.pt2"), allow_code=True):
         pass
+
+
+def test_a_worker_gets_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def imported(source: str, out: Path) -> dict[str, object]:
+        asked.append(source)
+        report = {"kind": "torch.export", "sqnr_db": None, "agreement": None, "torch_version": "2", "samples": 1}
+        return {**report, "notes": ["note"]}
+
+    monkeypatch.setattr(onnx_source, "_imported", imported)
+    path = program(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with onnx_of(path.name, allow_code=True) as (_, words):
+        assert words[1:] == ["note"]
+    with onnx_of("package.module:make", allow_code=True):
+        pass
+    assert asked == [str(path), "package.module:make"]
 
 
 def test_inspect_shows_a_factory_with_its_distance_to_torch(
