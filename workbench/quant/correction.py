@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from workbench.quant.row_sums import row_sums
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -44,11 +46,8 @@ def channel_shift(expected: Sequence[Float32], found: Sequence[Float32], bounds:
     those where the activation lets `found` through. Of both and none the one with the least sum of
     (clip(expected) - clip(found + shift))^2 wins, each channel for itself; on a tie the earlier of none, first, second.
     """
-    tried = [np.zeros(expected[0].shape[0]), _mean_shift(expected, found)]
-    if bounds != NO_ACTIVATION:
-        tried.append(_open_shift(expected, found, bounds))
-    shifts = np.stack([np.rint(shift / grid) * grid for shift in tried])
-    errors = _errors(expected, found, bounds, shifts)
+    shifts = np.stack([np.rint(shift / grid) * grid for shift in _tried(expected, found, bounds)])
+    errors = np.stack([_error(expected, found, bounds, shift) for shift in shifts])
     return np.asarray(shifts[errors.argmin(axis=0), np.arange(errors.shape[1])])
 
 
@@ -64,38 +63,26 @@ def is_nearer(before: Sequence[float], after: Sequence[float]) -> bool:
     return mean > SURE * error and mean > 0.0
 
 
-def exact_sum(rows: Sequence[Float64]) -> Float64:
-    """Return the sum of float64 arrays [C], each element rounded once, whatever the order."""
+def exact_sum(rows: Sequence[npt.NDArray[np.floating]]) -> Float64:
+    """Return the sum of arrays [C] in float64, each element rounded once, whatever the order."""
     return np.asarray([math.fsum(column) for column in np.stack(rows).T.tolist()])
 
 
-def _mean_shift(expected: Sequence[Float32], found: Sequence[Float32]) -> Float64:
-    sums = [_sums(float_ - quantized) for float_, quantized in zip(expected, found, strict=True)]
-    return np.asarray(exact_sum(sums) / sum(values.shape[1] for values in expected))
+def _tried(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds) -> list[Float64]:
+    """Return the shifts [C] to try, none first."""
+
+    def total(term: str) -> Float64:
+        return exact_sum([row_sums(term, *run, bounds) for run in zip(expected, found, strict=True)])
+
+    positions = sum(values.shape[1] for values in expected)
+    tried = [np.zeros(expected[0].shape[0]), total("difference") / positions]
+    if bounds != NO_ACTIVATION:
+        tried.append(total("open_difference") / np.maximum(total("open_count"), 1.0))
+    return tried
 
 
-def _open_shift(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds) -> Float64:
-    sums, counts = [], []
-    for float_, quantized in zip(expected, found, strict=True):
-        is_open = (quantized > bounds[0]) & (quantized < bounds[1])
-        sums.append(_sums((np.clip(float_, *bounds) - quantized) * is_open))
-        counts.append(is_open.sum(axis=1, dtype=np.float64))
-    return np.asarray(exact_sum(sums) / np.maximum(exact_sum(counts), 1.0))
-
-
-def _errors(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds, shifts: Float64) -> Float64:
-    """Return the error of every shift [k, C] behind the activation, float64 [k, C]."""
-    steps = shifts.astype(np.float32)[:, :, None]
-    sums: list[list[Float64]] = [[] for _ in steps]
-    for float_, quantized in zip(expected, found, strict=True):
-        wanted = np.clip(float_, *bounds)
-        for step, ends in zip(steps, sums, strict=True):
-            error = quantized + step
-            np.clip(error, *bounds, out=error)
-            error -= wanted
-            ends.append(_sums(np.square(error, out=error)))
-    return np.stack([exact_sum(rows) for rows in sums])
-
-
-def _sums(values: Float32) -> Float64:
-    return np.asarray(values.sum(axis=1), np.float64)
+def _error(expected: Sequence[Float32], found: Sequence[Float32], bounds: Bounds, shift: Float64) -> Float64:
+    """Return the error of one shift [C] behind the activation, float64 [C]."""
+    step = shift.astype(np.float32)
+    runs = zip(expected, found, strict=True)
+    return exact_sum([row_sums("squared_error", *run, bounds, step) for run in runs])

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.quant.compiled import compiled
+
 BINS = 1 << 16
 _APART = 520
 TABLES = 2 * BINS + _APART
@@ -175,20 +177,6 @@ def _compiled() -> _Function:
 @cache
 def _compile() -> tuple[_Function, Any]:
     """Return the compiled function and the engine that owns its code."""
-    import llvmlite.binding as llvm  # noqa: PLC0415  (50 ms and 40 MB; only where values are counted)
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    module = llvm.parse_assembly(_SOURCE)
-    module.verify()
-    features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3)
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.loop_unrolling = True
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
+    engine = compiled(_SOURCE)
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
     return prototype(engine.get_function_address("count")), engine

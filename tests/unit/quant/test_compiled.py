@@ -1,0 +1,20 @@
+"""Text that LLVM compiles runs, and text that it does not know is refused."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+
+from workbench.quant.compiled import compiled
+
+
+def test_a_function_of_the_text_can_be_called() -> None:
+    engine = compiled("define i64 @twice(i64 %x) {\n  %y = add i64 %x, %x\n  ret i64 %y\n}\n")
+    twice = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.get_function_address("twice"))
+    assert twice(21) == 42
+
+
+def test_a_text_with_a_mistake_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="parsing error"):
+        compiled("define i64 @twice(i64 %x) { ret i64 %y }")
