@@ -19,7 +19,7 @@ def main() -> int:
 
         return run_command(arguments)
     except KeyboardInterrupt:  # while the command line is still being loaded
-        print("\nint8-workbench: cancelled.", file=sys.stderr)
+        sys.stderr.write("\nint8-workbench: cancelled.\n")
         return 130
 
 

@@ -16,6 +16,8 @@ from workbench.report.view import completeness
 
 MIN_WIDTH = 80
 GUTTER = "  "
+NAMED = 2
+"""Required fields that are not disclosed and named here; the sheet and `check` name them all."""
 
 
 def comparison_text(sheet: Sheet, width: int = 100, *, ascii_only: bool = False) -> str:
@@ -24,7 +26,7 @@ def comparison_text(sheet: Sheet, width: int = 100, *, ascii_only: bool = False)
     blocks = [_wrap(sheet.title, width), _facts(sheet, width), _sentences(sheet, width)]
     blocks.append(_wrap(" ".join(sheet.notes), width))
     blocks += [_table(comparison(sheet), width), _caption(sheet, width)]
-    blocks.append(_wrap(completeness(sheet), width))
+    blocks.append(_wrap(_disclosure(sheet), width))
     blocks.append(_wrap(f"For a slide: {first_line(sheet)}", width))
     text = "\n\n".join(block for block in blocks if block)
     return numbers.ascii_only(text) if ascii_only else text
@@ -41,6 +43,13 @@ def _facts(sheet: Sheet, width: int) -> str:
 def _sentences(sheet: Sheet, width: int) -> str:
     lines = [_wrap(f"{entry.lead} {entry.detail}".rstrip(), width, "  ") for entry in sheet.sentences]
     return "\n".join(lines) or "Nothing was measured."
+
+
+def _disclosure(sheet: Sheet) -> str:
+    """Return whether required fields are missing, with the first of them."""
+    names = sheet.not_disclosed
+    more = f" and {len(names) - NAMED} more (`int8-workbench check` lists them)" if len(names) > NAMED else ""
+    return f"{completeness(sheet).rstrip('.')}: {'; '.join(names[:NAMED])}{more}." if names else completeness(sheet)
 
 
 def _caption(sheet: Sheet, width: int) -> str:

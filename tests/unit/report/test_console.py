@@ -39,3 +39,12 @@ def test_every_figure_of_the_design_is_there() -> None:
     text = comparison_text(SHEET, 200)
     for figure in ("[−0.6, +0.2]", "(71 / 67)", "99.8", "SUSTAINED", "2.8×", "1.90×", "0.867 / 0.936", "547 KiB"):
         assert figure in text
+
+
+def test_what_is_not_disclosed_is_named_first_ones_only() -> None:
+    missing = [f"machine m{i}: Power mode" for i in range(11)]
+    text = comparison_text(SHEET.model_copy(update={"not_disclosed": missing[:1]}), 200)
+    assert "1 required field is NOT DISCLOSED: machine m0: Power mode." in text
+    text = comparison_text(SHEET.model_copy(update={"not_disclosed": missing}), 200)
+    assert "NOT DISCLOSED: machine m0: Power mode; machine m1: Power mode and 9 more (`int8-workbench check`" in text
+    assert "every required field is disclosed." in comparison_text(SHEET.model_copy(update={"not_disclosed": []}), 200)
