@@ -15,7 +15,8 @@ def test_rows_are_told_with_their_folder_or_reason(tmp_path: Path, capsys: pytes
     assert run_command(["export", tmp_path / "study", "-o", tmp_path / "out"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"ONNX Runtime: {tmp_path / 'out' / 'ONNX-Runtime'}"
-    assert lines[3] == "Core ML: not exported, Core ML needs macOS; the package is built here"
+    assert lines[2].startswith("  OpenVINO: cannot tell. ")
+    assert lines[4] == "Core ML: not exported, Core ML needs macOS; the package is built here"
 
 
 def test_json_lists_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +33,11 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     make_study_folder(tmp_path / "study")
     assert run_command(["export", tmp_path / "study", "-o", tmp_path / "out", "--row", "TVM"]) == 1
     assert "no row 'TVM'" in complaint(capsys.readouterr().err)
+
+
+def test_nothing_to_export_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_study_folder(tmp_path / "study")
+    arguments = ["export", tmp_path / "study", "-o", tmp_path / "out", "--row", "Core ML"]
+    assert run_command(arguments) == 4
+    assert "Core ML: not exported" in capsys.readouterr().out
+    assert run_command([*arguments, "--json"]) == 4
