@@ -46,7 +46,7 @@ class RuntimeState:
 
     @property
     def tool_chain(self) -> dict[str, str]:
-        """Library -> version of all that a stored answer of it depends on; the plugin's own word counts."""
+        """Library -> version of all that a stored answer of it depends on."""
         return {**{f"interpreter's {name}": value for name, value in self.interpreter.items()}, **self.versions}
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ NOT a worker's duty: time limits, killing, deciding what comes next.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import importlib
 import io
@@ -151,6 +152,8 @@ def error_document(error: BaseException, plugin: PluginRef | None) -> dict[str, 
         what, why, how = error.what, error.why, error.how
     elif isinstance(error, ImportError) and plugin and plugin.requirements:
         how = f"Install into this interpreter: {sys.executable} -m pip install {' '.join(plugin.requirements)}"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        how = "Make room on the disk; what is finished is kept."
     return {
         "kind": type(error).__name__,
         "what": what,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from workbench.errors import StudyError
 from workbench.execution import handlers, origin
 from workbench.execution.discovery import find_plugin, read_manifest
 from workbench.execution.origin import code_sha256, library_versions, plugin_sha256, program_origin
+from workbench.execution.probing import RuntimeState, probe
+from workbench.execution.result import Result
 from workbench.execution.store import cell_folder
 
 ROWS = [{"id": "mine", "name": "mine", "precisions": ["fp32"]}]
@@ -44,15 +47,41 @@ PARTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def own_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@dataclass(frozen=True)
+class Done:
+    """A study on the plugin `mine` that was run; tests copy its folder."""
+
+    path: Path
+    folder: Path
+    result: Result
+
+
+def write_plugin(root: Path) -> Path:
     """A plugin of somebody's own: the echo runtime under another id."""
-    folder = tmp_path / "plugins" / "mine"
+    folder = root / "plugins" / "mine"
     shutil.copytree(studies.PLUGINS / "echo", folder, ignore=shutil.ignore_patterns("__pycache__"))
     manifest = (folder / "plugin.toml").read_text(encoding="utf-8")
     (folder / "plugin.toml").write_text(manifest.replace('id = "echo"', 'id = "mine"'), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def own_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Somebody's own plugin, made known."""
+    folder = write_plugin(tmp_path)
     monkeypatch.setenv("INT8_WORKBENCH_PLUGINS", str(folder))
     return folder
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The study, run once."""
+    root = tmp_path_factory.mktemp("origin")
+    path = studies.write_study(root / "study", studies.document(ROWS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INT8_WORKBENCH_PLUGINS", str(write_plugin(root)))
+        result, _ = studies.run(path, root / "run")
+    return Done(path, root / "run", result)
 
 
 @pytest.fixture(autouse=True)
@@ -119,12 +148,19 @@ def test_a_plugin_that_cannot_be_read_is_one_line(own_plugin: Path, monkeypatch:
         plugin_sha256(manifest)
 
 
-def test_what_is_stored_is_done_again_when_its_origin_changed(own_plugin: Path, tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path / "study", studies.document(ROWS))
-    studies.run(path, tmp_path / "run")
+def test_what_is_stored_is_done_again_when_its_origin_changed(own_plugin: Path, done: Done, tmp_path: Path) -> None:
+    def of_another_interpreter(*arguments: Any) -> RuntimeState:
+        return replace(probe(*arguments), interpreter={"python": "3.13.1", "numpy": "9.0"})
+
+    shutil.copytree(done.folder, tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.execution.engine.probe", of_another_interpreter)
+        _, events = studies.run(done.path, tmp_path / "run")
+    assert studies.states(events, "Build") == studies.states(events, "Run") == ["start", "done"]
+    assert studies.states(events, "FP32 reference") == ["kept"]
     with pytest.MonkeyPatch.context() as patch:
         _onnxruntime(patch)
-        _, events = studies.run(path, tmp_path / "run")
+        _, events = studies.run(done.path, tmp_path / "run")
     for name in ("Scan", "Model", "FP32 reference", "Build", "Run"):
         assert studies.states(events, name)[:2] == ["start", "done"], name
 
@@ -142,15 +178,14 @@ def test_a_changed_plugin_file_runs_its_own_rows_again_and_nothing_else(own_plug
         assert studies.states(events, name) == ["kept"], name
 
 
-def test_what_lies_beside_an_artifact_is_part_of_a_cells_key(own_plugin: Path, tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path / "study", studies.document(ROWS))
-    studies.run(path, tmp_path / "run")
+def test_what_lies_beside_an_artifact_is_part_of_a_cells_key(own_plugin: Path, done: Done, tmp_path: Path) -> None:
+    shutil.copytree(done.folder, tmp_path / "run")
     place = tmp_path / "run" / "artifacts" / "mine" / "S1" / "fp32" / "stage.json"
     record = json.loads(place.read_text(encoding="utf-8"))
     for key, value in (("beside_sha256", "0" * 64), ("notes", {"opset": "another"})):
         record["value"][key] = value
         place.write_text(json.dumps(record), encoding="utf-8")
-        _, events = studies.run(path, tmp_path / "run")
+        _, events = studies.run(done.path, tmp_path / "run")
         assert (studies.states(events, "Build"), studies.states(events, "Run")) == (["kept"], ["start", "done"]), key
 
 
@@ -168,13 +203,12 @@ def test_the_hash_of_what_lies_beside_leaves_the_artifact_out(tmp_path: Path) ->
     assert beside() != before
 
 
-def test_an_older_programs_store_is_done_again(own_plugin: Path, tmp_path: Path) -> None:
-    path = studies.write_study(tmp_path / "study", studies.document(ROWS))
-    straight, _ = studies.run(path, tmp_path / "run")
+def test_an_older_programs_store_is_done_again(own_plugin: Path, done: Done, tmp_path: Path) -> None:
+    shutil.copytree(done.folder, tmp_path / "run")
     for stage in (tmp_path / "run").rglob("stage.json"):
         record = json.loads(stage.read_text(encoding="utf-8"))
         stage.write_text(json.dumps({**record, "key": "0" * 64, "value": {"n": 3}}), encoding="utf-8")
-    result, events = studies.run(path, tmp_path / "run")
+    result, events = studies.run(done.path, tmp_path / "run")
     assert "kept" not in {event["state"] for event in events if event["event"] == "stage"}
-    assert [run.outputs_sha256 for run in result.runs] == [run.outputs_sha256 for run in straight.runs]
+    assert [run.outputs_sha256 for run in result.runs] == [run.outputs_sha256 for run in done.result.runs]
     assert cell_folder(tmp_path / "run", "mine", "S1", "fp32").is_dir()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,14 @@ def test_a_tool_chain_is_probed_as_a_runtime_is(extra: Path) -> None:
     state = probe(manifest)
     assert (state.kind, state.ok, state.reason, state.remedy) == ("quantizer", False, "no tool", "pip install tool")
     assert state.to_json()["options"] == {"way": ["a", "b"]}
+
+
+def test_the_tool_chain_is_the_runtimes_and_the_interpreters(extra: Path) -> None:
+    state = probe(find_plugin("maker", kind="quantizer"))
+    assert state.interpreter["numpy"] == version("numpy")
+    assert state.interpreter["python"] == platform.python_version()
+    told = RuntimeState("x", "X", ok=True, versions={"numpy": "1", "tool": "2"}, interpreter={"numpy": "3"})
+    assert told.tool_chain == {"interpreter's numpy": "3", "numpy": "1", "tool": "2"}
 
 
 def test_runtimes_are_listed_before_tool_chains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -116,6 +117,11 @@ def test_a_failed_import_says_what_to_install() -> None:
     plugin = PluginRef("p", Path("p"), ("x==1", "y"))
     assert error_document(error, plugin)["how"].endswith("-m pip install x==1 y")
     assert error_document(error, None)["how"] == ""
+
+
+def test_a_full_disk_says_so() -> None:
+    document = error_document(OSError(errno.ENOSPC, "No space left on device"), None)
+    assert (document["what"], document["how"][:12]) == ("[Errno 28] No space left on device", "Make room on")
 
 
 def test_a_mistake_in_a_plugins_code_says_what_it_is_and_where(tmp_path: Path) -> None:
