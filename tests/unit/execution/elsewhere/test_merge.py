@@ -42,12 +42,17 @@ def elsewhere(trip: Trip, to: Path, **versions: str) -> Path:
 def taken(trip: Trip, tmp_path_factory: pytest.TempPathFactory) -> Taken:
     place = tmp_path_factory.mktemp("taken")
     shutil.copytree(trip.folder, place / "study")
+    (place / "study" / "returned" / ".incoming-of-a-killed-program").mkdir(parents=True)
     archive = elsewhere(trip, place / "r.zip", onnxruntime="1.19.2")
     return Taken(place / "study", archive, import_result(archive, place / "study", "MacBook"))
 
 
 def runs_there(result: Result) -> list[Any]:
     return [run for run in result.runs if "job" in run.facts]
+
+
+def test_nothing_half_unpacked_is_left(taken: Taken) -> None:
+    assert list((taken.folder / "returned").glob(".incoming-*")) == []
 
 
 def test_the_cells_stand_in_their_machines_own_group(taken: Taken, finished: Any) -> None:

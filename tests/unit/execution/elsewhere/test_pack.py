@@ -66,7 +66,9 @@ def test_the_job_is_remembered_and_the_study_is_left_as_it_was(trip: Trip, finis
 def test_the_same_study_gives_the_same_bytes_and_another_target_other_models(trip: Trip, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     shutil.copytree(trip.folder, folder)
+    (folder / "bundles" / "job-of-a-killed-program").mkdir()
     assert bundle(folder, tmp_path / "again.zip").job_sha256 == trip.packed.job_sha256
+    assert list((folder / "bundles").glob("job-*")) == []
     assert (tmp_path / "again.zip").read_bytes() == trip.bundle.read_bytes()
     made = bundle(folder, tmp_path / "arm.zip", target="arm64")
     assert made.job_sha256 != trip.packed.job_sha256
