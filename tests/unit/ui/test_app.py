@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("PySide6.QtWidgets", reason="the window is not installed", exc_type=ImportError)
 
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from workbench.ui.app import WindowArguments, _after_first_paint, make_application, process_age_s
 from workbench.ui.charts import preload
@@ -30,10 +31,10 @@ def test_the_process_is_older_than_this_test() -> None:
     assert 0 < process_age_s() < 24 * 3600
 
 
-def test_preloading_begins_after_the_first_paint(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preloading_begins_after_the_first_paint(window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preload, "import_module", lambda _name: time.sleep(0.2))  # other tests have loaded the parts
     assert preloading() == []
     _after_first_paint(window, WindowArguments())
-    assert preloading()
+    qtbot.waitUntil(lambda: bool(preloading()), timeout=20_000)
     assert window.close()
     assert preloading() == []

@@ -110,10 +110,12 @@ def test_closing_leaves_nothing(window: Window, qtbot: QtBot) -> None:
     assert window.desk.settings.geometry is not None
 
 
-def test_preloading_goes_on_until_the_window_closes(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preloading_goes_on_until_the_window_closes(
+    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(preload, "import_module", lambda _name: time.sleep(0.2))  # other tests have loaded the parts
     window.start_preloading()
-    assert "preload" in [thread.name for thread in threading.enumerate()]
+    qtbot.waitUntil(lambda: "preload" in [thread.name for thread in threading.enumerate()], timeout=20_000)
     assert window.close()
     assert "preload" not in [thread.name for thread in threading.enumerate()]
 

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication
 from workbench.ui.charts.preload import Preloader
 application = QApplication([])
 loader = Preloader()
-loader._thread.join()
+while not loader.is_done:
+    application.processEvents()
 made = [each for each in gc.get_objects() if isinstance(each, QObject)]
 print(loader.is_done, len(made), sum(each.thread() != QThread.currentThread() for each in made))
 """
@@ -30,7 +31,29 @@ def test_everything_is_loaded_beside_the_event_loop(qtbot: QtBot) -> None:
     assert "preload" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_qts_types_are_made_before_the_thread_starts(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[object] = []
+    monkeypatch.setattr("workbench.ui.charts.preload.TURN_S", 0.0)
+    monkeypatch.setattr(
+        "workbench.ui.charts.preload.import_module", lambda _name: left.append(next(loader._types, None))
+    )
+    loader = Preloader(["first"])
+    assert not loader._thread.is_alive()
+    loader._make_types()
+    assert next(loader._types, None) is not None
+    qtbot.waitUntil(lambda: loader.is_done, timeout=20_000)
+    assert left == [None]
+
+
+def test_it_can_be_stopped_before_the_thread_starts(qtbot: QtBot) -> None:
+    loader = Preloader(["first"])
+    loader.stop()
+    qtbot.wait(30)
+    assert not loader._thread.is_alive()
+    assert not loader.is_done
+
+
+def test_it_can_be_stopped(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
     imported: list[str] = []
 
@@ -41,7 +64,7 @@ def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("workbench.ui.charts.preload.import_module", slow)
     loader = Preloader(["first", "second"])
-    assert reached.wait(10)
+    qtbot.waitUntil(reached.is_set, timeout=20_000)
     threading.Timer(0.05, go_on.set).start()
     loader.stop()
     assert imported == ["first"]
