@@ -33,6 +33,7 @@ from workbench.execution.engine import RunOptions, run_study
 from workbench.execution.result import Result
 from workbench.execution.study import PROFILE_SECONDS, Study, load_study
 from workbench.files import write_bytes_atomic, write_text_atomic
+from workbench.measure.gates import find_gate
 from workbench.report import numbers
 from workbench.ui.start import has_display, open_window, window_problem
 
@@ -76,6 +77,8 @@ def run_run(options: argparse.Namespace) -> int:
         check_file_target(options.junit)
     profile = "quick" if options.quick else options.profile
     baseline = _baseline_of(options)
+    if not baseline and not options.events:
+        print(unjudged_text(study), end="", file=sys.stderr)
     run_options = RunOptions(profile=profile, plan=options.plan, allow_code=options.allow_code, baseline=baseline)
     progress = EventLines() if options.events else Progress()
     result = _run(study, options.output, run_options, progress)
@@ -91,6 +94,13 @@ def run_run(options: argparse.Namespace) -> int:
     code = exit_code(result)
     print(exit_text(result, code), file=sys.stderr if options.json else sys.stdout)
     return code
+
+
+def unjudged_text(study: Study) -> str:
+    """Return, for a run without --baseline, which gates it will leave open; "" where none needs one."""
+    gates = [gate for gate in study.file.gates if find_gate(gate).against_baseline]
+    how = "give --baseline DIR, an earlier run of this study, or the exit code will be 4"
+    return f"  note: {', '.join(gates)} cannot be judged: {how}\n" if gates else ""
 
 
 def _baseline_of(options: argparse.Namespace) -> Baseline | None:

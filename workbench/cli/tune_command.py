@@ -23,6 +23,7 @@ from workbench.cli.progress import EventLines, Progress
 from workbench.errors import OutputError, StudyError
 from workbench.execution.study import load_study
 from workbench.execution.tune_record import FigureWithInterval, Point, TargetKey, Tune
+from workbench.report import numbers
 
 SHOWN = 5
 """Nodes of the sensitivity list that are printed."""
@@ -113,7 +114,7 @@ def _row(record: Tune, index: int) -> list[str]:
         str(len(point.float_nodes)),
         "-" if point.int8_mac_share is None else f"{100 * point.int8_mac_share:.1f} %",
         _figure_text(point.sqnr_db, "{:.1f}", identical="identical"),
-        _figure_text(point.agreement, "{:.1%}"),
+        _share_text(point.agreement),
         _figure_text(FigureWithInterval(value=change.value, interval=change.interval) if change else None, "{:+.1f}"),
         _target_text(record, point),
     ]
@@ -126,6 +127,15 @@ def _figure_text(figure: FigureWithInterval | None, form: str, identical: str = 
         return identical
     bounds = ", ".join(form.format(bound) for bound in figure.interval or ())
     return form.format(figure.value) + (f" [{bounds}]" if bounds else "")
+
+
+def _share_text(figure: FigureWithInterval | None) -> str:
+    """Return a share in per cent with its interval, as every other table shows one."""
+    if figure is None or figure.value is None:
+        return "-"
+    if figure.interval is None:
+        return numbers.percent(figure.value)
+    return numbers.percent_with_interval(figure.value, figure.interval)
 
 
 def _target_text(record: Tune, point: Point) -> str:
@@ -157,7 +167,7 @@ def _closing_lines(record: Tune, folder: Path) -> list[str]:
     if record.chosen is not None:
         count = len(record.points[record.chosen].float_nodes)
         lines = [
-            f"Chosen: {count} nodes in float, {record.why}.",
+            f"Chosen: {count} {'node' if count == 1 else 'nodes'} in float, {record.why}.",
             f"The runtimes' own figures: int8-workbench run {folder / 'tuned.toml'} -o DIR",
         ]
     else:

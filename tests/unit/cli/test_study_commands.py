@@ -46,8 +46,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """A study file whose model exists."""
-    (tmp_path / "model.onnx").write_bytes(b"")
+    """A study file; what it names exists."""
+    for name in ("model.onnx", "calibration.npz", "evaluation.npz"):
+        (tmp_path / name).write_bytes(b"")
     (tmp_path / "study.toml").write_text(STUDY, encoding="utf-8")
     return tmp_path / "study.toml"
 
@@ -228,3 +229,16 @@ def test_the_baseline_is_opened_first_and_told_last(
     assert words in shown.err
     run_command(["run", study, "-o", out])
     assert words not in capsys.readouterr().out
+
+
+def test_gates_against_a_baseline_are_told_at_once_where_none_is_given(
+    engine: Engine, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(["run", study, "-o", tmp_path / "out"])
+    assert "note:" not in capsys.readouterr().err
+    study.write_text(f"{STUDY}[gates]\nmax_baseline_answers_changed = 0\nmin_sqnr_db = 20\n", encoding="utf-8")
+    run_command(["run", study, "-o", tmp_path / "out"])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("  note: max_baseline_answers_changed cannot be judged: give --baseline DIR")
+    run_command(["run", study, "-o", tmp_path / "out", "--events"])
+    assert capsys.readouterr().err == ""

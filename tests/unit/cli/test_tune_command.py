@@ -11,7 +11,7 @@ from helpers import studies
 from helpers.small_studies import complaint, run_command
 
 from workbench.cli.tune_command import exit_code, tune_text
-from workbench.execution.tune_record import Tune, load_tune
+from workbench.execution.tune_record import FigureWithInterval, Tune, load_tune
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +101,14 @@ def test_a_set_that_holds_the_one_before_names_what_it_adds_and_another_names_al
     text = tune_text(record.model_copy(update={"points": points}), place)
     for line in ("1 in float: a", "2 in float: those and b", "3 in float: b, c, d"):
         assert line in text.splitlines()
+
+
+def test_the_table_shows_shares_as_other_tables_do_and_one_node_is_one(place: Path) -> None:
+    record = load_tune(place / "out" / "tune.json")
+    share = FigureWithInterval(value=0.99, interval=(0.946, 0.998))
+    points = [
+        record.points[0].model_copy(update={"float_nodes": nodes, "agreement": share}) for nodes in ([], ["conv1"])
+    ]
+    text = tune_text(record.model_copy(update={"points": points, "chosen": 1}), place)
+    assert "99.0 % [94.6, 99.8]" in text
+    assert "Chosen: 1 node in float, " in text
