@@ -19,8 +19,10 @@ from workbench.model.graph import COMPUTE_OPS
 from workbench.quant import ranges as ranges_module
 from workbench.quant.build import build_plan
 from workbench.quant.calibrate import Watch
+from workbench.quant.observers import Histogram
 from workbench.quant.ranges import FindRanges, KeptRanges, find_ranges
 from workbench.quant.scheme import Scheme
+from workbench.quant.thresholds import clip_range
 
 CANONICAL = canonical_graph(depthwise_net())[0]
 SAMPLES = rule_nets.MemorySamples(rule_nets.example_feeds(CANONICAL, 4, seed=1))
@@ -80,6 +82,22 @@ def test_another_model_and_another_list_get_their_own(calls: list[int]) -> None:
     for model, names in ((CANONICAL, NAMES), (CANONICAL, NAMES[:2]), (copy, NAMES), (copy, NAMES), (CANONICAL, NAMES)):
         assert list(kept(model, names, Scheme(), SAMPLES, SILENT)) == names
     assert len(calls) == 4
+
+
+def test_the_clip_of_a_histogram_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Any] = []
+
+    def counted(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
+        searched.append(histogram)
+        return clip_range(histogram, scheme)
+
+    monkeypatch.setattr(ranges_module, "clip_range", counted)
+    kept = KeptRanges(CANONICAL)
+    first = kept(CANONICAL, NAMES, Scheme(), SAMPLES, SILENT)
+    assert kept(CANONICAL, NAMES[:2], Scheme(), SAMPLES, SILENT) == {name: first[name] for name in NAMES[:2]}
+    assert len(searched) == len(NAMES)
+    kept(CANONICAL, NAMES, Scheme("S2"), SAMPLES, SILENT)
+    assert len(searched) == 2 * len(NAMES)
 
 
 def test_a_folder_hands_them_to_other_processes_and_a_damaged_file_is_no_harm(calls: list[int], tmp_path: Path) -> None:
