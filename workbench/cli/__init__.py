@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import workbench
@@ -28,7 +29,7 @@ from workbench.cli.sheet_commands import add_to as add_sheet_commands
 from workbench.cli.study_commands import add_to as add_study_commands
 from workbench.cli.table_command import add_to as add_table_command
 from workbench.cli.tune_command import add_to as add_tune_command
-from workbench.errors import JobCancelledError, WorkbenchError
+from workbench.errors import JobCancelledError, UserError, WorkbenchError
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         command: Command = options.run_command
+        _check_names(options)
         code = command(options)
         sys.stdout.flush()
         return code
@@ -112,6 +114,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _close_output()
         place = f"{error.filename} cannot be written" if error.filename else "What was found cannot be written"
         return _failed(f"{place}: {error.strerror}. Make room, or write elsewhere.", error, EXIT_USER)
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """See that every path can be written into the files that tell of it, all of them UTF-8. Raises UserError."""
+    values = [value if isinstance(value, list) else [value] for value in vars(options).values()]
+    for path in (item for value in values for item in value if isinstance(item, Path)):
+        name = str(path.absolute())
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        if shown != name:
+            raise UserError(f"{shown} has a name that is not UTF-8", how="Rename it, or give another place.")
 
 
 def _close_output() -> None:

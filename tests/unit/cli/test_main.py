@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,6 +124,28 @@ def test_output_to_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("int8-workbench: What was found cannot be written: No space left on device.")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are Unicode there")
+@pytest.mark.parametrize("place", ["study", "output", "folder above"])
+def test_a_name_that_is_not_utf_8_is_refused_before_anything(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    bad = os.fsdecode(b"odd\xff")
+    if place == "folder above":
+        (tmp_path / bad).mkdir()
+        monkeypatch.chdir(tmp_path / bad)
+    names = {"study": [bad, "-o", "out"], "output": ["s.toml", "-o", bad], "folder above": ["s.toml", "-o", "out"]}
+    assert run_command(["run", *names[place]]) == 1
+    line = capsys.readouterr().err
+    assert r"odd\udcff" in line
+    assert "has a name that is not UTF-8. Rename it, or give another place." in line
+    assert line.count("\n") == 1
+
+
+def test_names_in_any_script_are_fine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_command(["run", tmp_path / "\N{GREEK SMALL LETTER ALPHA} \u00e9 \u200b.toml", "-o", tmp_path / "o"]) == 1
+    assert "cannot be read: No such file" in capsys.readouterr().err
 
 
 def test_the_cause_is_shown_when_asked(install: Install, caplog: pytest.LogCaptureFixture) -> None:
