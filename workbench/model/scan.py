@@ -254,6 +254,7 @@ def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
     rows = chosen(n, spec)
     hashes, nonfinite = _hash_rows(arrays, rows, spec.path.name, report)
     notes = (*notes, *_conflict_notes(hashes, [labels[row] for row in rows] if labels else []))
+    notes += _odd_notes([_rows_text(row, spec.frames) for row, odd in zip(rows, nonfinite, strict=True) if odd])
     return SampleIndex(
         kind="arrays",
         files=tuple(f"{spec.path.name}[{_rows_text(row, spec.frames)}]" for row in rows),
@@ -264,7 +265,7 @@ def _scan_arrays(spec: DataSpec, report: OnProgress) -> SampleIndex:
         label_names=label_names,
         content_sha256=hashes,
         arrays=tuple(ArraySpec(a.name, a.dtype.name, a.shape[1:]) for a in arrays),
-        nonfinite=nonfinite,
+        nonfinite=sum(nonfinite),
         available=n,
         selection=_selection_text(n, spec),
         notes=notes,
@@ -281,6 +282,11 @@ def _sequences(spec: DataSpec, arrays: Sequence[RowArray], n: int) -> tuple[list
     left = n % frames
     note = f"the last {left} frames fill no sequence of {frames}, left out"
     return [array.grouped(frames) for array in arrays], n // frames, (note,) if left else ()
+
+
+def _odd_notes(rows: Sequence[str], shown: int = 5) -> tuple[str, ...]:
+    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
+    return (f"NaN or infinite values in rows {', '.join(rows[:shown])}{more}",) if rows else ()
 
 
 def _rows_text(row: int, frames: int | None) -> str:
@@ -366,13 +372,15 @@ def _label_cast(array: RowArray) -> str:
 
 def _hash_rows(
     arrays: Sequence[RowArray], rows: Sequence[int], name: str, report: OnProgress
-) -> tuple[tuple[str, ...], int]:
+) -> tuple[tuple[str, ...], list[int]]:
+    """Return per row its hash and its number of NaN and infinite values."""
     hashes: list[str] = []
-    nonfinite = 0
+    nonfinite: list[int] = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         blocks = [array.rows(rows[start : start + _ROWS_AT_ONCE]) for array in arrays]
         hashes.extend(row_hashes(blocks))
-        nonfinite += sum(int(np.count_nonzero(~np.isfinite(b))) for b in blocks if b.dtype.kind in "fc")
+        odd = [~np.isfinite(b.reshape(len(b), -1)) for b in blocks if b.dtype.kind in "fc"]
+        nonfinite += [sum(int(np.count_nonzero(found[k])) for found in odd) for k in range(len(blocks[0]))]
         report(len(hashes), len(rows), name)
     return tuple(hashes), nonfinite
 

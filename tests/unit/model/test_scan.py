@@ -139,7 +139,13 @@ def test_row_hashes_do_not_depend_on_byte_order_in_memory():
 def test_non_finite_values_of_the_chosen_rows_are_counted(tmp_path):
     a = np.zeros((200, 3), np.float32)
     a[5] = [np.nan, np.inf, -np.inf]
-    assert scan(arrays_file(tmp_path, a=a)).nonfinite == 3
+    index = scan(arrays_file(tmp_path, a=a))
+    assert index.nonfinite == 3
+    assert index.notes == ("NaN or infinite values in rows 5",)
+    b = np.zeros((200, 2, 2))
+    b[::20, 1, 1] = np.nan
+    (note,) = scan(arrays_file(tmp_path, a=a, b=b)).notes
+    assert sorted(note.removeprefix("NaN or infinite values in rows ").split(" and ")[1:]) == ["6 more"]
     a[:] = 0
     assert scan(arrays_file(tmp_path, a=a)).nonfinite == 0
 
