@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from workbench.execution.engine import RunOptions, run_study
+from workbench.execution.load_result import load_result
 from workbench.execution.result import Result
 from workbench.execution.study import load_study
 
@@ -15,13 +16,11 @@ DEMO = Path(__file__).resolve().parents[2] / "resources" / "demo"
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
-    """Two runs in folders of their own, without the speed part."""
-    study = load_study(DEMO / "study.toml")
-    folder = tmp_path_factory.mktemp("demo")
-    return [
-        run_study(study, folder / name, RunOptions(profile="none"), lambda event: None) for name in ("first", "second")
-    ]
+def results(demo_of_the_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    """What it gives here, without the speed part, and what it gave as the wheel's."""
+    study, folder = load_study(DEMO / "study.toml"), tmp_path_factory.mktemp("demo")
+    here = run_study(study, folder / "here", RunOptions(profile="none"), lambda event: None)
+    return [here, load_result(demo_of_the_wheel / "result.json")]
 
 
 def test_the_network_has_depthwise_convolutions_and_residual_adds() -> None:
