@@ -164,7 +164,7 @@ class Staged:
         read = list(dict.fromkeys(name for node in nodes for name in read_names(node) if name not in own))
         weights = {name: self._weights[name] for name in read if name in self._weights}
         small = [self._small[name] for name in read if name in self._small and name not in weights]
-        inputs = [name for name in read if name in self._held[0]]
+        inputs = [name for name in read if name not in self._weights and name not in self._small]
         stage = self._stage(nodes, inputs, made, [*small, *(_declared(*item) for item in weights.items())])
         with _session(stage, weights, self._optimized) as session, _pool() as pool:
             feeds = [{name: held[name] for name in inputs} for held in self._held]
