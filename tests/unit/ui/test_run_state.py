@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workbench.ui.run_state import FINISHED_BEFORE, PREPARATION, Failure, RunState, duration
+from workbench.ui.run_state import FINISHED_BEFORE, PREPARATION, Failure, RunState, duration, elapsed
 
 CELLS = ["ORT · S1 · fp32", "ORT · S1 · int8"]
 
@@ -132,3 +132,14 @@ def test_before_a_run_cells_are_planned_and_the_finished_ones_named() -> None:
     assert [lane.stage for lane in state.lanes.values()] == ["", FINISHED_BEFORE, ""]
     state.preview({})
     assert not state.lanes
+
+
+def test_a_time_that_goes_on_moves_every_second() -> None:
+    assert [elapsed(value) for value in (0.2, 8, 96, 3599, 3900)] == [
+        "0 s",
+        "8 s",
+        "1 min 36 s",
+        "59 min 59 s",
+        "1 h 05 min",
+    ]
+    assert len({elapsed(value) for value in range(600)}) == 600

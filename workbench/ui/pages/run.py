@@ -26,7 +26,7 @@ from workbench.ui.run_place import (
     planned,
     runtime_titles,
 )
-from workbench.ui.run_state import RunState, duration
+from workbench.ui.run_state import RunState, duration, elapsed
 from workbench.ui.study_card import StudyCard
 from workbench.ui.widgets import FORM_PX, Page, button, card, label, say, themed_icon
 
@@ -261,7 +261,7 @@ def log_line(event: dict[str, Any], clock: str) -> str:
 
 def now_text(spent_s: float, left_s: float | None, plan: Planned | None) -> str:
     """Return how long it runs and will run; before the cells what they will take, since preparing is not estimated."""
-    spent = f"Running for {duration(spent_s)}"
+    spent = f"Running for {elapsed(spent_s)}"
     if left_s:
         return f"{spent}, about {duration(left_s)} left."
     if plan is None:

@@ -17,7 +17,7 @@ from workbench.ui.lanes import lane_text
 from workbench.ui.next_step import NextStep
 from workbench.ui.pages.tune_result import TuneResult
 from workbench.ui.run_place import is_code, missing_step, result_folder
-from workbench.ui.run_state import PREPARATION, RunState, duration
+from workbench.ui.run_state import PREPARATION, RunState, duration, elapsed
 from workbench.ui.states import tune_state
 from workbench.ui.tune_options import TuneOptions
 from workbench.ui.tune_plan import (
@@ -232,7 +232,7 @@ class TunePage(Page):
             return
         left, spent = self._run.remaining_s, time.monotonic() - self._began_s
         after = f", about {duration(left)} left" if left else ""
-        say(self._now, f"Tuning for {duration(spent)}{after}.")
+        say(self._now, f"Tuning for {elapsed(spent)}{after}.")
         self.state.emit(f"running, {duration(left)} left" if left else "running", "on")
         lane = self._run.lanes[PREPARATION]
         say(self._stage, lane_text(lane) or "Starting")
