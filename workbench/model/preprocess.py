@@ -174,7 +174,7 @@ def _check_normalization(preprocess: Preprocess) -> None:
         if len(values) not in (1, preprocess.channels):
             raise DataError(
                 f"[preprocess] {key} has {len(values)} values",
-                how=f"{preprocess.color} needs 1 or {preprocess.channels}.",
+                how=f"{preprocess.color} needs 1{f' or {preprocess.channels}' if preprocess.channels > 1 else ''}.",
             )
         if not all(math.isfinite(value) for value in values):
             raise DataError(f"[preprocess] {key} must be finite")
