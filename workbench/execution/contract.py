@@ -39,5 +39,7 @@ def broken_contract(plugin_id: str, answer: Mapping[str, Any]) -> Outcome | None
             problem = error.errors()[0]
             where = ".".join(str(part) for part in (key, *problem["loc"]))
             message = f"{plugin_id} answered {where} = {problem['input']!r:.60}: {problem['msg']}"
-            return Outcome("failed", error_kind="ContractError", message=message, remedy="Report it to the plugin's author.")
+            return Outcome(
+                "failed", error_kind="ContractError", message=message, remedy="Report it to the plugin's author."
+            )
     return None
