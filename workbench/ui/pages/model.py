@@ -19,7 +19,6 @@ from workbench.ui.halves import Halves, half
 from workbench.ui.model_facts import fact_pairs, float_rows, op_rows, proposal_lines, proposal_notes, share_line
 from workbench.ui.model_state import ModelState
 from workbench.ui.recent_list import RecentList
-from workbench.ui.run_place import is_code
 from workbench.ui.tables.rows import Heading
 from workbench.ui.widgets import FORM_PX, Page, button, card, clear, column, facts, label, row, say, themed_icon
 
@@ -189,6 +188,8 @@ class ModelPage(Page):
             self._running = self._desk.bridge.run(["inspect", model["path"], "--json"], self._inspected)
 
     def _inspected(self, done: Finished) -> None:
+        from workbench.ui.run_place import is_code  # noqa: PLC0415  (not before the first paint)
+
         if done.cancelled:
             return
         self._running = None
