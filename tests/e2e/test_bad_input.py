@@ -181,7 +181,7 @@ def test_a_model_that_gives_nan_is_refused_by_the_tensor_name(place: Path, capsy
 
 
 def test_a_wrong_input_name_is_refused(place: Path, refused: Refused) -> None:
-    np.savez(place / "calibration.npz", picture=np.zeros((4, 3, 16, 16), np.float32))
+    np.savez(place / "calibration.npz", picture=np.zeros((4, 3, 16, 16), np.float32), mask=np.zeros((4, 1)))
     model, data = place / "model.onnx", place / "calibration.npz"
     line = refused("calibrate", model, "--data", data, "-o", place / "new.json")
     assert "picture" in line
