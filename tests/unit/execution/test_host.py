@@ -66,9 +66,9 @@ def probe(tmp_path: Path, body: str, timeout_s: float = 30, **more: Any) -> Outc
         ("os._exit(3)", "crashed", "ExitCode", "exit code 3"),
         ("os.abort()", "crashed", "Crash", "SIGABRT"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "crashed", "Crash", "out of memory"),
-        ("sys.exit(0)", "failed", "SystemExit", "0"),
+        ("sys.exit(0)", "failed", "SystemExit", "ended the program with sys.exit(0)"),
         ("input()", "failed", "EOFError", "EOF"),
-        ("return 1", "failed", "ContractError", "acting: probe returned int, not Availability"),
+        ("return 1", "failed", "ContractError", "acting: probe returned an int, not an Availability"),
         ("os.closerange(3, 64)", "crashed", "ExitCode", "exit code"),
     ],
 )
