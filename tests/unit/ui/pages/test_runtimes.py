@@ -72,8 +72,15 @@ def test_typing_in_a_row_keeps_the_row(page: RuntimesPage, window: Window) -> No
 
 
 def test_facts_leave_out_what_is_empty() -> None:
-    assert facts_of(STATES[0]) == ["onnxruntime 1.31.1", "CPU: x", "FP32, INT8 · schemes S1"]
+    assert facts_of(STATES[0]) == ["onnxruntime 1.31.1 · CPU: x", "FP32, INT8 · schemes S1"]
     assert facts_of(STATES[1]) == []
+
+
+def test_runtimes_that_measure_come_before_the_evaluator(page: RuntimesPage) -> None:
+    evaluator = {**STATES[0], "id": "coreml_evaluator", "title": "Core ML reference evaluator"}
+    page.show_runtimes([evaluator, STATES[0]])
+    shown = [made.text() for made in page.findChildren(QLabel)]
+    assert shown.index(STATES[0]["title"]) < shown.index(evaluator["title"])
 
 
 def test_what_cannot_be_used_has_its_reason_and_no_precisions(page: RuntimesPage) -> None:
