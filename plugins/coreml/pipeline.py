@@ -86,8 +86,9 @@ def load_library() -> Any:
 @contextlib.contextmanager
 def _hidden(names: tuple[str, ...]) -> Iterator[None]:
     """Let imports inside not find packages; those that are loaded already, and all of them afterwards, are found."""
-    hidden = dict.fromkeys(name for name in names if name not in sys.modules)
-    sys.modules.update(hidden)  # type: ignore[arg-type]  (None is how Python is told that a module is not there)
+    absent: Any = None  # as a module, it is how Python is told that there is none
+    hidden = {name: absent for name in names if name not in sys.modules}
+    sys.modules.update(hidden)
     try:
         yield
     finally:

@@ -34,7 +34,9 @@ def test_a_real_model_keeps_numbers_and_codes(
 
 def test_a_study_verifies_the_package_and_keeps_the_evaluator_in_its_place(shared_data: Path, tmp_path: Path) -> None:
     half = {"id": "coreml_evaluator", "name": "half", "precisions": ["int8"], "options": {"compute": "float16"}}
-    document = RESNET8.document(shared_data, ["ort_cpu", "coreml", "coreml_evaluator", half], n_evaluation=10)
+    package = {"id": "coreml", "name": "coreml", "precisions": ["int8"]}
+    document = RESNET8.document(shared_data, ["ort_cpu", package, "coreml_evaluator", half], n_evaluation=10)
+    document["data"]["calibration"]["limit"] = 16
     result = run_document(document, tmp_path / "study")
     core = run_of(result, "coreml", "int8")
     if core.status != "ok":  # on a Mac it is
