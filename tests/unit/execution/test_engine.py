@@ -266,7 +266,8 @@ def _broken(kind: str, folder: Path) -> dict[str, Any]:
     elif kind == "calibration":
         del content["data"]["calibration"]
     elif kind == "input name":
-        np.savez(folder / "calibration.npz", pixels=np.zeros((4, 3, 16, 16), np.float32))
+        pixels = np.zeros((4, 3, 16, 16), np.float32)  # one array alone would need no name
+        np.savez(folder / "calibration.npz", pixels=pixels, more=pixels)
     elif kind == "model":
         (folder / "net.onnx").write_bytes(b"\x08\x07garbage")
     elif kind == "no model":
