@@ -6,6 +6,7 @@ its own, closed before the next; all share one pool of working memory, and the w
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,12 +44,26 @@ class Graph:
     weights: Mapping[str, Array]
 
 
+class _Unpacked(Mapping[str, Array]):
+    """Initializers as arrays, each made when it is asked for, so that a stage has its own only."""
+
+    def __init__(self, tensors: Mapping[str, onnx.TensorProto]) -> None:
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(numpy_helper.to_array(self._tensors[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
 def float_graph(model: onnx.ModelProto) -> Graph:
     """Return a model, which is not changed, with its large constants apart."""
-    large = [item for item in model.graph.initializer if _is_large(item)]
-    return Graph(
-        copy_without(model, (item.name for item in large)), {item.name: numpy_helper.to_array(item) for item in large}
-    )
+    large = {item.name: item for item in model.graph.initializer if _is_large(item)}
+    return Graph(copy_without(model, large), _Unpacked(large))
 
 
 def simulated_graph(canonical: onnx.ModelProto, plan: QuantPlan) -> Graph:
@@ -98,7 +113,7 @@ class Staged:
         self._model, self._optimized, self._at = graph.model, optimized, 0
         self._nodes: list[onnx.NodeProto] = list(graph.model.graph.node)
         self._position = {node.name: index for index, node in enumerate(self._nodes)}
-        self._small, self._weights = constants_of(graph.model.graph), dict(graph.weights)
+        self._small, self._weights = constants_of(graph.model.graph), ChainMap[str, Array]({}, graph.weights)  # type: ignore[arg-type]
         self._last_read = {name: index for index, node in enumerate(self._nodes) for name in read_names(node)}
         self._last_read |= dict.fromkeys((value.name for value in graph.model.graph.output), len(self._nodes))
         self._held: list[dict[str, Array]] = [dict(feeds) for feeds in runs]
