@@ -43,9 +43,10 @@ class ReferenceSession:
         if shares_memory:
             _make_shared_pool()
             options.add_session_config_entry("session.use_env_allocators", "1")
-        if weights:
-            options.add_external_initializers(list(weights), [_shared(values) for values in weights.values()])
-        self._weights: Any = weights  # ONNX Runtime does not keep the arrays alive
+        self._weights = dict(weights or {})  # ONNX Runtime does not keep the arrays alive
+        if self._weights:
+            values = [_shared(array) for array in self._weights.values()]
+            options.add_external_initializers(list(self._weights), values)
         self._session: Any = _open(model, options)
         self._run_options = _run_options()
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
@@ -84,7 +85,8 @@ class ReferenceSession:
 
     def close(self) -> None:
         """Free the session; may be called twice."""
-        self._session = self._weights = None
+        self._session = None
+        self._weights.clear()
 
     def __enter__(self) -> Self:
         return self
