@@ -214,7 +214,7 @@ def _prepared(study: Study, candidate: Candidate, stages: Stages, options: TuneO
     frames = int(record["n"]) // index.n if model.state else 1
     judge = judge_of(task.kind, task.class_offset, open_outputs(folder, record), index, frames, model.state.values())
     check_labels(task, next(iter(judge.reference.values())).shape[1:], index)
-    graph = graph_summary(onnx.load(str(model.canonical)))
+    graph = graph_summary(onnx.load(str(model.canonical)), record.get("input_shapes"))
     return Parts(study, candidate, stages, options, clock, calibration, evaluation, model, graph, judge)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from helpers import studies
 
@@ -24,6 +25,16 @@ def _tune(path: Path, folder: Path, **options: Any) -> tuple[Tune, list[dict[str
     events: list[dict[str, Any]] = []
     record = tune_study(load_study(path), folder, TuneOptions(**options), lambda event: events.append(dict(event)))
     return record, events
+
+
+def _free_the_size(path: Path) -> None:
+    """Make height and width symbols, so that only samples tell them."""
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in zip(value.type.tensor_type.shape.dim[2:], "hw", strict=False):
+            axis.dim_param = name
+    del model.graph.value_info[:]
+    onnx.save(model, path)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +59,16 @@ def test_points_go_from_all_int8_to_fewer_and_are_what_a_study_gets(
     gains = [item.gain_db for item in record.sensitivity if item.gain_db is not None]
     assert gains == sorted(gains, reverse=True)
     assert record.points[0].plan_sha256 == load_plan(folder / "out/plans/S1/plan.json").sha256
+
+
+def test_shares_count_the_sizes_that_the_samples_have(
+    tuned: tuple[Path, Tune, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    path = studies.write_study(tmp_path, studies.document([ROW]))
+    _free_the_size(tmp_path / "net.onnx")
+    record, _ = _tune(path, tmp_path / "out", most_float_nodes=1)
+    known = {item.node: item.mac_share for item in tuned[1].sensitivity}
+    assert {item.node: item.mac_share for item in record.sensitivity} == pytest.approx(known)
 
 
 def test_the_chosen_point_is_in_the_tuned_study_and_its_plan_is_the_same(
