@@ -92,6 +92,15 @@ def test_undisturbed_study_has_figures_to_compare(plain: checks.Undisturbed) -> 
     assert plain.facts["candidates"][0]["plan_sha256"]
 
 
+@pytest.mark.parametrize(("code", "was_hit"), [("pass", False), ("import sys; sys.exit(1)", True)])
+def test_a_program_that_had_just_finished_was_not_killed(
+    code: str, was_hit: bool, plain: checks.Undisturbed, tmp_path: Path
+) -> None:
+    program = subprocess.Popen([sys.executable, "-c", code])
+    program.wait()
+    assert killing.Target(program, tmp_path, plain, random.Random(0)).kill() is was_hit
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("aims", "seed"),

@@ -212,9 +212,9 @@ class Target:
         return False
 
     def kill(self) -> bool:
-        """SIGKILL the program; its workers must notice by themselves."""
+        """SIGKILL the program; its workers must notice by themselves. False when it had just finished."""
         self.program.send_signal(signal.SIGKILL)
-        return True
+        return wait_end(self.program) != 0
 
 
 def at_instant(target: Target) -> bool:
