@@ -63,7 +63,9 @@ def make_plan(part: str, folder: Path, samples: FileSamples) -> None:
     from workbench.quant.build import build_plan
     from workbench.quant.ranges import KeptRanges, find_ranges
     from workbench.quant.scheme import Scheme
+    from workbench.reference import give_large_blocks_back
 
+    give_large_blocks_back()
     canonical = onnx.load(folder / MODEL)
     layers = [node.name for node in canonical.graph.node if node.op_type in COMPUTE_OPS]
     floats = (layers[len(layers) // 2],) if part == "other point" else ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +142,29 @@ def test_sessions_that_share_memory_do_not_share_values() -> None:
         second = other.run({"x": np.full((1, 2), 3, np.float32)})["y"]
         assert first.tolist() == [[2, 2]]
         assert second.tolist() == [[6, 6]]
+
+
+_KEEPS_BLOCKS = """
+import sys
+from psutil import Process
+from workbench.reference import give_large_blocks_back
+if sys.argv[1] == "back":
+    give_large_blocks_back()
+largest = bytearray(30 << 20)
+del largest
+before = Process().memory_info().rss
+blocks = [bytearray(b"x") * (1 << 20) for _ in range(60)]
+above = bytearray(b"x") * 200_000
+del blocks
+print((Process().memory_info().rss - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other rules")
+def test_large_blocks_go_back_when_they_are_freed() -> None:
+    def kept_mib(what: str) -> int:
+        ran = subprocess.run([sys.executable, "-c", _KEEPS_BLOCKS, what], capture_output=True, text=True, check=True)
+        return int(ran.stdout)
+
+    assert kept_mib("back") <= 5
+    assert kept_mib("kept") >= 50

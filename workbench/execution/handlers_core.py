@@ -106,7 +106,9 @@ def calibrate(plugin: PluginRef | None, arguments: dict[str, Any], channel: Chan
     from workbench.quant.qdq import write_qdq  # noqa: PLC0415  (loads onnx)
     from workbench.quant.ranges import KeptRanges, find_ranges  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import scheme_from_json  # noqa: PLC0415  (with the above)
+    from workbench.reference import give_large_blocks_back  # noqa: PLC0415  (loads numpy)
 
+    give_large_blocks_back()
     out = Path(arguments["out"])
     canonical = onnx.load(arguments["canonical"])
     start = perf_counter()

@@ -62,7 +62,9 @@ def _float_sets(arguments: dict[str, Any], channel: Channel) -> FloatSets:
     from workbench.quant.refine import held_runs  # noqa: PLC0415  (with the above)
     from workbench.quant.scheme import scheme_from_json  # noqa: PLC0415  (with the above)
     from workbench.quant.sensitivity import most_measurements  # noqa: PLC0415  (with the above)
+    from workbench.reference import give_large_blocks_back  # noqa: PLC0415  (loads numpy)
 
+    give_large_blocks_back()
     canonical = onnx.load(arguments["canonical"])
     step = fixed_batch(canonical) or 1
     runs = held_runs(canonical, open_bundle(arguments["calibration"]))[: max(1, arguments["samples"] // step)]
