@@ -50,8 +50,8 @@ PARTS = (
     ("tests/unit", "--ignore=tests/unit/execution", "--ignore=tests/unit/ui", "--ignore=tests/unit/plugins"),
     ("tests/contract", "tests/architecture", "tests/gpu", "tests/mac"),
 )
-"""What one process of the test run is given, in an order that lets two processes end together; a test holds that no file
-of tests is left out."""
+"""What one process of the test run is given, in an order that lets two end together; a test holds that no file of tests
+is left out."""
 MOST_AT_ONCE = 4
 """Processes of tests; a container may count more cores than it may use."""
 WITHOUT_WINDOW = ("--headless", "-o", "--output", "--json", "-h", "--help")
