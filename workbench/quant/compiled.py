@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -9,16 +11,29 @@ _COMPILING = Lock()
 """LLVM's context is the process's own."""
 
 
-def compiled(source: str) -> Any:
-    """Return the engine that owns the code of a text; `get_function_address` gives its functions' places in memory.
+def compiled(source: str, prototype: Callable[[int], Any], *names: str) -> Mapping[str, Callable[..., Any]]:
+    """Return the named functions of a text, compiled once per process.
 
-    The functions go when the engine does. Raises RuntimeError where LLVM does not understand the text.
+    Args:
+        prototype: their type, of `ctypes.CFUNCTYPE`.
+
+    Raises:
+        RuntimeError: LLVM does not understand the text.
     """
     with _COMPILING:
-        return _compiled(source)
+        return _functions(source, prototype, names)[0]
 
 
-def _compiled(source: str) -> Any:
+@cache
+def _functions(
+    source: str, prototype: Callable[[int], Any], names: tuple[str, ...]
+) -> tuple[dict[str, Callable[..., Any]], Any]:
+    """Return the functions, and the engine that owns their code: they go when it does."""
+    engine = _engine(source)
+    return {name: prototype(engine.get_function_address(name)) for name in names}, engine
+
+
+def _engine(source: str) -> Any:
     import llvmlite.binding as llvm  # noqa: PLC0415  (50 ms and 40 MB; only where such a loop runs)
 
     llvm.initialize_native_target()

@@ -7,10 +7,6 @@ runs on. Loaded and compiled once per process, when the first value is counted: 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from functools import cache
-from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +19,7 @@ TABLES = 2 * BINS + _APART
 """uint32 counters that `count` needs: two tables, because a value that repeats would wait for itself in one. The gap
 keeps equal bins of both off addresses that processors take for the same (their last 12 bits)."""
 
-_Function = Callable[[int, int, int, int], None]
-_COMPILING = Lock()
+_PROTOTYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 _BLOCK = 2048
 _EIGHT_PAIRS = "\n".join(
     f"  %pair{k} = getelementptr i64, ptr %place, i64 {k}\n"
@@ -160,23 +155,10 @@ def count(values: npt.NDArray[np.float32], tables: npt.NDArray[np.uint32], extre
             counter passes 2^32 - 1.
         extremes: uint32 [3]: largest as int32, largest as uint32, smallest as uint32 of the bits seen, NaN too.
     """
-    _compiled()(values.ctypes.data, values.size, tables.ctypes.data, extremes.ctypes.data)
+    loop = compiled(_SOURCE, _PROTOTYPE, "count")["count"]
+    loop(values.ctypes.data, values.size, tables.ctypes.data, extremes.ctypes.data)
 
 
 def both(tables: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """Return views of the two tables, uint32 [65536] each."""
     return tables[:BINS], tables[BINS + _APART :]
-
-
-def _compiled() -> _Function:
-    with _COMPILING:
-        function, _ = _compile()
-    return function
-
-
-@cache
-def _compile() -> tuple[_Function, Any]:
-    """Return the compiled function and the engine that owns its code."""
-    engine = compiled(_SOURCE)
-    prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
-    return prototype(engine.get_function_address("count")), engine

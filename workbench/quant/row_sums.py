@@ -8,10 +8,6 @@ rounded as numpy rounds it; nothing is fused.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from functools import cache
-from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +16,8 @@ from workbench.quant.compiled import compiled
 
 Float32 = npt.NDArray[np.float32]
 Bounds = tuple[float, float]
-_Function = Callable[..., None]
-_COMPILING = Lock()
+_PLACE, _SIZE, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
+_PROTOTYPE = ctypes.CFUNCTYPE(None, _PLACE, _PLACE, _SIZE, _SIZE, _NUMBER, _NUMBER, _PLACE, _PLACE)
 
 _CLIP = """
   %{to}_below = fcmp olt T %{x}, %low
@@ -145,6 +141,22 @@ done:
 """
 
 
+def _text(name: str, body: str) -> str:
+    """Return one term as a function of single values and one of eight, and the loops around them."""
+    kinds = {"1": ("float", "i1"), "8": ("<8 x float>", "<8 x i1>")}
+    parts = [_ROWS.replace("NAME", name)]
+    for lanes, (kind, flag) in kinds.items():
+        inputs = ", ".join(f"{kind} %{value}" for value in ("f", "q", "low", "high", "step"))
+        lines = body.replace("T ", f"{kind} ").replace("to T", f"to {kind}").replace("B ", f"{flag} ")
+        zero = "0.0" if lanes == "1" else "zeroinitializer"
+        lines = lines.replace("zeroinitializer", zero)
+        parts.append(f"define internal {kind} @{name}_{lanes}({inputs}) {{\n{lines}\n  ret {kind} %term\n}}\n")
+    return "".join(parts)
+
+
+_SOURCE = "".join(_text(name, body) for name, body in _TERMS.items())
+
+
 def row_sums(
     term: str, expected: Float32, found: Float32, bounds: Bounds = (0.0, 0.0), steps: Float32 | None = None
 ) -> Float32:
@@ -162,33 +174,6 @@ def row_sums(
     sums = np.empty(channels, np.float32)
     arrays = [np.ascontiguousarray(values, np.float32) for values in (expected, found)]
     places = [values.ctypes.data for values in (*arrays, added, sums)]
-    _functions()[term](places[0], places[1], channels, positions, *bounds, places[2], places[3])
+    loop = compiled(_SOURCE, _PROTOTYPE, *_TERMS)[term]
+    loop(places[0], places[1], channels, positions, *bounds, places[2], places[3])
     return sums
-
-
-def _functions() -> dict[str, _Function]:
-    with _COMPILING:
-        functions, _ = _compile()
-    return functions
-
-
-@cache
-def _compile() -> tuple[dict[str, _Function], Any]:
-    """Return the compiled function of each term, and the engine that owns their code."""
-    engine = compiled("".join(_text(name, body) for name, body in _TERMS.items()))
-    place, size, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
-    prototype = ctypes.CFUNCTYPE(None, place, place, size, size, number, number, place, place)
-    return {name: prototype(engine.get_function_address(name)) for name in _TERMS}, engine
-
-
-def _text(name: str, body: str) -> str:
-    """Return one term as a function of single values and one of eight, and the loops around them."""
-    kinds = {"1": ("float", "i1"), "8": ("<8 x float>", "<8 x i1>")}
-    parts = [_ROWS.replace("NAME", name)]
-    for lanes, (kind, flag) in kinds.items():
-        inputs = ", ".join(f"{kind} %{value}" for value in ("f", "q", "low", "high", "step"))
-        lines = body.replace("T ", f"{kind} ").replace("to T", f"to {kind}").replace("B ", f"{flag} ")
-        zero = "0.0" if lanes == "1" else "zeroinitializer"
-        lines = lines.replace("zeroinitializer", zero)
-        parts.append(f"define internal {kind} @{name}_{lanes}({inputs}) {{\n{lines}\n  ret {kind} %term\n}}\n")
-    return "".join(parts)
