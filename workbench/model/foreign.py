@@ -73,7 +73,7 @@ SAFETENSORS = Foreign(
     "Give a function that builds the network and loads them, as factory = \"module:function\", with "
     "safetensors.torch.load_file('{path}') in it; a model of Hugging Face: optimum-cli export onnx --model FOLDER out",
 )  # fmt: skip
-GGUF = Foreign("a GGUF file", _NO_GRAPH, "Give the ONNX or PyTorch model it was made from.")
+GGUF = Foreign("a GGUF file", _NO_GRAPH, _ONNX_OF_IT)
 PADDLE = Foreign(
     "a PaddlePaddle model", "only ONNX and PyTorch are read",
     "Convert it: pip install paddle2onnx, then paddle2onnx --model_dir FOLDER --model_filename {stem}.pdmodel "

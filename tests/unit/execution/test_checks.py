@@ -22,7 +22,7 @@ from workbench.execution.checks import (
     needs_plan,
     why_not_run,
 )
-from workbench.execution.preparation import prepare_data, prepare_model
+from workbench.execution.preparation import PreparedData, PreparedModel, prepare_data, prepare_model
 from workbench.execution.probing import RuntimeState
 from workbench.execution.stages import Stages
 from workbench.execution.store import Store
@@ -124,14 +124,18 @@ def test_a_model_of_another_kind_is_named_before_any_work(
         check_study(study, cells_of(study), None)
 
 
-def test_a_model_meets_its_samples_and_its_plan(tmp_path: Path, finished: Any) -> None:
-    study = load_study(studies.write_study(tmp_path, proto=conv_relu_net(seed=3)))
-    store = Store(tmp_path / "run")
+def _prepared(study: Study, root: Path) -> tuple[PreparedModel, PreparedData, PreparedData | None]:
+    store = Store(root)
     store.open()
     stages = Stages(store, lambda event: None, threading.Event())
     evaluation, calibration = prepare_data(stages, study, "evaluation"), prepare_data(stages, study, "calibration")
     assert evaluation is not None
-    model = prepare_model(stages, study, study.candidates[0].source, False, evaluation)
+    return prepare_model(stages, study, study.candidates[0].source, False, evaluation), evaluation, calibration
+
+
+def test_a_model_meets_its_samples_and_its_plan(tmp_path: Path, finished: Any) -> None:
+    study = load_study(studies.write_study(tmp_path, proto=conv_relu_net(seed=3)))
+    model, evaluation, calibration = _prepared(study, tmp_path / "run")
     check_model(study, model, evaluation, calibration, [])
     with pytest.raises(PlanError, match="another model"):
         check_model(study, model, evaluation, calibration, [finished.folder / "plans/S1/plan.json"])
@@ -142,12 +146,7 @@ def test_a_model_for_other_data_is_told_by_its_samples_before_its_labels(tmp_pat
     for part in ("calibration", "evaluation"):
         samples = np.zeros((8, 1, 49, 10), np.float32)
         np.savez(tmp_path / f"{part}.npz", input=samples, labels=np.full(8, 11_000))
-    store = Store(tmp_path / "run")
-    store.open()
-    stages = Stages(store, lambda event: None, threading.Event())
-    evaluation, calibration = prepare_data(stages, study, "evaluation"), prepare_data(stages, study, "calibration")
-    assert evaluation is not None
-    model = prepare_model(stages, study, study.candidates[0].source, False, evaluation)
+    model, evaluation, calibration = _prepared(study, tmp_path / "run")
     with pytest.raises(DataError, match=r"gives samples of \[1, 49, 10\]"):
         check_model(study, model, evaluation, calibration, [])
 
