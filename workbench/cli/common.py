@@ -19,6 +19,8 @@ from workbench.execution.store import require_study_folder
 
 EXIT_OK, EXIT_USER, EXIT_GATE, EXIT_INCOMPLETE, EXIT_CANCELLED = 0, 1, 3, 4, 130
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NAMED = 3
+"""Things that one line names; the rest is counted."""
 
 
 def print_json(document: Any) -> None:
@@ -45,6 +47,12 @@ def can_show_unicode() -> bool:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names in a line, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: int = 2) -> str:

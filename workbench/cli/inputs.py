@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from workbench.cli.common import listed
 from workbench.errors import DataError, ModelError, OutputError, PlanError, StudyError, UserError
 from workbench.execution.study import Study, load_study
 
-NAMED = 3
-"""Missing files that one line names; the rest is counted."""
 Part = Literal["calibration", "evaluation"]
 PARTS: tuple[Part, ...] = ("calibration", "evaluation")
 GONE = "there is no such file"
@@ -27,11 +26,9 @@ def check_inputs(study: Study, plan: Path | None = None) -> None:
     """
     found = list(missing_inputs(study, plan))
     if len(found) > 1:
-        names = ", ".join(str(path) for path, _ in found[:NAMED])
-        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         raise StudyError(
             f"{len(found)} things that {study.name} names cannot be read",
-            why=f"{names}{more}",
+            why=listed([str(path) for path, _ in found]),
             how="Mend their paths in the study, or put them where they were.",
         )
     for _, error in found:

@@ -6,14 +6,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from workbench.cli.common import aligned
+from workbench.cli.common import aligned, listed
 from workbench.execution.result import GateVerdict, Result, Run
 from workbench.report.open_gates import true_minus
 
 SHOWN = 6
 LOG_LINES = 5
-NAMED = 3
-"""Gates that the line of the exit code names; the rest is counted, and all stand in the list of gates."""
 
 
 def model_text(result: Result, width: int) -> str:
@@ -86,7 +84,7 @@ def _reasons(result: Result, code: int) -> list[str]:
     late = [run for run in result.runs if run.status != "ok" and run.required]
     missing = [f"{run.label} {run.precision} ({run.status.replace('_', ' ')})" for run in late]
     open_gates = [verdict for verdict in result.verdicts if verdict.verdict == "CANNOT TELL"]
-    found = [f"required and did not run: {_listed(missing)}"] if missing and code else []
+    found = [f"required and did not run: {listed(missing)}"] if missing and code else []
     if open_gates:
         found.append(f"cannot tell for {len(open_gates)} of {len(result.verdicts)} gates: {_named(open_gates)}")
     if not result.gates:
@@ -97,12 +95,7 @@ def _reasons(result: Result, code: int) -> list[str]:
 
 
 def _named(verdicts: Sequence[GateVerdict]) -> str:
-    return _listed([f"{verdict.label} {verdict.candidate} {verdict.gate}" for verdict in verdicts])
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return listed([f"{verdict.label} {verdict.candidate} {verdict.gate}" for verdict in verdicts])
 
 
 def gates_text(result: Result, width: int) -> str:

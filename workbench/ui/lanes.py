@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QProgressBar
 from workbench.report import numbers
 from workbench.ui.lane_failure import LaneFailure
 from workbench.ui.run_state import NOT_AVAILABLE, PREPARATION, Failure, Lane, RunState
+from workbench.ui.runtime_row import PRECISIONS
 from workbench.ui.theme import Theme, set_role
 from workbench.ui.widgets import clear, label
 
@@ -24,7 +25,6 @@ CHIPS = {
     "stopped": "chip-warn",
 }
 SAME = "for the same reason"
-PRECISIONS = {"fp32": "FP32", "fp16": "FP16", "int8": "INT8"}
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _keep_place(bar: QProgressBar) -> None:
 def shown_name(name: str) -> str:
     """Return a lane's name with its precision spelled as everywhere else in the window."""
     head, dot, precision = name.rpartition(" \N{MIDDLE DOT} ")
-    return f"{head}{dot}{PRECISIONS[precision]}" if precision in PRECISIONS else name
+    return f"{head}{dot}{precision.upper()}" if precision in PRECISIONS else name
 
 
 def lane_text(lane: Lane) -> str:

@@ -15,6 +15,7 @@ from workbench.cli.common import (
     can_show_unicode,
     check_file_target,
     check_folder_target,
+    listed,
     print_json,
     print_text,
     stop_on_signal,
@@ -86,3 +87,8 @@ def test_a_study_folder_is_told_from_a_file_and_from_nothing(tmp_path: Path) -> 
     with pytest.raises(StudyError, match="is a file"):
         study_folder(tmp_path / "result.json")
     assert study_folder(tmp_path) == tmp_path
+
+
+def test_a_line_names_three_and_counts_the_rest() -> None:
+    assert listed(["a", "b", "c"]) == "a, b, c"
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
